@@ -1,0 +1,175 @@
+"""The contract every store keeps: one bucket, listed, read and written; no HTTP here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from s3magic.url import S3Url
+
+ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What S3 says of one object.
+
+    Parameters
+    ----------
+    url
+        ``s3://bucket/key`` without the version.
+    key
+        The key, exactly as S3 has it.
+    size
+        Length in bytes.
+    etag
+        The ETag without its quotes.
+    last_modified
+        Time of the last write, with time zone; None where the server did not say.
+    storage_class
+        ``STANDARD`` where the server did not say.
+    version_id
+        The version, where the bucket keeps versions and the request told it.
+    content_type
+        Media type; known from `Store.head` alone.
+    checksums
+        Base64 checksums by algorithm (``"SHA256"``, ``"CRC64NVME"`` …); from `Store.head` alone.
+    checksum_type
+        ``"FULL_OBJECT"``, ``"COMPOSITE"`` or None where the server did not say.
+    metadata
+        The user's own ``x-amz-meta-*``; from `Store.head` alone.
+    """
+
+    url: str
+    key: str
+    size: int
+    etag: str
+    last_modified: datetime | None = None
+    storage_class: str = "STANDARD"
+    version_id: str | None = None
+    content_type: str | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    checksum_type: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the object must be restored before it can be read."""
+        return self.storage_class in ARCHIVE_CLASSES
+
+    @property
+    def name(self) -> str:
+        """The part of the key after the last slash."""
+        return self.key.rpartition("/")[2]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the public fields as JSON types."""
+        return {
+            "url": self.url,
+            "key": self.key,
+            "size": self.size,
+            "etag": self.etag,
+            "last_modified": self.last_modified.isoformat() if self.last_modified else None,
+            "storage_class": self.storage_class,
+            "version_id": self.version_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page of a listing, in key order: objects, common prefixes, and where to go on."""
+
+    objects: tuple[ObjectInfo, ...]
+    prefixes: tuple[str, ...]
+    next_token: str | None
+
+
+class Store(Protocol):
+    """One bucket.
+
+    Every method is safe to call from several threads and raises only errors of
+    `s3magic.errors`: `NoSuchKey`, `NoSuchBucket`, `AccessDenied`, `ObjectChanged`, `Unreachable` …
+    Keys are taken whole; nothing is normalised. ETags are given and taken without quotes.
+    """
+
+    bucket: str
+
+    def list_page(
+        self,
+        prefix: str = "",
+        *,
+        delimiter: str = "",
+        token: str | None = None,
+        start_after: str | None = None,
+        max_keys: int = 1000,
+    ) -> ListPage:
+        """Return one page of the keys under a prefix, in UTF-8 order."""
+        ...
+
+    def head(self, key: str, *, version_id: str | None = None, part_number: int | None = None) -> ObjectInfo:
+        """Return what S3 knows of one object, checksums included."""
+        ...
+
+    def get(
+        self,
+        key: str,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        etag: str | None = None,
+        version_id: str | None = None,
+    ) -> bytes:
+        """Return the bytes ``[start, stop)`` of an object, cut at its end.
+
+        With ``etag`` the read is conditional: `ObjectChanged` is raised when the object is another
+        one by now, so that two reads never mix two objects.
+        """
+        ...
+
+    def stream(
+        self,
+        key: str,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        etag: str | None = None,
+        version_id: str | None = None,
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Open the same bytes as chunks of at most 1 MiB, for objects too large to hold.
+
+        A body cut short raises `Unreachable`; the caller goes on with a later ``start``.
+        """
+        ...
+
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+    ) -> ObjectInfo:
+        """Store an object, checksummed; return its new ETag and version.
+
+        ``if_match`` writes only over that ETag, ``if_none_match`` only where nothing is; both
+        raise `ObjectChanged` otherwise.
+        """
+        ...
+
+    def delete(self, key: str) -> None:
+        """Delete one object; deleting what is not there is no error."""
+        ...
+
+
+class StoreOpener(Protocol):
+    """Gives the store of a URL's bucket; the same object for the same bucket."""
+
+    def __call__(self, url: S3Url) -> Store:
+        """Return the store."""
+        ...

@@ -1,0 +1,34 @@
+"""Walking a bucket: pages joined, patterns expanded, nothing held longer than a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from s3magic.store.base import ListPage, ObjectInfo, Store
+from s3magic.url import S3Url
+
+
+def pages(store: Store, prefix: str = "", *, delimiter: str = "", max_keys: int = 1000) -> Iterator[ListPage]:
+    """Yield the pages of a listing in key order, each asked for only when it is wanted."""
+    token: str | None = None
+    while True:
+        page = store.list_page(prefix, delimiter=delimiter, token=token, max_keys=max_keys)
+        yield page
+        token = page.next_token
+        if token is None:
+            return
+
+
+def expand(store: Store, url: S3Url) -> Iterator[ObjectInfo]:
+    """Yield the objects a URL names, in key order: one object, a prefix or a pattern.
+
+    Folder markers (empty objects whose key ends in ``/``) are passed over.
+    A single object is asked for by HEAD, so that no right to list is needed.
+    """
+    if not url.is_pattern and not url.is_prefix:
+        yield store.head(url.key, version_id=url.version_id)
+        return
+    for page in pages(store, url.prefix):
+        for info in page.objects:
+            if url.matches(info.key) and not info.key.endswith("/"):
+                yield info

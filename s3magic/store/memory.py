@@ -1,0 +1,161 @@
+"""A store in memory that keeps the whole contract; for tests, and for trying things out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from s3magic.errors import NoSuchKey, ObjectChanged
+from s3magic.store.base import ListPage, ObjectInfo
+
+_CHUNK = 1 << 20
+
+
+class MemoryStore:
+    """One bucket held in a dictionary, every version kept.
+
+    Examples
+    --------
+    >>> store = MemoryStore("teaching")
+    >>> store.put("a.txt", b"hello").size
+    5
+    """
+
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
+        self._lock = threading.Lock()
+        self._live: dict[str, ObjectInfo] = {}
+        self._versions: dict[tuple[str, str], tuple[ObjectInfo, bytes]] = {}
+
+    def list_page(
+        self,
+        prefix: str = "",
+        *,
+        delimiter: str = "",
+        token: str | None = None,
+        start_after: str | None = None,
+        max_keys: int = 1000,
+    ) -> ListPage:
+        """See `Store.list_page`."""
+        with self._lock:
+            keys = sorted((key for key in self._live if key.startswith(prefix)), key=_utf8)
+        after = token if token is not None else start_after
+        if after is not None:
+            keys = keys[bisect_right(keys, _utf8(after), key=_utf8) :]
+        objects: list[ObjectInfo] = []
+        prefixes: dict[str, None] = {}
+        last = ""
+        for key in keys:
+            group = _group(key, prefix, delimiter)
+            if group is not None and (group in prefixes or (token is not None and token.startswith(group))):
+                continue
+            if len(objects) + len(prefixes) == max_keys:
+                return ListPage(tuple(objects), tuple(prefixes), last)
+            if group is None:
+                objects.append(self._live[key])
+                last = key
+            else:
+                prefixes[group] = None
+                last = group
+        return ListPage(tuple(objects), tuple(prefixes), None)
+
+    def head(self, key: str, *, version_id: str | None = None, part_number: int | None = None) -> ObjectInfo:
+        """See `Store.head`; every object counts as one part."""
+        return self._find(key, version_id)[0]
+
+    def get(
+        self,
+        key: str,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        etag: str | None = None,
+        version_id: str | None = None,
+    ) -> bytes:
+        """See `Store.get`."""
+        info, data = self._find(key, version_id)
+        if etag is not None and etag != info.etag:
+            raise _changed(info.url)
+        return data[start:stop]
+
+    @contextmanager
+    def stream(
+        self,
+        key: str,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        etag: str | None = None,
+        version_id: str | None = None,
+    ) -> Iterator[Iterator[bytes]]:
+        """See `Store.stream`."""
+        data = self.get(key, start=start, stop=stop, etag=etag, version_id=version_id)
+        yield (data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK))
+
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+    ) -> ObjectInfo:
+        """See `Store.put`."""
+        with self._lock:
+            live = self._live.get(key)
+            if (if_none_match and live) or (if_match is not None and (live is None or live.etag != if_match)):
+                raise _changed(f"s3://{self.bucket}/{key}")
+            sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
+            info = ObjectInfo(
+                url=f"s3://{self.bucket}/{key}",
+                key=key,
+                size=len(data),
+                etag=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+                last_modified=datetime.now(UTC),
+                version_id=f"v{len(self._versions)}",
+                content_type=content_type or "binary/octet-stream",
+                checksums={"SHA256": sha256},
+                checksum_type="FULL_OBJECT",
+                metadata=dict(metadata or {}),
+            )
+            self._live[key] = info
+            self._versions[key, str(info.version_id)] = (info, bytes(data))
+            return info
+
+    def delete(self, key: str) -> None:
+        """See `Store.delete`."""
+        with self._lock:
+            self._live.pop(key, None)
+
+    def _find(self, key: str, version_id: str | None) -> tuple[ObjectInfo, bytes]:
+        with self._lock:
+            live = self._live.get(key)
+            version = version_id or (live.version_id if live else None)
+            try:
+                return self._versions[key, str(version)]
+            except KeyError:
+                raise NoSuchKey(
+                    f"No such object: s3://{self.bucket}/{key}", "Check the key; %s3ls shows what is there."
+                ) from None
+
+
+def _utf8(key: str) -> bytes:
+    return key.encode("utf-8", "surrogatepass")
+
+
+def _group(key: str, prefix: str, delimiter: str) -> str | None:
+    if not delimiter:
+        return None
+    end = key.find(delimiter, len(prefix))
+    return None if end < 0 else key[: end + len(delimiter)]
+
+
+def _changed(url: str) -> ObjectChanged:
+    return ObjectChanged(f"The object changed: {url}", "Somebody replaced it; read its new state first.")
