@@ -11,34 +11,81 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from s3magic.access.connection import Connection as Connection
+    from s3magic.access.identity import Identity as Identity
+    from s3magic.access.permissions import Light as Light
+    from s3magic.access.permissions import PermissionReport as PermissionReport
+    from s3magic.api import check as check
+    from s3magic.api import connect as connect
+    from s3magic.api import link as link
+    from s3magic.api import ls as ls
+    from s3magic.api import mount as mount
+    from s3magic.api import mounts as mounts
+    from s3magic.api import sandbox as sandbox
+    from s3magic.api import thumbs as thumbs
+    from s3magic.api import unmount as unmount
+    from s3magic.errors import S3MagicError as S3MagicError
+    from s3magic.link.dataset import LinkedDataset as LinkedDataset
+    from s3magic.link.manifest import LinkedTile as LinkedTile
+    from s3magic.listing import Listing as Listing
+    from s3magic.mount.model import Mount as Mount
+    from s3magic.sandbox.process import Sandbox as Sandbox
+    from s3magic.store.base import ObjectInfo as ObjectInfo
+    from s3magic.thumbs.gallery import Gallery as Gallery
+    from s3magic.thumbs.gallery import GalleryItem as GalleryItem
+
 __version__ = "0.1.0"
 
+__all__ = [
+    "Connection",
+    "Gallery",
+    "GalleryItem",
+    "Identity",
+    "Light",
+    "LinkedDataset",
+    "LinkedTile",
+    "Listing",
+    "Mount",
+    "ObjectInfo",
+    "PermissionReport",
+    "S3MagicError",
+    "Sandbox",
+    "__version__",
+    "check",
+    "connect",
+    "link",
+    "ls",
+    "mount",
+    "mounts",
+    "sandbox",
+    "thumbs",
+    "unmount",
+]
+
 _HOMES = {
-    "connect": "api",
     "check": "api",
+    "connect": "api",
+    "link": "api",
     "ls": "api",
     "mount": "api",
     "mounts": "api",
-    "unmount": "api",
-    "link": "api",
-    "thumbs": "api",
     "sandbox": "api",
+    "thumbs": "api",
+    "unmount": "api",
     "Connection": "access.connection",
     "Identity": "access.identity",
     "Light": "access.permissions",
     "PermissionReport": "access.permissions",
-    "Listing": "listing",
-    "ObjectInfo": "store.base",
-    "Mount": "mount.model",
+    "S3MagicError": "errors",
     "LinkedDataset": "link.dataset",
     "LinkedTile": "link.manifest",
+    "Listing": "listing",
+    "Mount": "mount.model",
+    "Sandbox": "sandbox.process",
+    "ObjectInfo": "store.base",
     "Gallery": "thumbs.gallery",
     "GalleryItem": "thumbs.gallery",
-    "Sandbox": "sandbox.process",
-    "S3MagicError": "errors",
 }
-
-__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> object:
@@ -67,3 +114,13 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     from s3magic.notebook.extension import unload
 
     unload(shell)
+
+
+class _Package(type(__import__("sys"))):  # type: ignore[misc]
+    # TEMPORARY until the rooms are renamed: keep s3magic.mount the function, not the folder
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and type(value).__name__ == "module"):
+            super().__setattr__(name, value)
+
+
+__import__("sys").modules[__name__].__class__ = _Package

@@ -12,7 +12,7 @@ builtin it specialises, so that plain ``except FileNotFoundError`` keeps working
     │   ├── ExpiredCredentials               they were good once
     │   ├── InvalidCredentials               unknown key or wrong secret
     │   ├── AccessDenied                     known, but not allowed
-    │   └── ClockSkew                        this machine's clock is wrong
+    │   └── ClockSkew                        the clock of this machine is wrong
     ├── NotFound (FileNotFoundError)
     │   ├── NoSuchBucket
     │   └── NoSuchKey
@@ -93,7 +93,7 @@ class AccessDenied(CredentialsError):
 
 
 class ClockSkew(CredentialsError):
-    """This machine's clock differs too much from the server's."""
+    """The clock of this machine differs too much from the server's."""
 
 
 class NotFound(S3MagicError, FileNotFoundError):
@@ -127,7 +127,9 @@ class Unreachable(S3MagicError, ConnectionError):
 
 
 class ServerError(S3MagicError, OSError):
-    """The server failed, or answered what it may not."""
+    """The server failed, or answered what it may not; ``status`` is its HTTP status, if any."""
+
+    status: int | None = None
 
 
 class MissingLibrary(S3MagicError, ImportError):

@@ -64,7 +64,7 @@ class MemoryStore:
                 last = group
         return ListPage(tuple(objects), tuple(prefixes), None)
 
-    def head(self, key: str, *, version_id: str | None = None, part_number: int | None = None) -> ObjectInfo:
+    def head(self, key: str, *, version_id: str | None = None, part_number: int | None = None) -> ObjectInfo:  # noqa: ARG002
         """See `Store.head`; every object counts as one part."""
         return self._find(key, version_id)[0]
 

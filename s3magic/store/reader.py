@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer
+    from _typeshed import WriteableBuffer
 
     from s3magic.store.base import ObjectInfo, Store
 
@@ -91,7 +91,7 @@ class RangeReader(io.RawIOBase):
         self._position = base + offset
         return self._position
 
-    def readinto(self, buffer: Buffer, /) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill a buffer from the position on; return how many bytes came."""
         view = memoryview(buffer).cast("B")
         data = self.read(len(view))

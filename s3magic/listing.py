@@ -1,0 +1,157 @@
+"""What ``ls`` returns: the objects and folders under a URL, and a summary of them; reads no bodies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from s3magic import html
+from s3magic.errors import InvalidInput, NoSuchKey
+from s3magic.store.base import ObjectInfo, Store
+from s3magic.store.listing import pages
+from s3magic.url import S3Url
+
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Objects under a URL, in key order; iterating gives each as an `ObjectInfo`.
+
+    Parameters
+    ----------
+    url
+        What was listed.
+    objects
+        The objects found, up to the limit.
+    folders
+        URLs of the prefixes one level down; empty for a recursive listing.
+    truncated
+        Whether there is more than the limit let through.
+    """
+
+    url: S3Url
+    objects: tuple[ObjectInfo, ...]
+    folders: tuple[str, ...]
+    truncated: bool
+
+    def __iter__(self) -> Iterator[ObjectInfo]:
+        return iter(self.objects)
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the objects listed."""
+        return sum(info.size for info in self.objects)
+
+    def summary(self) -> Summary:
+        """Return count, bytes, types and storage classes of what is listed."""
+        types: Counter[str] = Counter()
+        for info in self.objects:
+            dot = info.name.rfind(".")
+            types[info.name[dot:].lower() if dot > 0 else "(none)"] += 1
+        classes = Counter(info.storage_class for info in self.objects)
+        return Summary(str(self.url), len(self), self.size, dict(types), dict(classes), self.truncated)
+
+    def to_json(self) -> dict[str, object]:
+        """Return all fields as JSON types."""
+        return {
+            "url": str(self.url),
+            "objects": [info.to_json() for info in self.objects],
+            "folders": list(self.folders),
+            "truncated": self.truncated,
+        }
+
+    def _rows(self) -> list[tuple[object, object, object]]:
+        base = len(f"s3://{self.url.bucket}/{self.url.prefix}")
+        rows: list[tuple[object, object, object]] = [(url[base:], "", "folder") for url in self.folders]
+        for info in self.objects:
+            when = f"{info.last_modified:%Y-%m-%d %H:%M}" if info.last_modified else ""
+            rows.append((info.url[base:] or info.name, html.bytes_text(info.size), when))
+        return rows
+
+    def _note(self) -> str:
+        parts = [f"{len(self.folders)} folders"] if self.folders else []
+        parts.append(f"{len(self)} objects, {html.bytes_text(self.size)}")
+        if self.truncated:
+            parts.append("there are more: raise the limit, or look into a folder")
+        return " · ".join(parts)
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        shown = [f"{size!s:>10}  {when!s:<16}  {name}" for name, size, when in rows[:SHOWN]]
+        left = [f"… and {len(rows) - SHOWN} more rows"] if len(rows) > SHOWN else []
+        return "\n".join([str(self.url), *shown, *left, self._note()])
+
+    def _repr_html_(self) -> str:
+        rows = self._rows()
+        left = f"{len(rows) - SHOWN} more rows not shown · " if len(rows) > SHOWN else ""
+        head = f'<div class="s3m s3m-title">{html.cell(self.url)}</div>'
+        return head + html.table(["Name", "Size", "Modified"], rows[:SHOWN], left + self._note())
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How much lies under a URL: objects, bytes, file types and storage classes."""
+
+    url: str
+    count: int
+    size: int
+    types: dict[str, int]
+    storage_classes: dict[str, int]
+    truncated: bool
+
+    def _rows(self) -> list[tuple[str, object]]:
+        def told(counts: dict[str, int]) -> str:
+            return ", ".join(f"{name} {n}" for name, n in sorted(counts.items(), key=lambda pair: -pair[1])[:8])
+
+        at_least = "at least " if self.truncated else ""
+        return [
+            ("objects", f"{at_least}{self.count}"),
+            ("bytes", at_least + html.bytes_text(self.size)),
+            ("types", told(self.types)),
+            ("storage classes", told(self.storage_classes)),
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join([self.url, *(f"  {name:<16}{value}" for name, value in self._rows())])
+
+    def _repr_html_(self) -> str:
+        return html.card(self.url, self._rows())
+
+
+def list_objects(store: Store, url: S3Url, *, recursive: bool = False, limit: int = 1000) -> Listing:
+    """List what a URL names: a prefix one level deep, or all below it, a pattern, or one object.
+
+    Raises
+    ------
+    InvalidInput
+        When the limit is not positive.
+    NoSuchKey
+        When the URL names one object and it is not there.
+    """
+    if limit < 1:
+        raise InvalidInput(f"A listing of {limit} objects is none", "Choose a limit of at least 1.")
+    deep = recursive or url.is_pattern
+    prefix = url.prefix
+    objects: list[ObjectInfo] = []
+    folders: list[str] = []
+    for page in pages(store, prefix, delimiter="" if deep else "/", max_keys=min(1000, limit + 1)):
+        objects += [info for info in page.objects if _shown(url, info)]
+        folders += [f"s3://{url.bucket}/{name}" for name in page.prefixes if url.is_prefix or name == f"{url.key}/"]
+        if len(objects) + len(folders) > limit:
+            break
+    if not url.is_prefix and not url.is_pattern and not objects and not folders:
+        raise NoSuchKey(f"No such object or folder: {url}", "Check the name; %s3ls of its folder shows what is there.")
+    truncated = len(objects) + len(folders) > limit
+    folders = folders[:limit]
+    return Listing(url, tuple(objects[: limit - len(folders)]), tuple(folders), truncated)
+
+
+def _shown(url: S3Url, info: ObjectInfo) -> bool:
+    if info.key.endswith("/") and info.size == 0:
+        return False
+    return url.is_prefix or url.matches(info.key)

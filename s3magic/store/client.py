@@ -1,0 +1,196 @@
+"""The one HTTP client of s3magic: pooled connections, signing, retries; knows requests, not objects."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+from urllib3.exceptions import HTTPError, ProxyError, SSLError
+
+from s3magic.errors import Unreachable
+from s3magic.store.credentials import CredentialSource, Location
+from s3magic.store.failures import Failure
+from s3magic.store.signing import object_url, sign
+
+CONNECTIONS = 64
+_TIMEOUT = urllib3.Timeout(connect=5, read=30)
+_RETRIES = urllib3.Retry(
+    total=4,
+    backoff_factor=0.2,
+    backoff_jitter=0.2,
+    backoff_max=8,
+    status_forcelist=(429, 500, 502, 503, 504),
+    allowed_methods=None,
+    redirect=False,
+    raise_on_status=False,
+)
+_ONCE = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, redirect=False, raise_on_status=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, before it has an address and a signature.
+
+    ``repeatable=False`` keeps what may have been carried out already from being sent twice.
+    """
+
+    method: str
+    bucket: str
+    key: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A good answer, read whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Client:
+    """Sends signed requests to one place; safe to use from many threads.
+
+    Parameters
+    ----------
+    location
+        Endpoint, region and addressing.
+    credentials
+        Asked before each request; it answers from memory.
+
+    Attributes
+    ----------
+    requests, bytes_received : int
+        What was asked and what bodies brought, since the client was made.
+    """
+
+    def __init__(self, location: Location, credentials: CredentialSource) -> None:
+        self.location = location
+        self.requests = 0
+        self.bytes_received = 0
+        self._credentials = credentials
+        self._regions: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._pools: dict[tuple[str, str], Any] = {}
+
+    def send(self, request: Request) -> Response:
+        """Send a request and return its whole answer; raise the error that a bad one means."""
+        answer = self._follow(request, preload=True)
+        self.count(len(answer.data))
+        return Response(answer.status, answer.headers, answer.data)
+
+    @contextmanager
+    def open(self, request: Request) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Send a request and hand its answer over unread.
+
+        Left in the middle, the connection is closed; left at the end, it is kept for the next.
+        """
+        answer = self._follow(request, preload=False)
+        try:
+            yield answer
+        except HTTPError as error:
+            raise self._unreachable(error) from error
+        finally:
+            if answer.length_remaining:
+                answer.close()
+            answer.release_conn()
+
+    def count(self, received: int) -> None:
+        """Add to the bytes received."""
+        with self._lock:
+            self.bytes_received += received
+
+    def _follow(self, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:
+        """Send to where the bucket lives; when AWS names another region, once more to there."""
+        while True:
+            location = self._location(request.bucket)
+            answer = self._send(location, request, preload=preload)
+            if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                return answer
+            failure = Failure.read(answer.status, answer.headers, answer.data)
+            if request.method == "HEAD" and answer.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED):
+                failure = self._ask_why(location, request) or failure
+            if not failure.region or failure.region == location.region or location.endpoint_url:
+                raise failure.to_error(request.method, request.bucket, request.key)
+            self._regions[request.bucket] = failure.region
+
+    def _send(self, location: Location, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:
+        url = object_url(location, request.bucket, request.key, request.query)
+        headers = {**request.headers, "Accept-Encoding": "identity"}
+        signed = sign(location, self._credentials(), method=request.method, url=url, headers=headers, body=request.body)
+        with self._lock:
+            self.requests += 1
+        parts = urlsplit(url)
+        try:
+            answer: urllib3.BaseHTTPResponse = self._pool(parts.scheme, parts.netloc).urlopen(
+                request.method,
+                parts.path + (f"?{parts.query}" if parts.query else ""),
+                body=request.body or None,
+                headers=signed,
+                retries=_RETRIES if request.repeatable else _ONCE,
+                timeout=_TIMEOUT,
+                preload_content=preload,
+                decode_content=False,
+                assert_same_host=False,
+            )
+        except HTTPError as error:
+            raise self._unreachable(error) from error
+        return answer
+
+    def _ask_why(self, location: Location, request: Request) -> Failure | None:
+        """Learn the reason of a refused HEAD, whose answer has no body, by reading one byte."""
+        why = replace(request, method="GET", headers={"Range": "bytes=0-0"})
+        answer = self._send(location, why, preload=True)
+        bad = answer.status >= HTTPStatus.MULTIPLE_CHOICES
+        return Failure.read(answer.status, answer.headers, answer.data) if bad else None
+
+    def _location(self, bucket: str) -> Location:
+        region = self._regions.get(bucket)
+        return replace(self.location, region=region) if region else self.location
+
+    def _pool(self, scheme: str, netloc: str) -> Any:
+        with self._lock:
+            pool = self._pools.get((scheme, netloc))
+            if pool is None:
+                pool = self._pools[scheme, netloc] = _make_pool(scheme, netloc)
+            return pool
+
+    def _unreachable(self, error: HTTPError) -> Unreachable:
+        where = self.location.endpoint_url or f"S3 in {self.location.region}"
+        reason: BaseException = getattr(error, "reason", None) or error
+        if isinstance(reason, SSLError):
+            return Unreachable(
+                f"No safe connection to {where}", "Its certificate is not trusted; AWS_CA_BUNDLE names another."
+            )
+        if isinstance(reason, ProxyError):
+            return Unreachable(f"The proxy does not let through to {where}", "Check HTTPS_PROXY and NO_PROXY.")
+        return Unreachable(f"No answer from {where}", "Check the endpoint and the network, then try again.")
+
+
+def _make_pool(scheme: str, netloc: str) -> Any:
+    """Return a connection pool of its own for one host, by the proxy that the environment names."""
+    options: dict[str, Any] = {"maxsize": CONNECTIONS, "block": False}
+    if scheme == "https" and (bundle := os.environ.get("AWS_CA_BUNDLE")):
+        options["ca_certs"] = bundle
+    parts = urlsplit(f"{scheme}://{netloc}")
+    host = parts.hostname or ""
+    proxy = getproxies().get(scheme)
+    loopback = host in ("localhost", "::1") or host.startswith("127.")
+    manager = (
+        urllib3.PoolManager(**options)
+        if loopback or not proxy or proxy_bypass(host)
+        else urllib3.ProxyManager(proxy, **options)
+    )
+    return manager.connection_from_host(host, parts.port, scheme)

@@ -1,0 +1,121 @@
+"""What S3 answers when it does not do as asked, turned into the errors of s3magic; the one place for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from s3magic.errors import (
+    AccessDenied,
+    ArchivedObject,
+    ClockSkew,
+    ExpiredCredentials,
+    InvalidCredentials,
+    InvalidInput,
+    NoSuchBucket,
+    NoSuchKey,
+    ObjectChanged,
+    S3MagicError,
+    ServerError,
+    WrongRegion,
+)
+
+_KINDS: dict[str, tuple[type[S3MagicError], str, str]] = {
+    "NoSuchBucket": (NoSuchBucket, "No such bucket: {bucket}", "Check the name, and the endpoint: %s3creds shows it."),
+    "NoSuchKey": (NoSuchKey, "No such object: {url}", "Check the key; %s3ls shows what is there."),
+    "NoSuchVersion": (NoSuchKey, "No such version of {url}", "Leave ?versionId=… out to read the live one."),
+    "AccessDenied": (
+        AccessDenied,
+        "Not allowed: {action} on {url}",
+        "Ask for that permission; %s3check shows the lights.",
+    ),
+    "AllAccessDisabled": (AccessDenied, "Not allowed: {action} on {url}", "The owner closed this bucket."),
+    "InvalidAccessKeyId": (
+        InvalidCredentials,
+        "The server does not know this access key",
+        "Choose other credentials with %s3creds; for public data: %s3creds anonymous.",
+    ),
+    "SignatureDoesNotMatch": (
+        InvalidCredentials,
+        "The secret key does not fit the access key",
+        "Enter the keys again with %s3creds.",
+    ),
+    "ExpiredToken": (ExpiredCredentials, "The credentials have expired", "Sign in again, then run %s3creds."),
+    "TokenRefreshRequired": (ExpiredCredentials, "The credentials have expired", "Sign in again, then run %s3creds."),
+    "InvalidToken": (InvalidCredentials, "The session token is not valid", "Sign in again, then run %s3creds."),
+    "RequestTimeTooSkewed": (
+        ClockSkew,
+        "This machine's clock differs too much from the server's",
+        "Set the clock (timedatectl shows it) and try again.",
+    ),
+    "PreconditionFailed": (
+        ObjectChanged,
+        "The object changed: {url}",
+        "Somebody replaced it; read its new state first.",
+    ),
+    "ConditionalRequestConflict": (ObjectChanged, "The object changed: {url}", "Somebody writes it now; try again."),
+    "InvalidObjectState": (
+        ArchivedObject,
+        "In an archive class: {url}",
+        "Restore it first (aws s3api restore-object), then read it.",
+    ),
+    "PermanentRedirect": (
+        WrongRegion,
+        "The bucket {bucket} lives in {region}",
+        "Choose that region: %s3creds --region.",
+    ),
+    "AuthorizationHeaderMalformed": (
+        WrongRegion,
+        "The bucket {bucket} lives in {region}",
+        "Choose that region: %s3creds --region.",
+    ),
+    "KeyTooLongError": (InvalidInput, "The key is too long: {url}", "A key has at most 1024 bytes."),
+    "InvalidBucketName": (InvalidInput, "Not a bucket name: {bucket}", "Check the name."),
+}
+_BY_STATUS = {301: "PermanentRedirect", 403: "AccessDenied", 404: "NoSuchKey", 412: "PreconditionFailed"}
+_ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error answer of S3: its code, its words, and the region it names, if any."""
+
+    status: int
+    code: str
+    message: str
+    region: str | None
+
+    @classmethod
+    def read(cls, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        """Read an answer; the status speaks where the body says nothing."""
+        code, message, region = _BY_STATUS.get(status, ""), "", headers.get("x-amz-bucket-region")
+        try:
+            root = ElementTree.fromstring(body) if body else None  # noqa: S314 - expat bounds entities itself
+        except ElementTree.ParseError:
+            root = None
+        if root is not None:
+            code = root.findtext("Code") or code
+            message = root.findtext("Message") or ""
+            region = region or root.findtext("Region")
+        return cls(status, code, message, region)
+
+    def to_error(self, method: str, bucket: str, key: str) -> S3MagicError:
+        """Return the error that tells a person what this means for one request."""
+        url = f"s3://{bucket}/{key}"
+        action = _ACTIONS.get(method, method) if key else "s3:ListBucket"
+        kind = _KINDS.get(self.code)
+        if kind is None:
+            said = " – ".join(part for part in (self.code, self.message) if part) or "no reason given"
+            failed = ServerError(
+                f"S3 answered {self.status} for {url}: {said}", "Try again; ask the store's owner if it stays."
+            )
+            failed.status = self.status
+            return failed
+        error, message, hint = kind
+        made = error(
+            message.format(bucket=bucket, url=url, action=action, region=self.region or "another region"), hint
+        )
+        if isinstance(made, WrongRegion):
+            made.region = self.region
+        return made

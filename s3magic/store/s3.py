@@ -1,0 +1,239 @@
+"""A bucket over HTTP: the store contract spoken to S3 and to what is compatible with it."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree
+
+from s3magic.errors import InvalidInput, ObjectChanged, ServerError
+from s3magic.store.base import ListPage, ObjectInfo
+from s3magic.store.client import Client, Request
+
+_CHUNK = 1 << 20
+_META = "x-amz-meta-"
+_CHECKSUM = "x-amz-checksum-"
+
+
+class S3Store:
+    """One bucket on a server.
+
+    Parameters
+    ----------
+    bucket
+        Its name.
+    client
+        Who sends the requests; several stores may share one.
+    """
+
+    def __init__(self, bucket: str, client: Client) -> None:
+        self.bucket = bucket
+        self.client = client
+
+    def list_page(
+        self,
+        prefix: str = "",
+        *,
+        delimiter: str = "",
+        token: str | None = None,
+        start_after: str | None = None,
+        max_keys: int = 1000,
+    ) -> ListPage:
+        """See `Store.list_page`."""
+        query = {"list-type": "2", "encoding-type": "url", "prefix": prefix, "max-keys": str(max_keys)}
+        optional = {"delimiter": delimiter, "continuation-token": token, "start-after": start_after}
+        query |= {name: value for name, value in optional.items() if value}
+        return _read_listing(self.bucket, self.client.send(Request("GET", self.bucket, query=query)).body)
+
+    def head(self, key: str, *, version_id: str | None = None, part_number: int | None = None) -> ObjectInfo:
+        """See `Store.head`."""
+        query = _query(version_id)
+        if part_number is not None:
+            query["partNumber"] = str(part_number)
+        checksums = {"x-amz-checksum-mode": "ENABLED"}
+        answer = self.client.send(Request("HEAD", self.bucket, self._key(key), query, checksums))
+        return _read_headers(self.bucket, key, answer.headers)
+
+    def get(
+        self,
+        key: str,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        etag: str | None = None,
+        version_id: str | None = None,
+    ) -> bytes:
+        """See `Store.get`."""
+        if stop is not None and stop <= start:
+            return b""
+        headers = _read_conditions(start, stop, etag)
+        try:
+            answer = self.client.send(Request("GET", self.bucket, self._key(key), _query(version_id), headers))
+        except ServerError as error:
+            if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return b""
+            raise
+        self._check(key, answer.status, answer.headers, start, etag)
+        if stop is not None and len(answer.body) > stop - start:
+            raise ServerError(f"The server sent more than was asked of s3://{self.bucket}/{key}", "Check the endpoint.")
+        return answer.body
+
+    @contextmanager
+    def stream(
+        self,
+        key: str,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        etag: str | None = None,
+        version_id: str | None = None,
+    ) -> Iterator[Iterator[bytes]]:
+        """See `Store.stream`."""
+        headers = _read_conditions(start, stop, etag)
+        with self.client.open(Request("GET", self.bucket, self._key(key), _query(version_id), headers)) as answer:
+            self._check(key, answer.status, answer.headers, start, etag)
+            yield self._count(answer.stream(_CHUNK, decode_content=False))
+
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+    ) -> ObjectInfo:
+        """See `Store.put`; the body carries its CRC-32, which S3 checks."""
+        crc32 = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+        headers = {"Content-Type": content_type or "binary/octet-stream", "x-amz-checksum-crc32": crc32}
+        headers |= {f"{_META}{name}": value for name, value in (metadata or {}).items()}
+        if if_match is not None:
+            headers["If-Match"] = f'"{if_match}"'
+        if if_none_match:
+            headers["If-None-Match"] = "*"
+        conditional = if_none_match or if_match is not None
+        answer = self.client.send(
+            Request("PUT", self.bucket, self._key(key), headers=headers, body=bytes(data), repeatable=not conditional)
+        )
+        return ObjectInfo(
+            url=f"s3://{self.bucket}/{key}",
+            key=key,
+            size=len(data),
+            etag=_unquoted(answer.headers.get("etag")),
+            version_id=answer.headers.get("x-amz-version-id"),
+            content_type=content_type,
+        )
+
+    def delete(self, key: str) -> None:
+        """See `Store.delete`."""
+        self.client.send(Request("DELETE", self.bucket, self._key(key)))
+
+    def _key(self, key: str) -> str:
+        if not key:
+            raise InvalidInput(f"s3://{self.bucket}/ names no object", "Give a key after the bucket.")
+        return key
+
+    def _check(self, key: str, status: int, headers: Mapping[str, str], start: int, etag: str | None) -> None:
+        """Refuse an answer that is not the bytes that were asked for."""
+        url = f"s3://{self.bucket}/{key}"
+        answered = headers.get("etag")
+        if etag is not None and answered and _unquoted(answered) != etag:
+            raise ObjectChanged(f"The object changed: {url}", "Somebody replaced it; read its new state first.")
+        ranged = headers.get("content-range", "")
+        if start and status != HTTPStatus.PARTIAL_CONTENT:
+            raise ServerError(
+                f"The server ignored the range asked of {url}", "It cannot be read in parts; copy it whole."
+            )
+        if status == HTTPStatus.PARTIAL_CONTENT and not ranged.startswith(f"bytes {start}-"):
+            raise ServerError(
+                f"The server sent other bytes than asked of {url}", "Check the endpoint, or a proxy between."
+            )
+
+    def _count(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.client.count(len(chunk))
+            yield chunk
+
+
+def _query(version_id: str | None) -> dict[str, str]:
+    return {"versionId": version_id} if version_id else {}
+
+
+def _read_conditions(start: int, stop: int | None, etag: str | None) -> dict[str, str]:
+    headers = {}
+    if start or stop is not None:
+        headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+    if etag is not None:
+        headers["If-Match"] = f'"{etag}"'
+    return headers
+
+
+def _unquoted(etag: str | None) -> str:
+    return (etag or "").strip('"')
+
+
+def _read_headers(bucket: str, key: str, headers: Mapping[str, str]) -> ObjectInfo:
+    modified = headers.get("last-modified")
+    lower = {name.lower(): value for name, value in headers.items()}
+    checksums = {
+        name[len(_CHECKSUM) :].upper(): value
+        for name, value in lower.items()
+        if name.startswith(_CHECKSUM) and name != "x-amz-checksum-type"
+    }
+    return ObjectInfo(
+        url=f"s3://{bucket}/{key}",
+        key=key,
+        size=int(headers.get("content-length", 0)),
+        etag=_unquoted(headers.get("etag")),
+        last_modified=parsedate_to_datetime(modified) if modified else None,
+        storage_class=headers.get("x-amz-storage-class", "STANDARD"),
+        version_id=_version(headers.get("x-amz-version-id")),
+        content_type=headers.get("content-type"),
+        checksums=checksums,
+        checksum_type=headers.get("x-amz-checksum-type"),
+        metadata={name[len(_META) :]: value for name, value in lower.items() if name.startswith(_META)},
+    )
+
+
+def _version(text: str | None) -> str | None:
+    """Return a version that can be asked for: a bucket that never kept versions says "null"."""
+    return None if text in (None, "", "null") else text
+
+
+def _read_listing(bucket: str, body: bytes) -> ListPage:
+    try:
+        root = ElementTree.fromstring(body)  # noqa: S314 - expat bounds entities itself
+    except ElementTree.ParseError as error:
+        raise ServerError(
+            f"The listing of s3://{bucket}/ is not XML", "Is the endpoint really an S3 server?"
+        ) from error
+    space = root.tag[: root.tag.index("}") + 1] if root.tag.startswith("{") else ""
+    decode = unquote_plus if root.findtext(f"{space}EncodingType") == "url" else str
+
+    def text(element: ElementTree.Element, name: str) -> str:
+        return element.findtext(f"{space}{name}") or ""
+
+    objects = []
+    for entry in root.iterfind(f"{space}Contents"):
+        key = decode(text(entry, "Key"))
+        modified = text(entry, "LastModified")
+        objects.append(
+            ObjectInfo(
+                url=f"s3://{bucket}/{key}",
+                key=key,
+                size=int(text(entry, "Size") or 0),
+                etag=_unquoted(text(entry, "ETag")),
+                last_modified=datetime.fromisoformat(modified) if modified else None,
+                storage_class=text(entry, "StorageClass") or "STANDARD",
+            )
+        )
+    prefixes = tuple(decode(text(entry, "Prefix")) for entry in root.iterfind(f"{space}CommonPrefixes"))
+    token = text(root, "NextContinuationToken") if text(root, "IsTruncated") == "true" else None
+    return ListPage(tuple(objects), prefixes, token or None)

@@ -1,0 +1,215 @@
+"""The client against servers that misbehave: each fault becomes its own error, never wrong bytes."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from s3magic.errors import (
+    AccessDenied,
+    ArchivedObject,
+    ClockSkew,
+    ExpiredCredentials,
+    InvalidCredentials,
+    NoSuchBucket,
+    NoSuchKey,
+    ObjectChanged,
+    ServerError,
+    Unreachable,
+    WrongRegion,
+)
+from s3magic.store import client as client_room
+from s3magic.store.client import Client
+from s3magic.store.credentials import Credentials, Location
+from s3magic.store.s3 import S3Store
+
+KEYS = Credentials("AKIDEXAMPLE", "not-a-real-secret")
+
+
+@contextmanager
+def server(answer):
+    """Serve ``answer(handler)`` for every request on a loopback port; yield the URL and the paths asked."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self):
+            asked.append((self.command, self.path, dict(self.headers)))
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            answer(self)
+
+        do_GET = do_HEAD = do_PUT = do_DELETE = handle_any
+
+        def log_message(self, *args):
+            pass
+
+    served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=served.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{served.server_port}", asked
+    finally:
+        served.shutdown()
+        thread.join()
+        served.server_close()
+
+
+def reply(handler, status, body=b"", **headers):
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    if handler.command != "HEAD":
+        handler.wfile.write(body)
+
+
+def store_at(url, **location):
+    return S3Store("b", Client(Location(endpoint_url=url, **location), lambda: KEYS))
+
+
+def error_body(code, extra=""):
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>words</Message>{extra}</Error>".encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (404, "NoSuchKey", NoSuchKey),
+        (404, "NoSuchBucket", NoSuchBucket),
+        (403, "AccessDenied", AccessDenied),
+        (403, "InvalidAccessKeyId", InvalidCredentials),
+        (403, "SignatureDoesNotMatch", InvalidCredentials),
+        (400, "ExpiredToken", ExpiredCredentials),
+        (403, "RequestTimeTooSkewed", ClockSkew),
+        (403, "InvalidObjectState", ArchivedObject),
+        (412, "PreconditionFailed", ObjectChanged),
+        (400, "SomethingNew", ServerError),
+    ],
+)
+def test_each_answer_has_its_error(status, code, error):
+    with server(lambda h: reply(h, status, error_body(code))) as (url, _):
+        for ask in (store_at(url).get, store_at(url).head):
+            if ask.__name__ == "head" and status in (404, 412):
+                continue  # a refused HEAD has no body to tell more from
+            with pytest.raises(error) as caught:
+                ask("k")
+            assert len(caught.value.lines()) == 2
+            assert "not-a-real-secret" not in str(caught.value.lines())
+
+
+def test_a_wrong_region_is_told_at_a_custom_endpoint():
+    body = error_body("AuthorizationHeaderMalformed", "<Region>eu-west-2</Region>")
+    with server(lambda h: reply(h, 400, body)) as (url, _), pytest.raises(WrongRegion) as caught:
+        store_at(url).get("k")
+    assert caught.value.region == "eu-west-2"
+    assert "eu-west-2" in str(caught.value)
+
+
+def test_nobody_listening_is_unreachable(monkeypatch):
+    monkeypatch.setattr(client_room, "_RETRIES", client_room._RETRIES.new(total=1, backoff_factor=0))
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{held.getsockname()[1]}"
+        with pytest.raises(Unreachable) as caught:
+            store_at(url).list_page()
+    assert url in str(caught.value)
+    assert isinstance(caught.value, ConnectionError)
+
+
+def test_a_busy_server_is_asked_again(monkeypatch):
+    monkeypatch.setattr(client_room, "_RETRIES", client_room._RETRIES.new(backoff_factor=0, backoff_jitter=0))
+    left = [503, 503, 200]
+
+    def answer(handler):
+        status = left.pop(0)
+        reply(handler, status, b"fine" if status == 200 else error_body("SlowDown"))
+
+    with server(answer) as (url, asked):
+        assert store_at(url).get("k") == b"fine"
+    assert len(asked) == 3
+
+
+def test_a_conditional_put_is_not_sent_twice():
+    with server(lambda h: reply(h, 503, error_body("SlowDown"))) as (url, asked):
+        with pytest.raises(ServerError):
+            store_at(url).put("k", b"x", if_none_match=True)
+        assert len(asked) == 1
+
+
+def test_a_body_cut_short_is_asked_again_and_never_returned(monkeypatch):
+    monkeypatch.setattr(client_room, "_RETRIES", client_room._RETRIES.new(total=2, backoff_factor=0))
+
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "10")
+        handler.end_headers()
+        handler.wfile.write(b"12345")
+        handler.close_connection = True
+
+    with server(answer) as (url, asked):
+        with pytest.raises(Unreachable):
+            store_at(url).get("k")
+        assert len(asked) == 3
+        with pytest.raises(Unreachable), store_at(url).stream("k") as chunks:
+            list(chunks)
+
+
+@pytest.mark.parametrize(
+    ("status", "content_range", "body", "error"),
+    [
+        (206, "bytes 0-3/10", b"0123", ServerError),  # another range than asked
+        (200, None, b"0123456789", ServerError),  # the range ignored
+        (206, "bytes 4-9/10", b"456789", ServerError),  # more than asked
+    ],
+)
+def test_other_bytes_than_asked_are_refused(status, content_range, body, error):
+    headers = {"Content_Range": content_range} if content_range else {}
+    with server(lambda h: reply(h, status, body, **headers)) as (url, _), pytest.raises(error):
+        store_at(url).get("k", start=4, stop=8)
+
+
+def test_an_etag_is_compared_even_where_the_server_ignores_the_condition():
+    with server(lambda h: reply(h, 200, b"new", ETag='"new"')) as (url, _), pytest.raises(ObjectChanged):
+        store_at(url).get("k", etag="old")
+
+
+def test_a_listing_that_is_no_xml_is_a_server_error():
+    with server(lambda h: reply(h, 200, b"<html><p>hello")) as (url, _), pytest.raises(ServerError):
+        store_at(url).list_page()
+
+
+def test_keys_go_out_encoded_but_not_normalised():
+    with server(lambda h: reply(h, 200, b"x")) as (url, asked):
+        store_at(url).get("/lead//up/../a b+%20?#é")
+    assert asked[0][1] == "/b//lead//up/../a%20b%2B%2520%3F%23%C3%A9"
+
+
+def test_requests_and_bytes_are_counted():
+    with server(lambda h: reply(h, 200, b"12345")) as (url, _):
+        store = store_at(url)
+        store.get("k")
+        store.get("k")
+    assert (store.client.requests, store.client.bytes_received) == (2, 10)
+
+
+def test_requester_pays_says_so_and_anonymous_signs_nothing():
+    with server(lambda h: reply(h, 200, b"x")) as (url, asked):
+        store_at(url, requester_pays=True).get("k")
+        S3Store("b", Client(Location(endpoint_url=url), lambda: None)).get("k")
+    signed, unsigned = asked[0][2], asked[1][2]
+    assert signed["x-amz-request-payer"] == "requester"
+    assert "Authorization" in signed
+    assert "Authorization" not in unsigned
+
+
+def test_proxies_are_passed_by_for_loopback(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with server(lambda h: reply(h, 200, b"x")) as (url, _):
+        assert store_at(url).get("k") == b"x"

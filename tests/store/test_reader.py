@@ -1,0 +1,90 @@
+"""A file over range reads: the right bytes, few requests, one object throughout."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s3magic.errors import ObjectChanged
+from s3magic.store.memory import MemoryStore
+from s3magic.store.reader import ByteLimitReached, RangeReader
+
+DATA = bytes((n * 7 + n // 256) % 256 for n in range(10_000))
+
+
+def open_reader(data=DATA, **options):
+    store = MemoryStore("b")
+    store.put("k.bin", data)
+    return store, RangeReader(store, store.head("k.bin"), **options)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.integers(-200, 10_200), st.sampled_from([io.SEEK_SET, io.SEEK_CUR, io.SEEK_END]), st.integers(-1, 3000)
+        ),
+        max_size=12,
+    ),
+    first=st.sampled_from([1, 64, 32768]),
+    block=st.sampled_from([16, 256, 4096]),
+    kept=st.integers(1, 4),
+)
+def test_it_reads_as_a_file_in_memory_does(steps, first, block, kept):
+    _, reader = open_reader(first_block=first, block=block, cached_blocks=kept)
+    model = io.BytesIO(DATA)
+    for offset, whence, size in steps:
+        try:
+            expected = model.seek(offset if whence == io.SEEK_SET else offset - 5000, whence)
+        except (ValueError, OSError):
+            continue
+        wanted = expected
+        assert reader.seek(wanted) == expected
+        assert reader.read(size) == model.read(size)
+        assert reader.tell() == model.tell()
+
+
+def test_a_header_costs_one_request():
+    _, reader = open_reader()
+    reader.read(375)
+    reader.seek(0)
+    reader.read(4)
+    assert (reader.requests, reader.bytes_read) == (1, 10_000)
+
+
+def test_neighbouring_blocks_come_in_one_request():
+    _, reader = open_reader(first_block=16, block=256)
+    reader.seek(2000)
+    assert reader.read(3000) == DATA[2000:5000]
+    assert reader.requests == 1
+    reader.seek(2000)
+    reader.read(3000)
+    assert reader.requests == 1
+
+
+def test_a_changed_object_is_never_mixed_in():
+    store, reader = open_reader(first_block=16, block=256)
+    reader.read(10)
+    store.put("k.bin", DATA[::-1])
+    reader.seek(5000)
+    with pytest.raises(ObjectChanged):
+        reader.read(10)
+
+
+def test_the_limit_holds_before_a_byte_too_many_is_fetched():
+    _, reader = open_reader(first_block=16, block=256, limit=1000)
+    reader.seek(3000)
+    with pytest.raises(ByteLimitReached):
+        reader.read(5000)
+    assert reader.bytes_read <= 1000
+
+
+def test_readinto_and_buffering_work():
+    _, reader = open_reader()
+    assert io.BufferedReader(reader).read(100) == DATA[:100]
+    assert reader.name == "k.bin"
+    with pytest.raises(ValueError, match="negative"):
+        reader.seek(-1)

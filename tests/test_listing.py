@@ -1,0 +1,71 @@
+"""What ``ls`` shows, over a store in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from s3magic.errors import InvalidInput, NoSuchKey
+from s3magic.listing import list_objects
+from s3magic.url import S3Url
+
+
+@pytest.fixture
+def bucket(memory):
+    for key in ("a.txt", "d/", "d/b.nc", "d/e/c.nc", "f.TIF", "d2/x"):
+        memory.put(key, b"12345")
+    memory.put("d/", b"")
+    return memory
+
+
+def names(listing):
+    return [info.key for info in listing]
+
+
+def test_one_level_with_its_folders(bucket):
+    listing = list_objects(bucket, S3Url("teaching"))
+    assert names(listing) == ["a.txt", "f.TIF"]
+    assert listing.folders == ("s3://teaching/d/", "s3://teaching/d2/")
+    assert not listing.truncated
+
+
+def test_recursive_passes_over_folder_markers(bucket):
+    listing = list_objects(bucket, S3Url("teaching", "d/"), recursive=True)
+    assert names(listing) == ["d/b.nc", "d/e/c.nc"]
+
+
+def test_a_pattern_and_a_single_object(bucket):
+    assert names(list_objects(bucket, S3Url("teaching", "**.nc"))) == ["d/b.nc", "d/e/c.nc"]
+    assert names(list_objects(bucket, S3Url("teaching", "a.txt"))) == ["a.txt"]
+
+
+def test_a_folder_named_without_its_slash_is_shown(bucket):
+    assert list_objects(bucket, S3Url("teaching", "d")).folders == ("s3://teaching/d/",)
+
+
+def test_a_limit_says_that_there_is_more(bucket):
+    listing = list_objects(bucket, S3Url("teaching"), recursive=True, limit=2)
+    assert len(listing) == 2
+    assert listing.truncated
+    assert "more" in repr(listing)
+
+
+def test_nothing_there_and_nonsense_are_errors(bucket):
+    with pytest.raises(NoSuchKey):
+        list_objects(bucket, S3Url("teaching", "nope"))
+    with pytest.raises(InvalidInput):
+        list_objects(bucket, S3Url("teaching"), limit=0)
+    assert len(list_objects(bucket, S3Url("teaching", "empty/"))) == 0
+
+
+def test_the_summary_counts(bucket):
+    summary = list_objects(bucket, S3Url("teaching"), recursive=True).summary()
+    assert (summary.count, summary.size) == (5, 25)
+    assert summary.types == {".txt": 1, ".nc": 2, ".tif": 1, "(none)": 1}
+    assert summary.storage_classes == {"STANDARD": 5}
+
+
+def test_hostile_names_are_escaped(memory):
+    memory.put("<img src=x onerror=alert(1)>", b"")
+    listing = list_objects(memory, S3Url("teaching"))
+    assert "<img src=x" not in listing._repr_html_()
+    assert listing.to_json()["objects"][0]["key"] == "<img src=x onerror=alert(1)>"

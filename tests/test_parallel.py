@@ -1,0 +1,59 @@
+"""Many items at once: outcomes as they come, failures apart, nothing taken too far ahead."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from s3magic.parallel import each
+
+
+def test_every_item_has_its_outcome():
+    def halve(number):
+        if number == 3:
+            raise ValueError("three")
+        return number / 2
+
+    outcomes = {outcome.item: outcome for outcome in each(halve, range(10), workers=3)}
+    assert len(outcomes) == 10
+    assert outcomes[4].value == 2
+    assert isinstance(outcomes[3].error, ValueError)
+    assert outcomes[3].value is None
+
+
+def test_an_endless_source_is_taken_only_as_far_as_needed():
+    taken = itertools.count()
+    results = each(lambda item: item, taken, workers=4)
+    for _ in range(10):
+        next(results)
+    results.close()
+    assert next(taken) <= 10 + 2 * 4
+
+
+def test_an_interrupt_stops_what_has_not_begun():
+    begun = []
+    gate = threading.Event()
+
+    def work(item):
+        begun.append(item)
+        gate.wait(10)
+
+    def interrupted():
+        for outcome in each(work, range(100), workers=2):
+            del outcome
+            raise KeyboardInterrupt
+
+    threading.Timer(0, gate.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(begun) < 100
+
+
+def test_a_given_executor_is_used_and_left_open():
+    with ThreadPoolExecutor(1, thread_name_prefix="mine") as pool:
+        names = {o.value for o in each(lambda _: threading.current_thread().name, range(3), executor=pool)}
+        assert all(name.startswith("mine") for name in names)
+        assert pool.submit(int).result() == 0
