@@ -1,0 +1,66 @@
+"""Running the body of a cell magic as a cell runs, and looking at what it left behind; and taking its mount away."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from s3magic.errors import MountBusy
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from s3magic.mount.model import Mount
+
+
+def run(shell: InteractiveShell, cell: str) -> object:
+    """Run a cell in the user's namespace and return the value of its last expression, or None.
+
+    Errors reach the caller with the user's own lines in their traceback. Top-level ``await`` is not
+    for the body of a cell magic.
+    """
+    source = shell.transform_cell(cell)  # type: ignore[no-untyped-call]
+    compiler = shell.compile
+    name = compiler.cache(source, raw_code=cell)
+    tree = shell.transform_ast(compiler.ast_parse(source, name))  # type: ignore[no-untyped-call]
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    flags = compiler.flags
+    exec(compile(tree, name, "exec", flags), shell.user_global_ns, shell.user_ns)  # noqa: S102 - the user's own cell
+    if last is None:
+        return None
+    expression = compile(ast.Expression(last.value), name, "eval", flags)
+    return eval(expression, shell.user_global_ns, shell.user_ns)  # noqa: S307
+
+
+@contextmanager
+def mounted(mount: Mount, namespace: dict[str, object], *, patience: float = 3) -> Iterator[None]:
+    """Take a mount away at the end of a cell, whatever happened; warn where something still needs it."""
+    try:
+        yield
+    finally:
+        try:
+            mount.unmount(timeout=patience)
+        except MountBusy as busy:
+            mount.unmount(force=True)
+            files = sorted({path for _, _, path in busy.holders})
+            warnings.warn(f"Still open when the mount was taken away: {', '.join(files)}", stacklevel=2)
+        if names := lazy_names(namespace):
+            told = f"Not read yet, and their mount is gone: {', '.join(names)}; realise their data inside the cell."
+            warnings.warn(told, stacklevel=2)
+
+
+def lazy_names(namespace: dict[str, object]) -> list[str]:
+    """Return the variables that hold Iris cubes whose data are not read yet."""
+    iris = sys.modules.get("iris.cube")
+    if iris is None:
+        return []
+    found = []
+    for name, value in namespace.items():
+        cubes = value if isinstance(value, list) else [value]
+        if not name.startswith("_") and any(isinstance(cube, iris.Cube) and cube.has_lazy_data() for cube in cubes):
+            found.append(name)
+    return found

@@ -1,0 +1,137 @@
+"""What turns a method into one of our magics: words, help, and errors in two friendly lines; knows no magic itself."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Protocol, TypeVar, cast
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import needs_local_scope, no_var_expand
+from IPython.core.magic_arguments import MagicArgumentParser
+
+from s3magic.errors import InvalidInput, S3MagicError
+from s3magic.notebook import expand
+
+Result = TypeVar("Result")
+HELP = ("--help", "-h")
+
+
+class Sentence(str):
+    """A sentence to be read, shown without quotation marks."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Magical(Protocol):
+    """What a magic needs of the object it is a method of."""
+
+    shell: InteractiveShell | None
+    verbose_errors: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One argument of a magic, as `argparse` takes it: its flags or its name, and the rest by keyword."""
+
+    flags: tuple[str, ...]
+    settings: dict[str, Any]
+
+    @property
+    def positional(self) -> bool:
+        """Whether it is known by its place."""
+        return not self.flags[0].startswith("-")
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether a value follows the flag."""
+        return not self.positional and self.settings.get("action") != "store_true"
+
+
+def option(*flags: str, **settings: Any) -> Option:
+    """Describe an argument of a magic as ``argparse.add_argument`` does."""
+    return Option(flags, settings)
+
+
+def magic(*options: Option) -> Callable[[Callable[..., Result]], Callable[..., Result | None]]:
+    """Make a method that takes parsed arguments into one that takes a line (and a cell).
+
+    The line is split and its variables filled in by `expand.split`; ``--help`` prints the help and
+    does nothing else. The options can be read from the method again, for completion.
+    """
+
+    def decorate(method: Callable[..., Result]) -> Callable[..., Result | None]:
+        parser = MagicArgumentParser(method.__name__, description=method.__doc__)  # type: ignore[no-untyped-call]
+        parser.allow_abbrev = False  # a new option must not change what an old line means
+        for one in options:
+            parser.add_argument(*one.flags, **one.settings)
+
+        @wraps(method)
+        def run(
+            self: Magical, line: str, cell: str | None = None, *, local_ns: dict[str, object] | None = None
+        ) -> Result | None:
+            with friendly(verbose=self.verbose_errors):
+                variables = self.shell.user_ns if self.shell is not None else {}
+                words = expand.split(line, {**variables, **(local_ns or {})})
+                if any(word in HELP for word in words):
+                    print(_help(parser))  # noqa: T201 - as every program's help
+                    return None
+                rest = () if cell is None else (cell,)
+                return method(self, _parse(parser, words), *rest)
+
+        run.__doc__ = _help(parser)
+        run.options = options  # type: ignore[attr-defined]
+        return cast("Callable[..., Result | None]", needs_local_scope(no_var_expand(run)))
+
+    return decorate
+
+
+def options_of(function: object) -> tuple[Option, ...]:
+    """Return the options of a magic; nothing for what is none of ours."""
+    return cast("tuple[Option, ...]", getattr(function, "options", ()))
+
+
+@contextmanager
+def friendly(*, verbose: bool = False) -> Iterator[None]:
+    """Let our own errors show as two lines instead of a traceback; they still fail the cell.
+
+    The error keeps its type, so that ``except`` around a magic works. Other errors are bugs and show
+    themselves whole.
+    """
+    try:
+        yield
+    except S3MagicError as error:
+        if verbose:
+            vars(error).pop("_render_traceback_", None)
+        else:
+            error._render_traceback_ = error.lines  # type: ignore[attr-defined]
+        raise
+
+
+def _help(parser: MagicArgumentParser) -> str:
+    return parser.format_help().removeprefix("::\n\n").strip()
+
+
+def _parse(parser: MagicArgumentParser, words: list[str]) -> Namespace:
+    try:
+        return parser.parse_intermixed_args(_join_negative(words))
+    except UsageError as error:
+        raise InvalidInput(f"%{parser.prog}: {error}", f"Write %{parser.prog} --help to see what it takes.") from None
+
+
+def _join_negative(words: list[str]) -> list[str]:
+    """Write ``--bbox -3,50,1,52`` as ``--bbox=-3,50,1,52``, since argparse takes the box for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--bbox" and word[:1] == "-" and word[1:2].isdigit():
+            joined[-1] = f"--bbox={word}"
+        else:
+            joined.append(word)
+    return joined

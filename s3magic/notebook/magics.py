@@ -1,0 +1,234 @@
+"""The magics: each parses its line, calls `s3magic.api` and returns what it gave; decides nothing itself."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any, cast
+
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from traitlets import Bool, Float, Int
+
+from s3magic import api
+from s3magic.errors import InvalidInput
+from s3magic.notebook import cells, prompt, values
+from s3magic.notebook.magic import Sentence, magic, option
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from s3magic.access.connection import Connection
+    from s3magic.access.permissions import PermissionReport
+    from s3magic.link.dataset import LinkedDataset
+    from s3magic.listing import Listing, Summary
+    from s3magic.mount.model import Mount, MountTable
+    from s3magic.notebook.credential_panel import CredentialPanel
+    from s3magic.sandbox.process import Sandbox
+    from s3magic.thumbs.gallery import Gallery
+
+_LINK_OPTIONS = {
+    "add": {"checkout", "no_checkout", "bbox", "match", "hash"},
+    "status": set(),
+    "fetch": {"bbox", "match"},
+}
+
+
+@magics_class
+class S3Magics(Magics):
+    """S3 data in a notebook; `%config S3Magics` shows and sets the defaults."""
+
+    verbose_errors = Bool(default_value=False, help="Show whole tracebacks instead of two friendly lines.").tag(
+        config=True
+    )
+    list_limit = Int(1000, min=1, help="Entries that %s3ls shows at most.").tag(config=True)
+    mount_fresh = Float(10, min=0, help="Seconds that listings of a mount may be old.").tag(config=True)
+    thumb_size = Int(160, min=16, max=1024, help="Longer side of a preview, in pixels.").tag(config=True)
+    thumb_limit = Int(60, min=1, help="Previews on a page.").tag(config=True)
+
+    _panel: CredentialPanel | None = None
+
+    def forget(self) -> None:
+        """Close what is still shown: the panel."""
+        if self._panel is not None:
+            self._panel.close_all()
+            self._panel = None
+
+    @property
+    def _shell(self) -> InteractiveShell:
+        return cast("InteractiveShell", self.shell)
+
+    @line_magic
+    @magic(
+        option(
+            "provider",
+            nargs="?",
+            choices=["default", "environment", "profile", "anonymous", "keys"],
+            help="where the credentials come from; without it, a panel to choose in",
+        ),
+        option("--profile", metavar="NAME", help="a profile of your AWS configuration, for the provider 'profile'"),
+        option("--region", help="region of the buckets, such as eu-west-2"),
+        option("--endpoint-url", metavar="URL", help="address of an S3-compatible store"),
+        option("--addressing-style", choices=["auto", "path", "virtual"], help="how the bucket is written in requests"),
+        option("--requester-pays", action="store_true", help="agree to pay for the requests"),
+    )
+    def s3creds(self, args: Namespace) -> Connection | CredentialPanel:
+        """Choose who asks S3, for the whole notebook. Never takes a secret: 'keys' asks for it unseen."""
+        options = {name: value for name, value in vars(args).items() if value and name != "provider"}
+        in_notebook = getattr(self.shell, "kernel", None) is not None
+        if args.provider == "keys" and not in_notebook:
+            access_key_id, secret_access_key, session_token = prompt.keys()
+            return api.connect(
+                "keys",
+                access_key_id=access_key_id,
+                secret_access_key=secret_access_key,
+                session_token=session_token,
+                **options,
+            )
+        if in_notebook and (args.provider == "keys" or (args.provider is None and not options)):
+            return self._show_panel(args.provider, options)
+        if args.provider is None and not options:
+            return api.connection()
+        connection = api.connect(args.provider or ("profile" if args.profile else "default"), **options)
+        if self._panel is not None:
+            self._panel.show(connection)
+        return connection
+
+    def _show_panel(self, provider: str | None, options: dict[str, Any]) -> CredentialPanel:
+        if self._panel is None:
+            from s3magic.notebook.credential_panel import CredentialPanel  # noqa: PLC0415 - ipywidgets
+
+            self._panel = CredentialPanel()
+        self._panel.prefill(provider, **options)
+        return self._panel
+
+    @line_magic
+    @magic(
+        option("url", help="s3://bucket/, s3://bucket/prefix/ or s3://bucket/key"),
+    )
+    def s3check(self, args: Namespace) -> PermissionReport:
+        """Tell what you may do at a URL: list and read. Changes nothing."""
+        return api.check(args.url)
+
+    @line_magic
+    @magic(
+        option("url", help="s3://bucket/prefix/ or a pattern such as s3://bucket/**/*.{nc,pp}"),
+        option("-R", "--recursive", action="store_true", help="look into folders too"),
+        option("--limit", type=values.count, metavar="N", help="show at most N entries"),
+        option("--summary", action="store_true", help="count, bytes, types and storage classes instead of names"),
+    )
+    def s3ls(self, args: Namespace) -> Listing | Summary:
+        """List a bucket, a folder or a pattern. Says when there is more than the limit."""
+        limit = self.list_limit if args.limit is None else args.limit
+        listing = api.ls(args.url, recursive=args.recursive or args.summary, limit=limit)
+        return listing.summary() if args.summary else listing
+
+    @line_cell_magic
+    @magic(
+        option("url", nargs="?", help="s3://bucket/ or s3://bucket/prefix/; without it, the table of mounts"),
+        option("dir", nargs="?", help="an empty or new folder; ./s3/<bucket>/<prefix> when not given"),
+        option("--memory", type=values.size, metavar="SIZE", help="memory it may use, such as 512MB"),
+        option("--fresh", type=float, metavar="SECONDS", help="how old a listing may be"),
+    )
+    def s3mount(self, args: Namespace, cell: str | None = None) -> Mount | MountTable | object:
+        """Show a bucket or a folder of it as ordinary files. As %%s3mount, for one cell alone."""
+        if args.url is None:
+            if cell is not None:
+                raise InvalidInput("%%s3mount was given nothing to mount", "Write %%s3mount s3://bucket/prefix/ [DIR].")
+            return api.mounts()
+        before = {mount.path for mount in api.mounts()} if cell is not None else set()
+        fresh = self.mount_fresh if args.fresh is None else args.fresh
+        mount = api.mount(args.url, args.dir, memory=args.memory, fresh=fresh)
+        if cell is None:
+            return mount
+        if any(mount.path.is_relative_to(path) for path in before):
+            return cells.run(self._shell, cell)
+        with cells.mounted(mount, self._shell.user_ns):
+            return cells.run(self._shell, cell)
+
+    @line_magic
+    @magic(
+        option("dirs", nargs="*", metavar="DIR", help="folders to take the mount from"),
+        option("--all", action="store_true", help="every mount"),
+        option("--force", action="store_true", help="also when somebody still uses it"),
+    )
+    def s3umount(self, args: Namespace) -> MountTable:
+        """Take mounts away and return those that are left. Nothing on S3 changes."""
+        if bool(args.dirs) == args.all:
+            raise InvalidInput("%s3umount needs folders, or --all", "%s3mount alone shows what is mounted where.")
+        for path in args.dirs or [None]:
+            api.unmount(path, all=args.all, force=args.force)
+        return api.mounts()
+
+    @line_magic
+    @magic(
+        option("verb", choices=list(_LINK_OPTIONS), help="add URL… DIR, status DIR or fetch DIR"),
+        option("places", nargs="+", metavar="URL|DIR", help="the folder of the dataset, after the URLs to add"),
+        option("--checkout", action="store_true", help="download the tiles too (add)"),
+        option("--no-checkout", action="store_true", help="record them only: what happens anyway (add)"),
+        option("--bbox", type=values.bbox, metavar="W,S,E,N", help="only tiles that touch this box, in degrees"),
+        option("--match", metavar="GLOB", help="only tiles whose name fits"),
+        option(
+            "--hash",
+            choices=["auto", "read", "never"],
+            default="auto",
+            help="whether bodies may be read for a SHA-256 (add)",
+        ),
+    )
+    def s3link(self, args: Namespace) -> LinkedDataset | object:
+        """Keep tiles by reference in a folder: add them, look at their state, fetch them."""
+        *urls, folder = args.places
+        given = {name for name, value in vars(args).items() if value and name not in {"verb", "places"}}
+        given -= {"hash"} if args.hash == "auto" else set()
+        if wrong := given - _LINK_OPTIONS[args.verb]:
+            raise InvalidInput(f"%s3link {args.verb} takes no --{min(wrong).replace('_', '-')}", "See %s3link --help.")
+        if bool(urls) != (args.verb == "add") or folder.startswith("s3://"):
+            form = "URL… DIR" if args.verb == "add" else "DIR"
+            raise InvalidInput(f"%s3link {args.verb} was given the wrong places", f"Write %s3link {args.verb} {form}.")
+        if args.verb == "add":
+            return api.link(
+                urls,
+                folder,
+                checkout=args.checkout and not args.no_checkout,
+                hash=args.hash,
+                bbox=args.bbox,
+                match=args.match,
+            )
+        dataset = api.linked(folder)
+        return dataset.status() if args.verb == "status" else dataset.fetch(match=args.match, bbox=args.bbox)
+
+    @line_magic
+    @magic(
+        option("url", help="s3://bucket/prefix/ or a pattern"),
+        option("--size", type=values.count, metavar="PIXELS", help="longer side of a preview"),
+        option("--limit", type=values.count, metavar="N", help="previews on a page"),
+        option("--match", metavar="GLOB", help="only objects whose name fits"),
+        option("--html", metavar="FILE", help="write a page whose links to the originals are open to all for an hour"),
+    )
+    def s3thumbs(self, args: Namespace) -> Gallery:
+        """Show previews of what lies under a URL, reading as few bytes as each format allows."""
+        size, limit = args.size or self.thumb_size, args.limit or self.thumb_limit
+        gallery = api.thumbs(args.url, size=size, limit=limit, match=args.match)
+        if args.html:
+            gallery.to_html(args.html)
+        return gallery
+
+    @line_magic
+    @magic(
+        option(
+            "verb", nargs="?", choices=["start", "stop", "status", "reset"], default="start", help="start if left out"
+        ),
+    )
+    def s3sandbox(self, args: Namespace) -> Sandbox | Sentence:
+        """Start a local S3 with teaching data and use it; it needs no account."""
+        from s3magic.sandbox import process  # noqa: PLC0415 - loaded when asked for
+
+        box = process.running()
+        if args.verb == "start":
+            return api.sandbox()
+        if box is None:
+            return Sentence("No sandbox is running; %s3sandbox start begins one.")
+        if args.verb == "stop":
+            box.stop()
+            return Sentence("The sandbox is stopped; the former credentials are in use again.")
+        if args.verb == "reset":
+            box.reset()
+        return box

@@ -1,0 +1,59 @@
+"""What may be completed or chosen: profiles, buckets, keys, mount points; reads, and never signs in anybody."""
+
+from __future__ import annotations
+
+import os
+import sys
+from configparser import Error, RawConfigParser
+from pathlib import Path
+
+from s3magic import api
+from s3magic.url import S3Url
+
+_SHOWN = 200
+_NOT_PROFILES = ("sso-session ", "services ")
+
+
+def profiles() -> list[str]:
+    """Return the profiles of the AWS configuration by name, ``default`` first."""
+    found: set[str] = set()
+    for variable, usual in (("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials")):
+        parser = RawConfigParser(strict=False)
+        path = Path(os.environ.get(variable) or Path("~/.aws", usual)).expanduser()
+        try:
+            parser.read(path, encoding="utf-8")
+        except (Error, OSError, UnicodeDecodeError):
+            continue  # whoever uses the file is told what is wrong with it
+        found |= {name.removeprefix("profile ").strip(" '\"") for name in parser.sections() if _is_profile(name)}
+    return sorted(found, key=lambda name: (name != "default", name))
+
+
+def _is_profile(section: str) -> bool:
+    return not section.startswith(_NOT_PROFILES)
+
+
+def buckets() -> list[str]:
+    """Return URLs of the buckets that the connection in use may list; asks S3."""
+    sandbox = sys.modules.get("s3magic.sandbox.process")
+    box = sandbox.running() if sandbox is not None else None
+    if box is not None:
+        return [f"s3://{name}/" for name in box.buckets]
+    connection = api.connection()
+    location = connection.location
+    client = connection.session().client("s3", region_name=location.region, endpoint_url=location.endpoint_url)
+    return [f"s3://{bucket['Name']}/" for bucket in client.list_buckets()["Buckets"]]
+
+
+def keys(beginning: str) -> list[str]:
+    """Return URLs one level below a beginning, folders first; asks S3 for one page."""
+    url = S3Url.parse(beginning)
+    page = api.open_store(url).list_page(url.key, delimiter="/", max_keys=_SHOWN)
+    names = [*page.prefixes, *(info.key for info in page.objects)]
+    return [f"s3://{url.bucket}/{name}" for name in names if name != url.key]
+
+
+def mount_points() -> list[str]:
+    """Return the folders that are mounted, as short as they can be written from here."""
+    here = Path.cwd()
+    paths = [Path(mount.path) for mount in api.mounts()]
+    return [str(path.relative_to(here)) if path.is_relative_to(here) else str(path) for path in paths]

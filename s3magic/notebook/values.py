@@ -1,0 +1,51 @@
+"""What the text of an option means: a size, a box; raises what argparse turns into a usage error."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?", re.IGNORECASE)
+_POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_CORNERS = 4
+
+
+def size(text: str) -> int:
+    """Read ``512MB``, ``1.5G`` or ``64MiB`` as a number of bytes.
+
+    Examples
+    --------
+    >>> size("1.5 kB"), size("2KiB")
+    (1500, 2048)
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if not found or float(found[1]) == 0:
+        raise ArgumentTypeError(f"not a size: {text!r}; write it like 512MB")
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** _POWER[found[2].lower()])
+
+
+def bbox(text: str) -> tuple[float, float, float, float]:
+    """Read ``W,S,E,N`` in degrees.
+
+    A west greater than the east is a box across the antimeridian.
+
+    Examples
+    --------
+    >>> bbox("-3,50.5,1,52")
+    (-3.0, 50.5, 1.0, 52.0)
+    """
+    try:
+        corners = [float(part) for part in text.split(",")]
+    except ValueError:
+        corners = []
+    if len(corners) != _CORNERS or not -90 <= corners[1] <= corners[3] <= 90:
+        raise ArgumentTypeError(f"not a box: {text!r}; write west,south,east,north in degrees, like -3,50,1,52")
+    west, south, east, north = corners
+    return west, south, east, north
+
+
+def count(text: str) -> int:
+    """Read a whole number above zero."""
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError(f"not a number above zero: {text!r}")
+    return int(text)
