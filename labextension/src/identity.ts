@@ -1,0 +1,94 @@
+/** The section that tells who S3 takes us for. */
+
+import { button, make, section } from './dom';
+import type { Choice, Identity, Status } from './types';
+
+const PROVIDERS: Readonly<Record<string, string>> = {
+  default: 'usual AWS credentials',
+  environment: 'environment variables',
+  profile: 'profile',
+  anonymous: 'anonymous',
+  keys: 'keys typed in'
+};
+
+export interface IdentityActions {
+  /** Ask S3 who we are. */
+  identify(): void;
+  /** Run a line in the document in front. */
+  run(code: string): void;
+}
+
+/** Draw the section. */
+export function identitySection(status: Status, actions: IdentityActions): HTMLElement {
+  const { connection, identity } = status;
+  if (!connection) {
+    return section(
+      'identity',
+      'Identity',
+      make('p', { text: 'No credentials chosen yet. S3 commands use the usual AWS credentials unless you choose.' }),
+      make(
+        'div',
+        { class: 's3magic-Buttons' },
+        button('Choose credentials', () => actions.run('%s3creds'), { key: 'creds' }),
+        status.sandbox ? null : button('Start sandbox', () => actions.run('%s3sandbox'), {
+          key: 'sandbox',
+          title: 'A small S3 on this machine with teaching data; needs no account'
+        })
+      )
+    );
+  }
+  return section(
+    'identity',
+    'Identity',
+    identity ? make('p', { class: 's3magic-Name', text: shortName(identity), title: identity.arn ?? '' }) : null,
+    details(rows(connection, identity)),
+    identity
+      ? null
+      : button('Who am I?', () => actions.identify(), { key: 'identify', title: 'Ask S3 which account this is' })
+  );
+}
+
+/** The last part of an ARN: the name people know. */
+export function shortName(identity: Identity): string {
+  if (!identity.arn) {
+    return identity.provider === 'anonymous' ? 'Anonymous' : (identity.user_id ?? 'Unknown');
+  }
+  return identity.arn.slice(Math.max(identity.arn.lastIndexOf('/'), identity.arn.lastIndexOf(':')) + 1);
+}
+
+/** How long the credentials live: "for 43 min", "for 5 h", or that they ended. */
+export function lifeText(expires: string, now: number): string {
+  const minutes = Math.floor((Date.parse(expires) - now) / 60_000);
+  if (Number.isNaN(minutes)) {
+    return expires;
+  }
+  if (minutes < 0) {
+    return 'expired';
+  }
+  if (minutes < 1) {
+    return 'for less than a minute';
+  }
+  return minutes < 120 ? `for ${minutes} min` : `for ${Math.floor(minutes / 60)} h`;
+}
+
+function rows(connection: Choice, identity: Identity | null): [string, string | null][] {
+  return [
+    ['Account', identity?.account ?? null],
+    ['ARN', identity?.arn ?? null],
+    ['From', PROVIDERS[connection.provider] ?? connection.provider],
+    ['Profile', connection.profile],
+    ['Region', connection.region],
+    ['Endpoint', connection.endpoint_url],
+    ['Valid', identity?.expires ? lifeText(identity.expires, Date.now()) : null]
+  ];
+}
+
+function details(lines: [string, string | null][]): HTMLElement {
+  const list = make('dl', { class: 's3magic-Details' });
+  for (const [name, value] of lines) {
+    if (value) {
+      list.append(make('dt', { text: name }), make('dd', { text: value }));
+    }
+  }
+  return list;
+}

@@ -1,0 +1,58 @@
+/** The plugins of this extension; each optional token may be missing, as in Notebook 7. */
+
+import { ILabShell, ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IConsoleTracker } from '@jupyterlab/console';
+import { PageConfig, URLExt } from '@jupyterlab/coreutils';
+import { INotebookTracker } from '@jupyterlab/notebook';
+
+import { Follower } from './follow';
+import { s3Icon } from './icon';
+import { insideRoot } from './mounts';
+import { S3Panel, type FolderOpener } from './panel';
+
+const SHOW = 's3magic:show-panel';
+const BROWSE = 'filebrowser:go-to-path';
+
+const panel: JupyterFrontEndPlugin<void> = {
+  id: 's3magic-labextension:panel',
+  description: 'A side panel with the S3 identity and the mounts of the kernel in front.',
+  autoStart: true,
+  requires: [INotebookTracker],
+  optional: [IConsoleTracker, ILabShell, ILayoutRestorer, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    notebooks: INotebookTracker,
+    consoles: IConsoleTracker | null,
+    labShell: ILabShell | null,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null
+  ): void => {
+    const follower = new Follower(app.shell, notebooks, consoles);
+    const widget = new S3Panel(follower, folderOpener(app, labShell !== null));
+    app.shell.add(widget, 'left', { rank: 350, type: 'S3' });
+    restorer?.add(widget, widget.id);
+    app.commands.addCommand(SHOW, {
+      label: 'Show S3 Panel',
+      caption: 'Show the S3 identity and mounts of the current kernel',
+      icon: s3Icon,
+      execute: () => app.shell.activateById(widget.id)
+    });
+    palette?.addItem({ command: SHOW, category: 'S3' });
+  }
+};
+
+export default [panel];
+
+/** In JupyterLab the file browser beside us shows a folder; Notebook 7 has it on a page of its own. */
+function folderOpener(app: JupyterFrontEnd, isLab: boolean): FolderOpener {
+  return (path, home) => {
+    const place = insideRoot(path, PageConfig.getOption('serverRoot'), home);
+    if (place === null) {
+      return null;
+    }
+    return isLab
+      ? () => void app.commands.execute(BROWSE, { path: `/${place}` })
+      : () => void window.open(URLExt.join(PageConfig.getBaseUrl(), 'tree', URLExt.encodeParts(place)), '_blank');
+  };
+}

@@ -1,0 +1,69 @@
+/** The section with the mounts of the kernel. */
+
+import { button, make, section } from './dom';
+import type { Mount, Status } from './types';
+
+export interface MountActions {
+  unmount(path: string): void;
+  /** Show a folder in the file browser; null when it lies outside the server's root. */
+  opener(path: string): (() => void) | null;
+  /** Whether a mount is being ended right now. */
+  isEnding(path: string): boolean;
+}
+
+/** Draw the section. */
+export function mountsSection(status: Status, actions: MountActions): HTMLElement {
+  if (!status.mounts.length) {
+    return section(
+      'mounts',
+      'Mounts',
+      make('p', { text: 'Nothing is mounted. In a cell, try' }),
+      make('code', { class: 's3magic-Code', text: '%s3mount s3://bucket/prefix/' })
+    );
+  }
+  const list = make('ul', { class: 's3magic-List' });
+  list.append(...status.mounts.map(mount => row(mount, actions)));
+  return section('mounts', 'Mounts', list);
+}
+
+/** The path of a folder as the file browser knows it; null when it is outside the server's root. */
+export function insideRoot(path: string, root: string, home: string): string | null {
+  const whole = (root === '~' || root.startsWith('~/') ? home + root.slice(1) : root).replace(/\/+$/, '');
+  if (path === whole) {
+    return '';
+  }
+  return path.startsWith(`${whole}/`) ? path.slice(whole.length + 1) : null;
+}
+
+function row(mount: Mount, actions: MountActions): HTMLElement {
+  const open = actions.opener(mount.path);
+  const ending = actions.isEnding(mount.path);
+  // A button that is ending keeps the focus, so it is told to be disabled rather than made so.
+  const unmount = button(ending ? 'Unmounting …' : 'Unmount', () => !ending && actions.unmount(mount.path), {
+    key: `unmount ${mount.path}`,
+    label: `${ending ? 'Unmounting' : 'Unmount'} ${mount.url}`,
+    attributes: { 'aria-disabled': String(ending) }
+  });
+  return make(
+    'li',
+    { class: 's3magic-Mount' },
+    make('div', { class: 's3magic-Url', text: mount.url, title: mount.url }),
+    open
+      ? button(mount.path, open, {
+          class: 's3magic-mod-link',
+          key: `open ${mount.path}`,
+          title: 'Show in the file browser'
+        })
+      : make('div', { class: 's3magic-Path', text: mount.path }),
+    make(
+      'div',
+      { class: 's3magic-Foot' },
+      make('span', {
+        class: 's3magic-Condition',
+        text: `${mount.condition}, ${mount.read_only ? 'read only' : 'writing'}`,
+        attributes: { 'data-condition': mount.condition }
+      }),
+      unmount
+    )
+  );
+}
