@@ -1,0 +1,97 @@
+"""The kernel's side of the broker: starts it when first needed, opens conversations with it; asks nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+
+from s3magic.access import environment
+from s3magic.access.wire import BrokerGone, Channel
+from s3magic.process import open_pidfd, start_daemon
+
+
+class Broker:
+    """One running broker process of this kernel."""
+
+    def __init__(self) -> None:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(10)
+        kernel = open_pidfd()
+        try:
+            self._process = start_daemon(
+                "s3magic.access.broker",
+                str(theirs.fileno()),
+                str(kernel),
+                pass_fds=(theirs.fileno(), kernel),
+                env=environment.without(),
+            )
+        except BaseException:
+            self._control.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(kernel)
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process still lives."""
+        return self._process.poll() is None
+
+    def open_socket(self, choice: int | None = None, *, keep: bool = False) -> socket.socket:
+        """Open a conversation and return our end of it; see `s3magic.access.broker.Desk.welcome`."""
+        ours, theirs = socket.socketpair()
+        try:
+            socket.send_fds(self._control, [json.dumps({"choice": choice, "keep": keep}).encode()], [theirs.fileno()])
+        except OSError as error:
+            ours.close()
+            raise BrokerGone from error
+        finally:
+            theirs.close()
+        return ours
+
+    def channel(self) -> Channel:
+        """Open a conversation about everything."""
+        return Channel(self.open_socket())
+
+    def stop(self) -> None:
+        """Let go of the process: it ends when no mount needs it any more."""
+        self._control.close()
+
+    def reap(self) -> None:
+        """Take the end of a process that is gone, or is going."""
+        self._control.close()
+        self._process.wait(10)
+
+
+_lock = threading.Lock()
+_running: Broker | None = None
+_inherited: Broker | None = None
+"""The parent's broker in a forked child, kept unused: it is not the child's to wait for."""
+
+
+def broker() -> Broker:
+    """Return the broker of this process, started where there is none yet or the last one died."""
+    global _running  # noqa: PLW0603 - one a kernel
+    with _lock:
+        if _running is None or not _running.is_running:
+            if _running is not None:
+                _running.reap()
+            _running = Broker()
+        return _running
+
+
+def _forget() -> None:
+    """Leave the parent's broker to the parent: a forked child starts its own when it needs one."""
+    global _lock, _running, _inherited  # noqa: PLW0603
+    _lock = threading.Lock()
+    _inherited, _running = _running, None
+
+
+os.register_at_fork(after_in_child=_forget)

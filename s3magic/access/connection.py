@@ -1,0 +1,247 @@
+"""One choice at work: its location, credentials and stores, and the hand-over to boto3 and s3fs.
+
+Holds no secret but the credentials in hand; loads no botocore until it is asked for a session.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from s3magic.access import channels, environment
+from s3magic.access.choice import Choice
+from s3magic.access.explanation import Explanation
+from s3magic.access.identity import Identity, expiry_text
+from s3magic.access.wire import BrokerGone, BrokerSource, Channel, credentials_to_json
+from s3magic.errors import InvalidInput, NoCredentials, Unreachable
+from s3magic.html import card
+from s3magic.store.credentials import Credentials, CredentialSource, Location
+
+if TYPE_CHECKING:
+    import boto3
+    import s3fs
+
+    from s3magic.store.s3 import S3Store
+
+Value = TypeVar("Value")
+
+OPEN_TIMEOUT = 120
+"""Seconds for a provider to find credentials: a program of the user's may ask something first."""
+ASK_TIMEOUT = 60
+
+
+def open_connection(choice: Choice, *, secrets: Credentials | None = None) -> Connection:
+    """Let the broker make a connection of a choice, starting the broker where there is none yet.
+
+    Parameters
+    ----------
+    choice
+        Who asks and where.
+    secrets
+        The keys themselves, for the provider ``"keys"`` alone. They go to the broker over an
+        inherited socket and are kept in memory.
+
+    Raises
+    ------
+    InvalidInput
+        When keys are missing or not asked for, or the profile does not exist.
+    CredentialsError
+        When the chosen provider finds nothing, or fails.
+    """
+    if choice.needs_secrets and secrets is None:
+        raise InvalidInput(
+            "The provider 'keys' needs keys", "Give access_key_id and secret_access_key, or type them in the panel."
+        )
+    if secrets is not None and not choice.needs_secrets:
+        raise InvalidInput(
+            f"Keys do not go with the provider {choice.provider!r}", "Choose the provider 'keys' to use them."
+        )
+    return Connection(choice, secrets)
+
+
+class Connection:
+    """A choice, held by the broker; made by `open_connection`.
+
+    Safe to use from several threads. When the broker dies it is started again and the choice made
+    once more, unless keys were handed over: those are gone with it and must be given again.
+
+    Attributes
+    ----------
+    choice : Choice
+        What was chosen.
+    location : Location
+        Endpoint and region as they came out of choice and configuration together.
+    provider : str
+        What gave the credentials, for people; ``"anonymous"`` when nothing is signed.
+    note : str
+        What the user should know about that; mostly empty.
+    """
+
+    def __init__(self, choice: Choice, secrets: Credentials | None = None) -> None:
+        self.choice = choice
+        self._environ = environment.snapshot()
+        self._lock = threading.RLock()
+        self._stores: dict[str, S3Store] = {}
+        self._identity: Identity | None = None
+        self._closed = False
+        opened = self._open(secrets)
+        self.location = Location(**opened["location"])
+        self.provider: str = opened["provider"]
+        self.note: str = opened["note"]
+        self._source = BrokerSource(self._bound_socket(), reconnect=self._bound_socket)
+
+    @property
+    def credentials(self) -> CredentialSource:
+        """What signs the requests; answers from memory."""
+        return self._source
+
+    @property
+    def expires(self) -> datetime | None:
+        """End of the credentials as they are now; None for those without one."""
+        now = self._source()
+        return now.expires if now else None
+
+    def identity(self) -> Identity:
+        """Ask who S3 takes us for; takes a request.
+
+        Raises `ExpiredCredentials`, `InvalidCredentials` or `Unreachable`. A store that does not
+        tell gives an identity whose ``note`` says so.
+        """
+        self._identity = Identity.from_json(self._ask("identity"))
+        return self._identity
+
+    def explain(self) -> Explanation:
+        """Tell why this identity: each provider in order and what came of it."""
+        return Explanation.from_json(self._ask("explain"))
+
+    def store(self, bucket: str) -> S3Store:
+        """Return the store of a bucket; the same object for the same bucket."""
+        from s3magic.store.client import Client  # noqa: PLC0415 - loads botocore's signer
+        from s3magic.store.s3 import S3Store  # noqa: PLC0415
+
+        with self._lock:
+            if bucket not in self._stores:
+                shared = next(iter(self._stores.values()), None)
+                client = shared.client if shared else Client(self.location, self._source)
+                self._stores[bucket] = S3Store(bucket, client)
+            return self._stores[bucket]
+
+    def session(self) -> boto3.Session:
+        """Return a boto3 session with these credentials, refreshed as they near their end, and this endpoint."""
+        from s3magic.access.handover import boto3_session  # noqa: PLC0415 - loads boto3
+
+        return boto3_session(self._source, self.location)
+
+    def filesystem(self) -> s3fs.S3FileSystem:
+        """Return an s3fs filesystem with these credentials, refreshed as they near their end, and this endpoint."""
+        from s3magic.access.handover import filesystem  # noqa: PLC0415 - loads s3fs
+
+        return filesystem(self._source, self.location)
+
+    def attach(self) -> socket.socket:
+        """Return a socket for a mount daemon's `BrokerSource`; while it is open the broker lives.
+
+        It may ask for this choice's credentials and nothing else. Close it here once the daemon
+        has inherited it.
+        """
+        return self._with_broker(lambda broker, number: broker.open_socket(number, keep=True))
+
+    def close(self) -> None:
+        """Let the broker forget this choice and its keys; mounts attached to it go on."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._source.close()
+        if self._broker.is_running:
+            try:
+                with self._broker.channel() as channel:
+                    channel.ask("close", timeout=ASK_TIMEOUT, choice=self._number)
+            except BrokerGone:
+                return
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name.lower()} {value}" for name, value in self._facts())
+        return f"<Connection {self._title()}: {facts}>"
+
+    def _repr_html_(self) -> str:
+        return card(self._title(), self._facts())
+
+    def _title(self) -> str:
+        if self._identity is not None and self._identity.arn:
+            return self._identity.arn
+        return "anonymous" if self.provider == "anonymous" else f"identity by {self.provider}"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """Return what both reprs show; asks nobody."""
+        chosen = " then ".join(self.choice.providers)
+        facts = [("Provider", chosen if chosen == self.provider else f"{chosen} → {self.provider}")]
+        if self.choice.profile:
+            facts.append(("Profile", self.choice.profile))
+        facts.append(("Region", self.location.region))
+        if self.location.endpoint_url:
+            facts.append(("Endpoint", self.location.endpoint_url))
+        if self.location.requester_pays:
+            facts.append(("Requester", "pays"))
+        in_hand = self._source.in_hand
+        if in_hand is not None and in_hand.expires is not None:
+            facts.append(("Credentials", expiry_text(in_hand.expires)))
+        if self.note:
+            facts.append(("Note", self.note))
+        return facts
+
+    def _ask(self, op: str) -> dict[str, Any]:
+        def ask(broker: channels.Broker, number: int) -> dict[str, Any]:
+            with broker.channel() as channel:
+                return channel.ask(op, timeout=ASK_TIMEOUT, choice=number)
+
+        return self._with_broker(ask)
+
+    def _bound_socket(self) -> socket.socket:
+        return self._with_broker(lambda broker, number: broker.open_socket(number))
+
+    def _with_broker(self, use: Callable[[channels.Broker, int], Value]) -> Value:
+        """Do something with the broker that holds the choice, once more where it has just died."""
+        with self._lock:
+            if self._closed:
+                raise NoCredentials("This connection is closed", "Choose again with %s3creds or s3magic.connect(...).")
+        broker, number = self._holder()
+        try:
+            return use(broker, number)
+        except BrokerGone:
+            broker.reap()
+            broker, number = self._holder()
+            return use(broker, number)
+
+    def _holder(self) -> tuple[channels.Broker, int]:
+        with self._lock:
+            if channels.broker() is not self._broker:
+                if self.choice.needs_secrets:
+                    raise NoCredentials(
+                        "The credentials broker ended, and the keys with it", "Give the keys again: %s3creds keys."
+                    )
+                self._open(None)
+            return self._broker, self._number
+
+    def _open(self, secrets: Credentials | None) -> dict[str, Any]:
+        self._broker = channels.broker()
+        with self._broker.channel() as channel:
+            opened = _open(channel, self.choice, self._environ, secrets)
+        self._number: int = opened["choice"]
+        return opened
+
+
+def _open(channel: Channel, choice: Choice, environ: dict[str, str], secrets: Credentials | None) -> dict[str, Any]:
+    try:
+        return channel.ask(
+            "open",
+            timeout=OPEN_TIMEOUT,
+            choice=choice.to_json(),
+            environ=environ,
+            secrets=credentials_to_json(secrets),
+        )
+    except BrokerGone:
+        raise Unreachable("The credentials broker could not be started", "'s3magic doctor' may tell why.") from None

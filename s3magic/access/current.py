@@ -1,0 +1,38 @@
+"""The connection in use by the whole notebook; makes the default one when none was chosen."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from s3magic.access.choice import Choice
+from s3magic.access.connection import Connection, open_connection
+
+if TYPE_CHECKING:
+    from s3magic.url import S3Url
+
+_lock = threading.Lock()
+_current: Connection | None = None
+
+
+def connection(url: S3Url | None = None) -> Connection:  # noqa: ARG001 - one choice serves every URL so far
+    """Return the connection that serves a URL: the one in use, made of the default choice at first."""
+    global _current  # noqa: PLW0603 - one a notebook
+    with _lock:
+        if _current is None:
+            _current = open_connection(Choice())
+        return _current
+
+
+def use(chosen: Connection) -> None:
+    """Let a connection serve from now on; the former one stays open for whoever holds it."""
+    global _current  # noqa: PLW0603
+    with _lock:
+        _current = chosen
+
+
+def forget() -> None:
+    """Go back to nothing chosen."""
+    global _current  # noqa: PLW0603
+    with _lock:
+        _current = None

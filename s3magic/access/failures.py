@@ -1,0 +1,86 @@
+"""What botocore raises, told in our own errors; decides nothing about what happens next."""
+
+from __future__ import annotations
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    HTTPClientError,
+    MissingDependencyException,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.exceptions import ConnectionError as NoConnection
+
+from s3magic.errors import (
+    AccessDenied,
+    ClockSkew,
+    ExpiredCredentials,
+    InvalidCredentials,
+    InvalidInput,
+    MissingLibrary,
+    NoCredentials,
+    S3MagicError,
+    Unreachable,
+)
+
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "InvalidAccessKeyId", "UnrecognizedClientException"})
+_WRONG_SECRET = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_SKEWED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
+
+
+def tells_of_keys(error: Exception) -> bool:
+    """Tell whether a store that may have no token service still says something sure about the keys or itself."""
+    return isinstance(error, HTTPClientError | NoConnection) or (
+        isinstance(error, ClientError) and _code(error) in _EXPIRED | _UNKNOWN_KEY | _SKEWED
+    )
+
+
+def translate(error: Exception, provider: str, profile: str | None) -> S3MagicError:  # noqa: PLR0911 - a table in words
+    """Return an error of ours that says what a provider, or the token service, ran into."""
+    if isinstance(error, S3MagicError):
+        return error
+    if isinstance(error, ClientError):
+        return _answered(error, provider)
+    if isinstance(error, HTTPClientError | NoConnection):
+        return Unreachable(
+            f"No answer while asking who you are ({provider}): {error}", "Check the endpoint URL and the network."
+        )
+    if isinstance(error, SSOError | TokenRetrievalError) or type(error).__name__.startswith("Login"):
+        command = "aws login" if type(error).__name__.startswith("Login") else "aws sso login"
+        named = f" --profile {profile}" if profile else ""
+        return ExpiredCredentials(f"The sign-in has ended ({provider})", f"Run '{command}{named}', then choose again.")
+    if isinstance(error, PartialCredentialsError):
+        return InvalidCredentials(f"Half a key only ({provider}): {error}", "Set what is missing, then choose again.")
+    if isinstance(error, MissingDependencyException):
+        return MissingLibrary(f"A library is missing ({provider})", "Install it: pip install 'botocore[crt]'")
+    if isinstance(error, ConfigParseError):
+        return InvalidInput(f"The AWS configuration cannot be read: {error}", "Correct the file it names.")
+    if isinstance(error, RuntimeError) and "expired" in str(error):
+        return ExpiredCredentials(f"The credentials have expired ({provider})", "Renew them, then choose again.")
+    said = str(error) if isinstance(error, BotoCoreError) else type(error).__name__
+    return NoCredentials(f"The provider failed ({provider}): {said}", "Correct its settings, or choose another.")
+
+
+def _answered(error: ClientError, provider: str) -> S3MagicError:
+    code, message = _code(error), error.response.get("Error", {}).get("Message", "")
+    if code in _EXPIRED:
+        return ExpiredCredentials(f"The credentials have expired ({provider})", "Renew them, then choose again.")
+    if code in _SKEWED or (code in _WRONG_SECRET and "Signature expired" in message):
+        return ClockSkew("This machine's clock differs too much from the server's", "Set the clock, then try again.")
+    if code in _UNKNOWN_KEY:
+        return InvalidCredentials(f"The access key is unknown ({provider})", "Check it, and the endpoint.")
+    if code in _WRONG_SECRET:
+        return InvalidCredentials(f"The secret does not fit the access key ({provider})", "Copy the secret again.")
+    if code in _DENIED:
+        return AccessDenied(f"{error.operation_name} is not allowed ({provider})", "Ask who gave you the credentials.")
+    return NoCredentials(f"{error.operation_name} failed ({provider}): {code}", "Try again, or choose another one.")
+
+
+def _code(error: ClientError) -> str:
+    code: str = error.response.get("Error", {}).get("Code", "")
+    return code
