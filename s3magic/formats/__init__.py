@@ -1,0 +1,1 @@
+"""What a file says of itself and how it looks: one format, one room; knows nothing of S3."""

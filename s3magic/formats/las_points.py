@@ -1,0 +1,224 @@
+"""A point cloud seen from above: which few points to read, and how to shade them; reads no headers."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import lazrs  # type: ignore[import-untyped]
+import numpy as np
+from numpy.typing import NDArray
+
+from s3magic.errors import UnreadableFormat
+from s3magic.formats.base import Preview
+from s3magic.formats.drawing import limits, picture, stretch, viridis
+from s3magic.formats.las import Header
+from s3magic.formats.watch import WatchedFile
+from s3magic.store.reader import ByteLimitReached
+
+_BUDGET = 2 << 20  # bytes of points that a picture is worth
+_MOST_POINTS = 1_000_000
+_MOST_CHUNKS = 8
+_OCTREE_ENTRY = struct.Struct("<iiiiQii")
+_COLOUR_AT = {2: 20, 3: 28, 5: 28, 7: 30, 8: 30, 10: 30}
+
+Numbers = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Points that lie together in the file."""
+
+    start: int
+    length: int
+    points: int
+
+
+def draw(file: WatchedFile, header: Header, *, size: int) -> Preview:
+    """Return a picture of a cloud from about two megabytes of its points, whatever its size."""
+    records = _records(file, header)
+    if not len(records):
+        raise UnreadableFormat(f"No points to draw in {file.name}", "The file is well formed but empty.")
+    xyz = _coordinates(records, header)
+    caption = f"{header.point_count:,} points, {header.format}"
+    low, high = (float(value) for value in (header.mins[2], header.maxs[2]))
+    if np.isfinite(low) and np.isfinite(high):
+        caption += f", {low:.4g} to {high:.4g} high"
+    pixels = _shaded(xyz, _colours(records, header), size)
+    return picture(pixels, size=size, caption=caption, source="points", photo=True)
+
+
+def _records(file: WatchedFile, header: Header) -> Numbers:
+    """Return raw point records, one a row, spread over the cloud."""
+    if not header.is_compressed:
+        pieces = _spread_records(header)
+    elif header.is_copc:
+        pieces = _octree_top(file, header)
+    else:
+        pieces = _chunks(file, header)
+    read: list[Numbers] = []
+    try:
+        for piece in pieces:
+            raw = file.read_at(piece.start, piece.length)
+            read.append(_unpacked(raw, piece.points, header) if header.is_compressed else _rows(raw, header))
+    except ByteLimitReached:
+        if not read:
+            raise
+        file.forgive()  # fewer points are a picture too
+    return np.concatenate(read) if read else np.empty((0, header.record_length), np.uint8)
+
+
+def _spread_records(header: Header) -> list[_Piece]:
+    """All records of a small file, else some long runs of them at even distances."""
+    length, count = header.record_length, header.point_count
+    if length * count <= _BUDGET:
+        return [_Piece(header.offset_to_points, length * count, count)]
+    run = _BUDGET // _MOST_CHUNKS // length
+    firsts = np.linspace(0, count - run, _MOST_CHUNKS).astype(int)
+    return [_Piece(header.offset_to_points + int(first) * length, run * length, run) for first in firsts]
+
+
+def _chunks(file: WatchedFile, header: Header) -> list[_Piece]:
+    """Some compressed chunks at even distances, all of them where they are small."""
+    if not header.point_count:
+        return []
+    at = header.offset_to_points + 8
+    pieces = []
+    for points, length in _chunk_table(file, header):
+        pieces.append(_Piece(at, length, points))
+        at += length
+    if sum(piece.length for piece in pieces) <= _BUDGET and header.point_count <= _MOST_POINTS:
+        return pieces
+    middle = sorted(piece.length for piece in pieces)[len(pieces) // 2]
+    wanted = max(1, min(_MOST_CHUNKS, len(pieces), _BUDGET // max(1, middle)))
+    return [pieces[int(index)] for index in np.linspace(0, len(pieces) - 1, wanted)]
+
+
+def _chunk_table(file: WatchedFile, header: Header) -> list[tuple[int, int]]:
+    """Return points and bytes of each chunk, as the table behind the last of them says."""
+    start = header.offset_to_points
+    (table,) = struct.unpack("<q", file.read_at(start, 8))
+    if table <= start:
+        raise UnreadableFormat(
+            f"No chunk table in {file.name}", "It was written as a stream; save it again with a program that seeks."
+        )
+    _, chunks = struct.unpack("<II", file.read_at(table, 8))
+    if chunks > (table - start) or chunks > header.point_count:
+        raise ValueError(f"{chunks} chunks cannot be true")
+    vlr = lazrs.LazVlr(header.laszip)
+    file.seek(table)
+    found, left = [], header.point_count
+    for points, length in lazrs.read_chunk_table_only(file, vlr):
+        # Chunks of equal size are not counted in the table, and the last one is shorter.
+        held = min(points if vlr.uses_variable_size_chunks() else vlr.chunk_size(), left)
+        left -= held
+        found.append((held, length))
+    return found
+
+
+def _octree_top(file: WatchedFile, header: Header) -> list[_Piece]:
+    """The nodes of an octree from the root down, as many whole levels as the budget allows."""
+    offset, length = struct.unpack_from("<QQ", header.copc_info, 40)
+    nodes: dict[int, list[_Piece]] = {}
+    page = file.read_at(offset, min(length, _BUDGET) // _OCTREE_ENTRY.size * _OCTREE_ENTRY.size)
+    for level, _, _, _, start, size, points in _OCTREE_ENTRY.iter_unpack(page):
+        if points > 0 and size > 0:
+            nodes.setdefault(level, []).append(_Piece(start, size, points))
+    taken: list[_Piece] = []
+    for level in sorted(nodes):
+        if taken and sum(piece.length for piece in (*taken, *nodes[level])) > _BUDGET:
+            break
+        taken += nodes[level]
+    return sorted(taken, key=lambda piece: piece.start)
+
+
+def _unpacked(raw: bytes, points: int, header: Header) -> Numbers:
+    """Decompress one chunk."""
+    if not 0 < points <= _MOST_POINTS:
+        raise ValueError(f"a chunk of {points} points is too large to draw")
+    out = np.zeros(points * header.record_length, np.uint8)
+    lazrs.decompress_points_with_chunk_table(raw, header.laszip, out, [(points, len(raw))])
+    return out.reshape(points, header.record_length)
+
+
+def _rows(raw: bytes, header: Header) -> Numbers:
+    return np.frombuffer(raw, np.uint8).reshape(-1, header.record_length)
+
+
+def _field(records: Numbers, at: int, kind: str, count: int) -> Numbers:
+    width = np.dtype(kind).itemsize * count
+    found: Numbers = np.ascontiguousarray(records[:, at : at + width]).view(kind)
+    return found
+
+
+def _coordinates(records: Numbers, header: Header) -> Numbers:
+    """Return x, y, z in a row for each point."""
+    return _field(records, 0, "<i4", 3) * np.array(header.scale) + np.array(header.offset)
+
+
+def _colours(records: Numbers, header: Header) -> Numbers | None:
+    """Return red, green and blue from 0 to 255; None where the points have none, or all the same."""
+    at = _COLOUR_AT.get(header.point_format)
+    if at is None:
+        return None
+    colours = _field(records, at, "<u2", 3)
+    if colours.max() == colours.min():
+        return None
+    return colours >> 8 if colours.max() > 255 else colours
+
+
+def _shaded(xyz: Numbers, colours: Numbers | None, size: int) -> NDArray[np.uint8]:
+    """Return RGBA pixels: the highest point of each cell, lit from the north-west."""
+    good = np.isfinite(xyz).all(axis=1)
+    xyz, colours = xyz[good], colours[good] if colours is not None else None
+    low, high = xyz.min(axis=0), xyz.max(axis=0)
+    span = max(float(high[0] - low[0]), float(high[1] - low[1])) or 1.0
+    # Cells as fine as the picture, but no finer than the points are dense.
+    share = max(1e-3, float(high[0] - low[0]) / span * float(high[1] - low[1]) / span)
+    side = int(min(size, max(16, np.sqrt(len(xyz) / share))))
+    columns, rows = (max(1, round(float(length) / span * side)) for length in (high[0] - low[0], high[1] - low[1]))
+    column = np.minimum(((xyz[:, 0] - low[0]) / span * side).astype(int), columns - 1)
+    row = rows - 1 - np.minimum(((xyz[:, 1] - low[1]) / span * side).astype(int), rows - 1)
+    order = np.argsort(xyz[:, 2], kind="stable")  # the highest point of a cell is written last
+    cell = (row * columns + column)[order]
+    height = np.full(rows * columns, np.nan)
+    height[cell] = xyz[order, 2]
+    paint = np.full((rows * columns, 3), np.nan)
+    paint[cell] = viridis(stretch(xyz[order, 2], limits(xyz[:, 2]))) if colours is None else colours[order]
+    filled = _fill(np.column_stack([height, paint]).reshape(rows, columns, 4))
+    light = _light(filled[..., 0], cell=span / side)
+    pixels = np.zeros((rows, columns, 4), np.uint8)
+    seen = np.isfinite(filled[..., 0])
+    pixels[..., :3] = np.nan_to_num(np.clip(filled[..., 1:] * light[..., None], 0, 255))
+    pixels[..., 3] = np.where(seen, 255, 0)
+    return pixels
+
+
+def _fill(layers: Numbers) -> Numbers:
+    """Close small gaps: an empty cell becomes the mean of its neighbours, three cells far."""
+    for _ in range(3):
+        empty = ~np.isfinite(layers[..., 0])
+        if not empty.any():
+            break
+        padded = np.pad(np.nan_to_num(layers), ((1, 1), (1, 1), (0, 0)))
+        known = np.pad((~empty).astype(float), 1)
+        rows, columns = empty.shape
+        around = [(down, right) for down in range(3) for right in range(3)]
+        total = np.sum([padded[down : down + rows, right : right + columns] for down, right in around], axis=0)
+        count = np.sum([known[down : down + rows, right : right + columns] for down, right in around], axis=0)
+        fillable = empty & (count > 2)
+        layers = layers.copy()
+        layers[fillable] = total[fillable] / count[fillable][:, None]
+    return layers
+
+
+def _light(height: Numbers, *, cell: float) -> Numbers:
+    """Return how bright each cell is, around 1: a hillshade from the north-west."""
+    if min(height.shape) < 2:
+        return np.ones(height.shape)
+    known = np.where(np.isfinite(height), height, np.nanmedian(height))
+    down, right = np.gradient(known, cell)
+    slope = (right - down) / np.sqrt(2 * (1 + right**2 + down**2))
+    light: Numbers = np.clip(1 + 0.6 * np.tanh(1.5 * slope), 0.35, 1.3)
+    return light

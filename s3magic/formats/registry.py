@@ -1,0 +1,102 @@
+"""Which format a file name stands for; loads a format when it is first used and guards what it raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, BinaryIO, cast
+
+from s3magic.errors import MissingLibrary, S3MagicError, UnreadableFormat
+from s3magic.formats.base import Format, Preview, TileInfo
+from s3magic.formats.watch import WatchedFile
+
+
+@dataclass(frozen=True, slots=True)
+class LazyFormat:
+    """A format whose decoder is imported when it is first asked something.
+
+    The decoder is a module of this package with the functions ``describe(file)`` and
+    ``preview(file, *, size)`` over a `WatchedFile`. They may raise what their libraries raise:
+    here it becomes `UnreadableFormat`, unless the file itself could not be read, which is told
+    as it was.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    module: str
+    extra: str
+
+    def describe(self, file: BinaryIO) -> TileInfo:
+        """See `Format.describe`."""
+        with self._guard(file, self.extra) as watched:
+            return cast("TileInfo", self._decoder().describe(watched))
+
+    def preview(self, file: BinaryIO, *, size: int = 160) -> Preview:
+        """See `Format.preview`."""
+        with self._guard(file, "thumbs") as watched:
+            return cast("Preview", self._decoder().preview(watched, size=size))
+
+    def _decoder(self) -> Any:
+        return import_module(f"s3magic.formats.{self.module}")
+
+    @contextmanager
+    def _guard(self, file: BinaryIO, extra: str) -> Iterator[WatchedFile]:
+        watched = WatchedFile(file)
+        try:
+            yield watched
+        except BaseException as error:
+            if watched.error is not None and isinstance(error, Exception):
+                raise watched.error from None
+            if isinstance(error, ModuleNotFoundError):
+                raise MissingLibrary(
+                    f"Reading {self.name} needs the library {error.name}",
+                    f'Install it with: pip install "s3magic[{extra}]"',
+                ) from error
+            # A panic of a library written in Rust is no Exception, but means a broken file just the same.
+            if isinstance(error, S3MagicError) or not (isinstance(error, Exception) or _is_panic(error)):
+                raise
+            raise UnreadableFormat(
+                f"Not readable as {self.name}: {watched.name}",
+                f"The file is cut short, or is something else under this name ({_reason(error)}).",
+            ) from error
+        finally:
+            watched.close()
+        if watched.error is not None:
+            raise watched.error
+
+
+FORMATS: tuple[Format, ...] = (
+    LazyFormat("LAS or LAZ", (".las", ".laz"), "las", "geo"),
+    LazyFormat("TIFF", (".tif", ".tiff", ".gtiff", ".btf"), "geotiff", "geo"),
+)
+
+_BY_SUFFIX = {suffix: format_ for format_ in FORMATS for suffix in format_.suffixes}
+
+
+def find(name: str) -> Format | None:
+    """Return the format of a file name by its ending, whatever its case; None for one not known.
+
+    Examples
+    --------
+    >>> find("tiles/auckland_0_0.copc.laz").name
+    'LAS or LAZ'
+    """
+    dot = name.rfind(".")
+    return _BY_SUFFIX.get(name[dot:].lower()) if dot >= 0 else None
+
+
+def describe(file: BinaryIO, name: str) -> TileInfo:
+    """Return what a file says of itself; a plain ``"file"`` where its name tells no known format."""
+    format_ = find(name)
+    return TileInfo("file", "file") if format_ is None else format_.describe(file)
+
+
+def _is_panic(error: BaseException) -> bool:
+    return type(error).__name__ == "PanicException"
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 120 else text[:119] + "…"

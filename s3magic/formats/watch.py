@@ -1,0 +1,79 @@
+"""A binary file that remembers why a read failed, since libraries swallow or rename errors; decodes nothing."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, BinaryIO
+
+
+class WatchedFile(io.RawIOBase):
+    """Passes reads on to a seekable binary file.
+
+    Attributes
+    ----------
+    error : BaseException or None
+        The first error that the file raised while it was read.
+    name : str
+        The file's name, ``"the file"`` where it has none.
+    size : int
+        Length in bytes.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self.error: BaseException | None = None
+        name = getattr(file, "name", "")
+        self.name = name if isinstance(name, str) and name else "the file"
+        self.size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+
+    def forgive(self) -> None:
+        """Forget the error: the decoder can do without what it asked for."""
+        self.error = None
+
+    def read_at(self, start: int, length: int) -> bytes:
+        """Return exactly ``length`` bytes from ``start`` on; raise `EOFError` where there are fewer."""
+        if start < 0 or length < 0 or start + length > self.size:
+            raise EOFError(f"bytes {start} to {start + length} of {self.size} are missing")
+        self.seek(start)
+        data = self.read(length)
+        if len(data) != length:
+            raise EOFError(f"only {len(data)} of {length} bytes came")
+        return data
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a position in bytes."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the position in bytes."""
+        return self._file.tell()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return up to ``size`` bytes, never asking for more than there are."""
+        left = max(0, self.size - self._file.tell())
+        try:
+            return self._file.read(left if size is None or size < 0 else min(size, left))
+        except BaseException as error:
+            self.error = self.error or error
+            raise
+
+    def readall(self) -> bytes:
+        """Return all that is left."""
+        return self.read(-1)
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer from the position on; return how many bytes came."""
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
