@@ -54,6 +54,14 @@ def run(
     return Completed(done.returncode, done.stdout, done.stderr)
 
 
+def call(argv: Sequence[str | os.PathLike[str]], *, env: Mapping[str, str] | None = None) -> int:
+    """Run a program on this terminal to its end; return its exit status."""
+    try:
+        return subprocess.call([os.fspath(part) for part in argv], env=dict(env) if env is not None else None)
+    except FileNotFoundError as error:
+        raise MissingProgram(f"Not installed: {os.fspath(argv[0])}", "Install it and try again.") from error
+
+
 def start_daemon(
     module: str,
     *arguments: str,

@@ -1,0 +1,78 @@
+# Every target sets up what it needs, once, in .venv; none asks a question.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+NEEDS  := pyproject.toml Makefile scripts/system-packages
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit test-browser lab lint build bench-byte-path clean
+
+help:  ## Say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+demo: $(STAMPS)/demo  ## Run the main job end to end on the sandbox
+	$(BIN)/s3magic demo --html demo-out/index.html
+
+test: test-unit test-browser  ## Run all tests, those in a real browser included
+
+test-unit: $(STAMPS)/test
+	$(BIN)/python scripts/watchdog.py --minutes 20 -- $(BIN)/python -m pytest
+
+test-browser: $(STAMPS)/test
+	$(BIN)/python scripts/watchdog.py --minutes 10 -- $(BIN)/python -m pytest -m browser
+
+lab: $(STAMPS)/lab  ## Open JupyterLab on the examples with the sandbox running
+	$(BIN)/s3magic sandbox --exec $(BIN)/jupyter lab --notebook-dir=examples
+
+lint: $(STAMPS)/lint  ## Check style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+build: $(STAMPS)/build  ## Build the wheel and the sdist, the JupyterLab panel in them
+	rm -rf dist
+	S3MAGIC_LABEXTENSION=require $(BIN)/python -m build --outdir dist
+
+bench-byte-path: $(STAMPS)/bench  ## Compare the HTTP client with its peers, over HTTP and TLS
+	$(BIN)/python benchmarks/byte_path.py
+
+clean:  ## Remove what was built and installed here
+	rm -rf $(VENV) dist demo-out labextension/node_modules labextension/lib s3magic/labextension
+
+$(BIN)/python: scripts/system-packages
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || scripts/system-packages python3-venv
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	mkdir -p $(STAMPS)
+	touch $@
+
+$(STAMPS)/demo: $(BIN)/python $(NEEDS)
+	scripts/system-packages fuse3
+	S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[demo]'
+	touch $@
+
+$(STAMPS)/lab: $(BIN)/python $(NEEDS)
+	scripts/system-packages --optional nodejs
+	scripts/system-packages fuse3
+	$(BIN)/pip install --quiet -e '.[demo,lab]'
+	touch $@
+
+$(STAMPS)/test: $(BIN)/python $(NEEDS)
+	scripts/system-packages fuse3 git-lfs chromium nodejs
+	S3MAGIC_LABEXTENSION=require $(BIN)/pip install --quiet -e '.[all]' --group test
+	touch $@
+
+$(STAMPS)/lint: $(BIN)/python $(NEEDS)
+	S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[all]' --group lint
+	touch $@
+
+$(STAMPS)/build: $(BIN)/python $(NEEDS)
+	scripts/system-packages nodejs
+	$(BIN)/pip install --quiet --group build
+	touch $@
+
+$(STAMPS)/bench: $(BIN)/python $(NEEDS)
+	scripts/system-packages nginx-light
+	S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e . --group bench
+	touch $@
