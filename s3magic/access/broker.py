@@ -15,6 +15,7 @@ import json
 import socket
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from select import poll
@@ -34,26 +35,37 @@ class Desk:
     def __init__(self) -> None:
         self._numbers = count(1)
         self._holdings: dict[int, Holding] = {}
+        self._holders: Counter[int] = Counter()
         self._kept = 0
         self._left = threading.Condition()
 
     def welcome(self, sock: socket.socket, *, choice: int | None, keep: bool) -> None:
         """Begin a conversation.
 
-        One bound to a choice may ask for its credentials alone; one with ``keep`` lets the broker
-        live on without its kernel.
+        One bound to a choice may ask for its credentials alone; another may make choices and ask
+        about all. A choice is forgotten, its keys with it, when the last conversation that made it
+        or is bound to it ends. One with ``keep`` lets the broker live on without its kernel.
         """
         with self._left:
             self._kept += keep
-        questions = self._everything() if choice is None else self._one(self._holdings.get(choice))
-        threading.Thread(target=self._converse, args=(sock, questions, keep), daemon=True).start()
+        held = [] if choice is None else [choice]
+        for number in held:
+            self._hold(number)
+        questions = self._everything(held) if choice is None else self._one(self._holdings.get(choice))
+        threading.Thread(target=self._converse, args=(sock, questions, held, keep), daemon=True).start()
 
     def wait_until_left(self) -> None:
         """Wait for the end of every conversation that outlives the kernel."""
         with self._left:
             self._left.wait_for(lambda: not self._kept)
 
-    def _converse(self, sock: socket.socket, questions: dict[str, Callable[..., Any]], keep: bool) -> None:  # noqa: FBT001
+    def _converse(
+        self,
+        sock: socket.socket,
+        questions: dict[str, Callable[..., Any]],
+        held: list[int],
+        keep: bool,  # noqa: FBT001
+    ) -> None:
         try:
             with sock, sock.makefile("rb") as lines:
                 while line := lines.readline(LONGEST_LINE):
@@ -63,12 +75,29 @@ class Desk:
         finally:
             with self._left:
                 self._kept -= keep
+                self._release(held)
                 self._left.notify_all()
 
-    def _everything(self) -> dict[str, Callable[..., Any]]:
+    def _hold(self, number: int) -> None:
+        with self._left:
+            self._holders[number] += 1
+
+    def _release(self, held: list[int]) -> None:
+        for number in held:
+            self._holders[number] -= 1
+            if not self._holders[number]:
+                del self._holders[number]
+                self._holdings.pop(number, None)
+
+    def _everything(self, held: list[int]) -> dict[str, Callable[..., Any]]:
+        def open_(**words: Any) -> dict[str, Any]:
+            opened = self._open(**words)
+            self._hold(opened["choice"])
+            held.append(opened["choice"])
+            return opened
+
         return {
-            "open": self._open,
-            "close": lambda choice: bool(self._holdings.pop(choice, None)),
+            "open": open_,
             "identity": lambda choice: self._holding(choice).identity().to_json(),
             "explain": lambda choice: self._holding(choice).explain().to_json(),
         }

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+import time
 
 from s3magic.access import environment
 from s3magic.access.wire import BrokerGone, Channel
@@ -64,10 +65,11 @@ class Broker:
         """Let go of the process: it ends when no mount needs it any more."""
         self._control.close()
 
-    def reap(self) -> None:
-        """Take the end of a process that is gone, or is going."""
-        self._control.close()
-        self._process.wait(10)
+    def wait_for_end(self) -> None:
+        """Wait a moment for a process whose socket is closed already, so that it counts as ended."""
+        deadline = time.monotonic() + 2
+        while self.is_running and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 _lock = threading.Lock()
@@ -82,7 +84,7 @@ def broker() -> Broker:
     with _lock:
         if _running is None or not _running.is_running:
             if _running is not None:
-                _running.reap()
+                _running.stop()
             _running = Broker()
         return _running
 

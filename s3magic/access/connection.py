@@ -15,7 +15,7 @@ from s3magic.access import channels, environment
 from s3magic.access.choice import Choice
 from s3magic.access.explanation import Explanation
 from s3magic.access.identity import Identity, expiry_text
-from s3magic.access.wire import BrokerGone, BrokerSource, Channel, credentials_to_json
+from s3magic.access.wire import BrokerGone, BrokerSource, credentials_to_json
 from s3magic.errors import InvalidInput, NoCredentials, Unreachable
 from s3magic.html import card
 from s3magic.store.credentials import Credentials, CredentialSource, Location
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import boto3
     import s3fs
 
+    from s3magic.store.client import Client
     from s3magic.store.s3 import S3Store
 
 Value = TypeVar("Value")
@@ -84,6 +85,7 @@ class Connection:
         self.choice = choice
         self._environ = environment.snapshot()
         self._lock = threading.RLock()
+        self._client: Client | None = None
         self._stores: dict[str, S3Store] = {}
         self._identity: Identity | None = None
         self._closed = False
@@ -123,10 +125,10 @@ class Connection:
         from s3magic.store.s3 import S3Store  # noqa: PLC0415
 
         with self._lock:
+            if self._client is None:
+                self._client = Client(self.location, self._source)
             if bucket not in self._stores:
-                shared = next(iter(self._stores.values()), None)
-                client = shared.client if shared else Client(self.location, self._source)
-                self._stores[bucket] = S3Store(bucket, client)
+                self._stores[bucket] = S3Store(bucket, self._client)
             return self._stores[bucket]
 
     def session(self) -> boto3.Session:
@@ -156,12 +158,7 @@ class Connection:
                 return
             self._closed = True
         self._source.close()
-        if self._broker.is_running:
-            try:
-                with self._broker.channel() as channel:
-                    channel.ask("close", timeout=ASK_TIMEOUT, choice=self._number)
-            except BrokerGone:
-                return
+        self._conversation.close()
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{name.lower()} {value}" for name, value in self._facts())
@@ -212,7 +209,7 @@ class Connection:
         try:
             return use(broker, number)
         except BrokerGone:
-            broker.reap()
+            broker.wait_for_end()
             broker, number = self._holder()
             return use(broker, number)
 
@@ -227,21 +224,32 @@ class Connection:
             return self._broker, self._number
 
     def _open(self, secrets: Credentials | None) -> dict[str, Any]:
-        self._broker = channels.broker()
-        with self._broker.channel() as channel:
-            opened = _open(channel, self.choice, self._environ, secrets)
+        """Make the choice with the broker, once more where it has just died."""
+        try:
+            return self._open_with(channels.broker(), secrets)
+        except BrokerGone:
+            try:
+                return self._open_with(channels.broker(), secrets)
+            except BrokerGone:
+                raise Unreachable("The credentials broker does not start", "Restart the kernel.") from None
+
+    def _open_with(self, broker: channels.Broker, secrets: Credentials | None) -> dict[str, Any]:
+        conversation = broker.channel()
+        try:
+            opened = conversation.ask(
+                "open",
+                timeout=OPEN_TIMEOUT,
+                choice=self.choice.to_json(),
+                environ=self._environ,
+                secrets=credentials_to_json(secrets),
+            )
+        except BaseException as error:
+            conversation.close()
+            if isinstance(error, BrokerGone):
+                broker.wait_for_end()
+            raise
+        # held open: the broker forgets a choice when nobody is left who made it or is bound to it
+        self._conversation = conversation
+        self._broker = broker
         self._number: int = opened["choice"]
         return opened
-
-
-def _open(channel: Channel, choice: Choice, environ: dict[str, str], secrets: Credentials | None) -> dict[str, Any]:
-    try:
-        return channel.ask(
-            "open",
-            timeout=OPEN_TIMEOUT,
-            choice=choice.to_json(),
-            environ=environ,
-            secrets=credentials_to_json(secrets),
-        )
-    except BrokerGone:
-        raise Unreachable("The credentials broker could not be started", "'s3magic doctor' may tell why.") from None
