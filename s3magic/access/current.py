@@ -24,11 +24,17 @@ def connection(url: S3Url | None = None) -> Connection:  # noqa: ARG001 - one ch
         return _current
 
 
-def use(chosen: Connection) -> None:
+def chosen() -> Connection | None:
+    """Return the connection in use, without making one."""
+    with _lock:
+        return _current
+
+
+def use(new: Connection) -> None:
     """Let a connection serve from now on; the former one stays open for whoever holds it."""
     global _current  # noqa: PLW0603
     with _lock:
-        _current = chosen
+        _current = new
 
 
 def forget() -> None:
