@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
@@ -60,6 +60,7 @@ class Sandbox:
         self.users = MappingProxyType(dict(users))
         self.endpoint_url = ""
         self.connection: Any = None
+        self._endings: list[Callable[[], object]] = []
 
     @property
     def buckets(self) -> list[str]:
@@ -89,6 +90,12 @@ class Sandbox:
                     self._process.wait()
         if self in _live:
             _live.remove(self)
+        while self._endings:
+            self._endings.pop()()
+
+    def on_stop(self, action: Callable[[], object]) -> None:
+        """Do something once it is stopped."""
+        self._endings.append(action)
 
     def __enter__(self) -> Sandbox:
         return self
