@@ -28,6 +28,7 @@ builtin it specialises, so that plain ``except FileNotFoundError`` keeps working
     │   ├── FolderNotEmpty                   the mount folder holds files
     │   └── MountBusy                        somebody still uses it; ``.holders`` says who
     └── LinkError (ValueError)               a linked dataset cannot do what was asked
+        └── TilesFailed                      some tiles failed, the others are done; ``.failures`` says why
 """
 
 from __future__ import annotations
@@ -160,3 +161,9 @@ class MountBusy(MountError):
 
 class LinkError(S3MagicError, ValueError):
     """A linked dataset cannot do what was asked."""
+
+
+class TilesFailed(LinkError):
+    """Some tiles failed and the others are done; ``failures`` lists ``(name, reason)``."""
+
+    failures: tuple[tuple[str, str], ...] = ()

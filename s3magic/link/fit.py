@@ -1,0 +1,76 @@
+"""Whether tiles make one dataset: one type, one CRS, one schema; names the odd ones out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from s3magic.errors import LinkError
+from s3magic.link import manifest
+from s3magic.link.describe import Described
+from s3magic.link.manifest import DatasetInfo
+
+_LISTED = 10
+
+
+def fit(
+    described: Sequence[Described],
+    sources: tuple[str, ...],
+    access: Mapping[str, object],
+    there: DatasetInfo | None,
+) -> DatasetInfo:
+    """Return what all tiles share.
+
+    Parameters
+    ----------
+    described
+        The new tiles.
+    sources, access
+        For a new dataset.
+    there
+        The dataset they join, if there is one.
+
+    Raises
+    ------
+    LinkError
+        They differ in type, CRS or schema; the odd ones are listed.
+    """
+    groups: dict[str, list[Described]] = {}
+    for one in described:
+        groups.setdefault(manifest.canonical_text([one.type, one.crs, one.schema]), []).append(one)
+    if there is not None:
+        usual = manifest.canonical_text([there.type, there.crs, there.schema])
+    elif groups:
+        usual = max(sorted(groups), key=lambda key: len(groups[key]))
+    else:
+        return DatasetInfo("file", sources, access=access)
+    odd = sorted((one for key, group in groups.items() if key != usual for one in group), key=lambda one: one.name)
+    if odd:
+        model = there or _info(groups[usual][0], sources, access)
+        listed = "; ".join(f"{one.name}: {_difference(one, model)}" for one in odd[:_LISTED])
+        more = f"; and {len(odd) - _LISTED} more" if len(odd) > _LISTED else ""
+        raise LinkError(
+            f"These do not fit the other {model.type} tiles: {listed}{more}",
+            "Link them into a folder of their own, or leave them out with a narrower pattern.",
+        )
+    formats = {one.tile.format for one in described} | ({there.format} if there else set())
+    info = there or _info(groups[usual][0], sources, access)
+    return replace(info, format=formats.pop() if len(formats) == 1 else None)
+
+
+def _info(one: Described, sources: tuple[str, ...], access: Mapping[str, object]) -> DatasetInfo:
+    return DatasetInfo(one.type, sources, one.tile.format, one.schema, one.crs, access=access)
+
+
+def _difference(one: Described, model: DatasetInfo) -> str:
+    if one.type != model.type:
+        return f"a {one.type}"
+    if one.crs != model.crs:
+        return f"in {manifest.crs_name(one.crs)}, not {manifest.crs_name(model.crs)}"
+    return f"has {_brief(one.schema)}, not {_brief(model.schema)}"
+
+
+def _brief(schema: Any) -> str:
+    text = manifest.canonical_text(schema)
+    return text if len(text) <= 120 else f"{text[:119]}…"

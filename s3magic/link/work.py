@@ -1,0 +1,149 @@
+"""Many tiles at once with a progress bar: what came of them, what failed and why, what stopped it all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from s3magic.errors import (
+    ClockSkew,
+    ExpiredCredentials,
+    InvalidCredentials,
+    MissingLibrary,
+    NoCredentials,
+    S3MagicError,
+    TilesFailed,
+)
+from s3magic.parallel import each
+
+WORKERS = 48  # a header is a round trip, not a transfer: enough to keep a link of 30 ms busy
+_HOPELESS = (ClockSkew, ExpiredCredentials, InvalidCredentials, MissingLibrary, NoCredentials)
+_LISTED = 10
+
+
+class Named(Protocol):
+    """Anything a failure can be reported of."""
+
+    @property
+    def name(self) -> str:
+        """The tile's name."""
+        ...
+
+
+Item = TypeVar("Item", bound=Named)
+Value = TypeVar("Value")
+
+
+class Stopped(Exception):
+    """The work was given up between two chunks; never leaves the package."""
+
+
+@dataclass(slots=True)
+class Harvest(Generic[Value]):
+    """What a piece of work brought in: values, failures by tile, and what stopped it, if anything did."""
+
+    values: list[Value] = field(default_factory=list)
+    failures: list[tuple[str, Exception]] = field(default_factory=list)
+    stopped: BaseException | None = None
+
+    def raise_stop(self) -> None:
+        """Raise what stopped the work: an interrupt, or an error that no other tile would escape."""
+        if self.stopped is not None:
+            raise self.stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Takes counts from any thread; ``stop`` makes it raise `Stopped` in whoever counts next."""
+
+    count: Callable[[int], None]
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, amount: int) -> None:
+        """Count, or raise `Stopped`."""
+        if self.stop.is_set():
+            raise Stopped
+        self.count(amount)
+
+
+@contextmanager
+def meter(label: str, total: int, unit: str) -> Iterator[Meter]:
+    """Show a bar when the work takes longer than a second; yield what counts on it."""
+    from tqdm.auto import tqdm  # noqa: PLC0415 - costs 0.1 s
+
+    lock = threading.Lock()
+    with tqdm(total=total, desc=label, unit=unit, unit_scale=unit == "B", delay=1, leave=False) as bar:
+
+        def count(amount: int) -> None:
+            with lock:
+                bar.update(amount)
+
+        yield Meter(count)
+
+
+def gather(
+    function: Callable[[Item], Value],
+    items: Iterable[Item],
+    *,
+    executor: Executor | None = None,
+    on_value: Callable[[Item, Value], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Harvest[Value]:
+    """Apply a function to every tile; an interrupt ends it early and keeps what is done.
+
+    Parameters
+    ----------
+    on_value
+        Called with each item and its value as they come, in the calling thread.
+    stop
+        Set when the work ends early, for functions that look at it.
+    """
+    harvest: Harvest[Value] = Harvest()
+    own = None if executor is not None else ThreadPoolExecutor(WORKERS, thread_name_prefix="s3magic-link")
+    try:
+        for outcome in each(function, items, executor=executor or own, workers=WORKERS):
+            if outcome.error is None:
+                value: Value = outcome.value  # type: ignore[assignment]
+                harvest.values.append(value)
+                if on_value is not None:
+                    on_value(outcome.item, value)
+            else:
+                harvest.failures.append((outcome.item.name, outcome.error))
+                if isinstance(outcome.error, _HOPELESS):
+                    harvest.stopped = outcome.error
+                    break
+    except KeyboardInterrupt as interrupt:
+        harvest.stopped = interrupt
+    finally:
+        if own is not None:
+            if stop is not None:
+                stop.set()
+            own.shutdown(wait=True, cancel_futures=True)
+    return harvest
+
+
+def raise_failures(failures: Sequence[tuple[str, Exception]], done: int, verb: str) -> None:
+    """Raise `TilesFailed` naming each tile with its reason; nothing when there is no failure."""
+    if not failures:
+        return
+    ordered = sorted(failures, key=lambda failure: failure[0])
+    reasons = tuple((name, reason(error)) for name, error in ordered)
+    listed = "; ".join(f"{name}: {text}" for name, text in reasons[:_LISTED])
+    more = f"; and {len(reasons) - _LISTED} more" if len(reasons) > _LISTED else ""
+    failed = TilesFailed(
+        f"{len(reasons)} of {len(reasons) + done} tiles could not be {verb}: {listed}{more}",
+        "The others are done. Run the same again when the cause is gone: only the rest is done then.",
+    )
+    failed.failures = reasons
+    raise failed from ordered[0][1]
+
+
+def reason(error: Exception) -> str:
+    """Return in one line why a tile failed."""
+    if isinstance(error, S3MagicError):
+        return error.message
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
