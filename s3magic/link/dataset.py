@@ -127,11 +127,6 @@ _HERE: dict[Local, str] = {
     "absent": "not yet",
     "modified": "changed by somebody",
 }
-    "file": "files",
-    "pointer": "pointers",
-    "absent": "not yet",
-    "modified": "changed by somebody",
-}
 
 
 def _sizes(tiles: Sequence[LinkedTile]) -> str:
