@@ -247,11 +247,13 @@ def thumbs(
     from platformdirs import user_cache_path
 
     from s3magic.thumbs.gallery import Gallery
+    from s3magic.thumbs.presign import LinkMaker
 
+    chosen = connection()
     return Gallery(
         S3Url.parse(url),
         opener=open_store,
-        signer=connection().presign,
+        signer=LinkMaker(lambda bucket: chosen.store(bucket).client.location_for(bucket), chosen.credentials),
         size=size,
         limit=limit,
         expires=expires,

@@ -115,7 +115,7 @@ class Client:
     def _follow(self, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:
         """Send to where the bucket lives; when AWS names another region, once more to there."""
         while True:
-            location = self._location(request.bucket)
+            location = self.location_for(request.bucket)
             answer = self._send(location, request, preload=preload)
             if answer.status < HTTPStatus.MULTIPLE_CHOICES:
                 return answer
@@ -156,7 +156,8 @@ class Client:
         bad = answer.status >= HTTPStatus.MULTIPLE_CHOICES
         return Failure.read(answer.status, answer.headers, answer.data) if bad else None
 
-    def _location(self, bucket: str) -> Location:
+    def location_for(self, bucket: str) -> Location:
+        """Return where a bucket lives, its own region included once a request has learnt of it."""
         region = self._regions.get(bucket)
         return replace(self.location, region=region) if region else self.location
 
