@@ -114,7 +114,7 @@ class GalleryView:
 
     def _add(self, items: list[GalleryItem]) -> None:
         """Append tiles; each shows its picture as soon as there is one."""
-        tiles = {item.url: widgets.HTML(page.tile(item)) for item in items}
+        tiles = {item.url: widgets.HTML(page.tile(item, size=self.gallery.size)) for item in items}
         self._grid.children += tuple(self._slot(item, tiles[item.url]) for item in items)
         self._apply_filter()
         self._tell()
@@ -135,7 +135,7 @@ class GalleryView:
         return slot
 
     def _fill(self, item: GalleryItem, tile: widgets.HTML) -> None:
-        tile.value = page.tile(item)
+        tile.value = page.tile(item, size=self.gallery.size)
         self._tell()
 
     def _tell(self) -> None:

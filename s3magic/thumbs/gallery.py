@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from s3magic.errors import InvalidInput
 from s3magic.formats import registry
@@ -273,6 +273,9 @@ class Gallery:
         target = Path(path)
         target.write_text(page.document(self.wait()), encoding="utf-8")
         return target
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A gallery cannot be pickled, for it holds a connection; to_html(path) keeps what it shows")
 
     def _repr_html_(self) -> str:
         return page.part(self.wait(_PATIENCE))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _NARROW = 88
 """The least width in pixels that a name and a size need below a picture."""
+_LETTER, _PADDING = 6.8, 16
+"""The usual width in pixels of a letter of a name, and what is left free beside it."""
 
 STYLE = """<style>
 .s3m-gallery{--s3m-page:var(--jp-layout-color1,#fff);--s3m-ground:var(--jp-layout-color2,#f0f1f3);
@@ -55,7 +57,7 @@ overflow:hidden;overflow-wrap:anywhere}
 
 def part(gallery: Gallery) -> str:
     """Return the gallery as a piece of a page; tiles under way say so."""
-    tiles = "".join(tile(item) for item in gallery.items)
+    tiles = "".join(tile(item, size=gallery.size) for item in gallery.items)
     grid = f'<div class="s3m-grid">{tiles}</div>' if tiles else ""
     where = f'<div class="s3m-where">{escape(str(gallery.url))}</div>'
     below = f'<div class="s3m-note">{escape(note(gallery))}</div>'
@@ -81,26 +83,22 @@ def measures(size: int) -> str:
     return f"--s3m-tile:{max(size, _NARROW)}px;--s3m-height:{size}px"
 
 
-def tile(item: GalleryItem) -> str:
-    """Return one object as a tile: picture or icon, name, size, and what was read."""
+def tile(item: GalleryItem, *, size: int) -> str:
+    """Return one object as a tile ``size`` pixels wide: picture or icon, name, bytes, and how many were read."""
     name = item.name or item.info.key
-    if not item.ready:
-        picture = f'<div class="s3m-icon" role="img" aria-label="reading">{letters(name)}</div>'
-        return _tile(item, name, picture, "reading …", state=" s3m-pending")
-    seen = item.preview
-    read = f"read {bytes_text(seen.bytes_read)}" if seen.bytes_read else ""
-    why = f'<div class="s3m-why" title="{escape(seen.error)}">{escape(seen.error)}</div>' if seen.error else ""
-    return _tile(item, name, _picture(name, seen), read, caption=seen.caption, why=why)
-
-
-def _tile(
-    item: GalleryItem, name: str, picture: str, read: str, *, caption: str = "", why: str = "", state: str = ""
-) -> str:
-    words = f"{item.url}\n{caption}" if caption else item.url
+    state, caption, read, why = " s3m-pending", "", "reading …", ""
+    picture = f'<div class="s3m-icon" role="img" aria-label="reading">{letters(name)}</div>'
+    if item.ready:
+        seen = item.preview
+        state, caption, picture = "", seen.caption, _picture(name, seen)
+        read = f"read {bytes_text(seen.bytes_read)}" if seen.bytes_read else ""
+        why = f'<div class="s3m-why" title="{escape(seen.error)}">{escape(seen.error)}</div>' if seen.error else ""
+    short = shorten(name, int((max(size, _NARROW) - _PADDING) / _LETTER))
+    title = f"{item.url}\n{caption}" if caption else item.url
     about = f"<span>{letters(name)} · {bytes_text(item.size)}</span><span>{escape(read)}</span>"
     return (
-        f'<figure class="s3m-tile{state}" title="{escape(words)}"><div class="s3m-picture">{picture}</div>'
-        f'<figcaption class="s3m-words"><div class="s3m-name"><span>{escape(shorten(name))}</span></div>'
+        f'<figure class="s3m-tile{state}" title="{escape(title)}"><div class="s3m-picture">{picture}</div>'
+        f'<figcaption class="s3m-words"><div class="s3m-name"><span>{escape(short)}</span></div>'
         f'<div class="s3m-meta">{about}</div>{why}</figcaption></figure>'
     )
 
@@ -145,7 +143,7 @@ def note(gallery: Gallery) -> str:
     return f"{shown} · read {bytes_text(gallery.bytes_read)} of {total}"
 
 
-def shorten(name: str, length: int = 28) -> str:
+def shorten(name: str, length: int) -> str:
     """Return a name with its middle left out where it is long, so that the ending stays.
 
     Examples
