@@ -20,6 +20,7 @@ from s3magic.store.reader import ByteLimitReached
 _BUDGET = 2 << 20  # bytes of points that a picture is worth
 _MOST_POINTS = 1_000_000
 _MOST_CHUNKS = 8
+_NARROWEST = 1 / 8
 _OCTREE_ENTRY = struct.Struct("<iiiiQii")
 _COLOUR_AT = {2: 20, 3: 28, 5: 28, 7: 30, 8: 30, 10: 30}
 
@@ -154,7 +155,8 @@ def _field(records: Numbers, at: int, kind: str, count: int) -> Numbers:
 
 def _coordinates(records: Numbers, header: Header) -> Numbers:
     """Return x, y, z in a row for each point."""
-    return _field(records, 0, "<i4", 3) * np.array(header.scale) + np.array(header.offset)
+    xyz: Numbers = _field(records, 0, "<i4", 3) * np.array(header.scale) + np.array(header.offset)
+    return xyz
 
 
 def _colours(records: Numbers, header: Header) -> Numbers | None:
@@ -174,6 +176,9 @@ def _shaded(xyz: Numbers, colours: Numbers | None, size: int) -> NDArray[np.uint
     xyz, colours = xyz[good], colours[good] if colours is not None else None
     low, high = xyz.min(axis=0), xyz.max(axis=0)
     span = max(float(high[0] - low[0]), float(high[1] - low[1])) or 1.0
+    # A narrow strip gets some air, so that it stays a picture.
+    air = np.maximum(0, span * _NARROWEST - (high - low)) / 2
+    low, high = low - air, high + air
     # Cells as fine as the picture, but no finer than the points are dense.
     share = max(1e-3, float(high[0] - low[0]) / span * float(high[1] - low[1]) / span)
     side = int(min(size, max(16, np.sqrt(len(xyz) / share))))

@@ -1,0 +1,174 @@
+"""A TIFF as a picture: which of its images to read, and how numbers become colours; reads no keys."""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from tifffile import TiffFile
+
+from s3magic.errors import UnreadableFormat
+from s3magic.formats.base import Preview, Source
+from s3magic.formats.drawing import limits, picture, stretch, viridis
+from s3magic.formats.tiff import Directory, Layout, Tag
+from s3magic.formats.watch import WatchedFile
+
+_MOST_NUMBERS = 1 << 26  # decoded at once: a picture of 8000 x 8000 in one band
+_BYTE = 255
+_GREY_INVERTED, _PALETTE, _CMYK = 0, 3, 5
+
+Numbers = NDArray[Any]
+Pixels = NDArray[np.uint8]
+
+
+def draw(file: WatchedFile, layout: Layout, *, size: int) -> Preview:
+    """Return a picture from the smallest image of the file that is large enough."""
+    whole = layout.directories[0]
+    images = [whole, *(one for one in layout.directories[1:] if _is_copy(one, whole))]
+    image = _smallest(images, size)
+    data = _decoded(file, layout, image)
+    masks = [
+        one for one in layout.directories if one.is_mask and (one.width, one.height) == (image.width, image.height)
+    ]
+    seen = _decoded(file, layout, masks[0])[..., 0] > 0 if masks else None
+    step = max(1, max(data.shape[:2]) // (4 * size))
+    data, seen = data[::step, ::step], seen[::step, ::step] if seen is not None else None
+    pixels, note, is_photo = _coloured(image, whole, data, seen)
+    source: Source = "whole" if image is whole else "overview"
+    caption = f"{whole.width} x {whole.height} pixels, {whole.samples} band{'s' if whole.samples > 1 else ''}{note}"
+    return picture(pixels, size=size, caption=caption, source=source, photo=is_photo)
+
+
+def _is_copy(image: Directory, whole: Directory) -> bool:
+    """Whether an image shows the same as another, only smaller."""
+    if image.is_mask or not (image.width and image.height) or image.samples != whole.samples:
+        return False
+    return image.is_overview and image.width <= whole.width and image.height <= whole.height
+
+
+def _smallest(images: list[Directory], size: int) -> Directory:
+    enough = [image for image in images if max(image.width, image.height) >= size]
+    return min(enough, key=lambda image: image.width * image.height) if enough else images[0]
+
+
+def _decoded(file: WatchedFile, layout: Layout, image: Directory) -> Numbers:
+    """Return the numbers of an image: rows, columns, samples."""
+    rows, columns = min(image.block_height, image.height), image.block_width
+    if max(image.width * image.height, rows * columns) * image.samples > _MOST_NUMBERS:
+        raise UnreadableFormat(
+            f"Too large to draw: {file.name} has {image.width} x {image.height} pixels and no smaller copy of them",
+            "Add overviews to the file, for instance with gdaladdo, or save it as a COG.",
+        )
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it logs on broken files it raises as well
+    file.seek(0)
+    with TiffFile(cast("BinaryIO", _EnteredAt(file, layout, image))) as tiff:
+        page = tiff.pages.first
+        separate, depth, height, width, together = page.shaped
+        if depth != 1 or (height, width) != (image.height, image.width):
+            raise ValueError("it is no flat picture")
+        data = page.asarray(maxworkers=1).reshape(separate, height, width, together)
+    return np.moveaxis(data, 0, -1).reshape(height, width, -1) if separate > 1 else data[0]
+
+
+class _EnteredAt(io.RawIOBase):
+    """The same file with another of its images first, so that the others are never looked at."""
+
+    def __init__(self, file: WatchedFile, layout: Layout, image: Directory) -> None:
+        super().__init__()
+        self._file = file
+        self._head = layout.header(image.offset)
+        self.name = file.name
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        start = self._file.tell()
+        data = self._file.read(size)
+        head = self._head[start : start + len(data)]
+        return head + data[len(head) :]
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+def _coloured(
+    image: Directory, whole: Directory, data: Numbers, seen: NDArray[np.bool_] | None
+) -> tuple[Pixels, str, bool]:
+    """Return RGBA or RGB pixels, what the caption has to add, and whether they are a photo."""
+    extra = whole.values(Tag.EXTRA_SAMPLES, most=64)
+    alpha = None
+    if extra and extra[-1] in (1, 2) and data.shape[-1] > 1:
+        alpha = _bytes(data[..., -1:])[..., 0]
+        data = data[..., :-1]
+    if np.iscomplexobj(data):
+        data = np.abs(data)
+    valid = _valid(whole, data)
+    if seen is not None:
+        valid &= seen
+    note, is_photo = "", True
+    if whole.photometric == _PALETTE:
+        colours, is_photo = _from_palette(image, whole, data), False
+    elif whole.photometric == _CMYK and data.shape[-1] > 3:
+        inks = _bytes(data).astype(int)
+        colours = ((_BYTE - inks[..., :3]) * (_BYTE - inks[..., 3:4]) // _BYTE).astype(np.uint8)
+    elif data.shape[-1] >= 3:
+        colours = _bytes(data[..., :3], valid)
+    elif whole.bits <= 8 and whole.sample_format == 1:
+        grey = _bytes(data[..., :1] if whole.bits == 8 else data[..., :1] * (_BYTE // ((1 << whole.bits) - 1)))
+        colours = np.repeat(_BYTE - grey if whole.photometric == _GREY_INVERTED else grey, 3, axis=-1)
+    else:
+        low, high = limits(data[..., 0][valid])
+        note, is_photo = f", colours from {low:.4g} to {high:.4g}", False
+        colours = viridis(stretch(data[..., 0], (low, high)))
+    shown = np.where(valid, _BYTE if alpha is None else alpha, 0).astype(np.uint8)
+    if shown.min() == _BYTE:
+        return colours, note, is_photo
+    return np.dstack([colours, shown]), note, is_photo
+
+
+def _valid(whole: Directory, data: Numbers) -> NDArray[np.bool_]:
+    """Return which pixels hold anything: not all of their bands are nodata or NaN."""
+    empty = ~np.isfinite(data) if data.dtype.kind == "f" else np.zeros(data.shape, bool)
+    try:
+        nodata = float(whole.text(Tag.GDAL_NODATA))
+    except ValueError:
+        nodata = np.nan
+    if np.isfinite(nodata):
+        # Compared as the file stores it: -3.4e38 as text is not quite the float32.
+        empty |= data == (data.dtype.type(nodata) if data.dtype.kind == "f" else nodata)
+    valid: NDArray[np.bool_] = ~np.all(empty, axis=-1)
+    return valid
+
+
+def _from_palette(image: Directory, whole: Directory, data: Numbers) -> Pixels:
+    table = np.array(image.values(Tag.COLOR_MAP) or whole.values(Tag.COLOR_MAP)).reshape(3, -1).T
+    colours = (table >> 8 if table.max(initial=0) > _BYTE else table).astype(np.uint8)
+    return colours[np.minimum(data[..., 0], len(colours) - 1)]
+
+
+def _bytes(data: Numbers, valid: NDArray[np.bool_] | None = None) -> Pixels:
+    """Return bands as bytes: bytes as they are, wider numbers stretched over their percentiles."""
+    if data.dtype == np.uint8:
+        return data
+    bands = []
+    for index in range(data.shape[-1]):
+        band = data[..., index]
+        shares = np.clip(stretch(band, limits(band if valid is None else band[valid])), 0, 1)
+        bands.append((np.nan_to_num(shares) * _BYTE).astype(np.uint8))
+    return np.stack(bands, axis=-1)

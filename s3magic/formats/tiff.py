@@ -1,0 +1,215 @@
+"""The directories of a TIFF or BigTIFF file, read tag by tag; decodes no pixels and knows no maps.
+
+Read here and not with tifffile, which loads every tile's place at once: for a large image these are
+megabytes, of which a description needs the first few bytes. Layout: TIFF 6.0, BigTIFF.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from s3magic.formats.watch import WatchedFile
+
+_MOST_DIRECTORIES = 64
+_MOST_TAGS = 4096
+_LARGEST_VALUE = 1 << 20
+_TYPES = {
+    1: "B", 2: "c", 3: "H", 4: "I", 5: "II", 6: "b", 7: "c", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I",
+    16: "Q", 17: "q", 18: "Q",
+}  # fmt: skip
+
+
+class Tag(IntEnum):
+    """The tags this package reads."""
+
+    SUBFILE_TYPE = 254
+    WIDTH = 256
+    HEIGHT = 257
+    BITS = 258
+    COMPRESSION = 259
+    PHOTOMETRIC = 262
+    STRIP_OFFSETS = 273
+    SAMPLES = 277
+    ROWS_PER_STRIP = 278
+    COLOR_MAP = 320
+    SUB_DIRECTORIES = 330
+    TILE_WIDTH = 322
+    TILE_HEIGHT = 323
+    TILE_OFFSETS = 324
+    EXTRA_SAMPLES = 338
+    SAMPLE_FORMAT = 339
+    PIXEL_SCALE = 33550
+    TIE_POINTS = 33922
+    TRANSFORMATION = 34264
+    GEO_KEYS = 34735
+    GEO_DOUBLES = 34736
+    GEO_TEXT = 34737
+    GDAL_METADATA = 42112
+    GDAL_NODATA = 42113
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    type: str
+    count: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """One image of the file.
+
+    Parameters
+    ----------
+    offset
+        Where the directory begins, in bytes.
+    """
+
+    offset: int
+    _file: WatchedFile
+    _order: str
+    _entries: dict[int, _Entry]
+
+    def __contains__(self, tag: Tag) -> bool:
+        return tag in self._entries
+
+    def values(self, tag: Tag, *, most: int | None = None) -> tuple[Any, ...]:
+        """Return the numbers of a tag, the first ``most`` of them; none where it is absent."""
+        entry = self._entries.get(tag)
+        if entry is None:
+            return ()
+        count = entry.count if most is None else min(most, entry.count)
+        size = struct.calcsize(f"={entry.type}") * count
+        if size > _LARGEST_VALUE:
+            raise ValueError(f"tag {tag} of {size} bytes is too large")
+        return struct.unpack(f"{self._order}{entry.type * count}", self._file.read_at(entry.at, size))
+
+    def value(self, tag: Tag, default: int = 0) -> int:
+        """Return the first number of a tag."""
+        found = self.values(tag, most=1)
+        return int(found[0]) if found else default
+
+    def text(self, tag: Tag) -> str:
+        """Return the text of a tag, empty where it is absent."""
+        return b"".join(self.values(tag)).rstrip(b"\0").decode("utf-8", "replace")
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.value(Tag.WIDTH)
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.value(Tag.HEIGHT)
+
+    @property
+    def samples(self) -> int:
+        """Numbers a pixel has."""
+        return self.value(Tag.SAMPLES, 1)
+
+    @property
+    def bits(self) -> int:
+        """Bits of a number."""
+        return self.value(Tag.BITS, 1)
+
+    @property
+    def sample_format(self) -> int:
+        """1 for unsigned, 2 for signed integers, 3 for floats, above for complex numbers."""
+        return self.value(Tag.SAMPLE_FORMAT, 1)
+
+    @property
+    def photometric(self) -> int:
+        """How numbers mean colours: 0 and 1 grey, 2 RGB, 3 a palette, 6 YCbCr."""
+        return self.value(Tag.PHOTOMETRIC, 1)
+
+    @property
+    def block_width(self) -> int:
+        """Columns of a tile, or of the whole image where it is kept in strips."""
+        return self.value(Tag.TILE_WIDTH, self.width)
+
+    @property
+    def block_height(self) -> int:
+        """Rows of a tile or strip."""
+        return self.value(Tag.TILE_HEIGHT, self.value(Tag.ROWS_PER_STRIP, self.height))
+
+    @property
+    def is_overview(self) -> bool:
+        """Whether this is a smaller copy of another image of the file."""
+        return bool(self.value(Tag.SUBFILE_TYPE) & 1)
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether this says which pixels of another image are there."""
+        return bool(self.value(Tag.SUBFILE_TYPE) & 4)
+
+    @property
+    def first_data(self) -> int:
+        """Where the first stored tile or strip begins; 0 where none of the first is stored."""
+        tag = Tag.TILE_OFFSETS if Tag.TILE_OFFSETS in self else Tag.STRIP_OFFSETS
+        return next((int(offset) for offset in self.values(tag, most=64) if offset), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The byte order of a TIFF file, and its images in the order in which they are linked."""
+
+    order: str
+    is_big: bool
+    directories: tuple[Directory, ...]
+
+    def header(self, first: int) -> bytes:
+        """Return the first bytes of a file of this kind whose first image is at ``first``."""
+        mark = b"II" if self.order == "<" else b"MM"
+        if self.is_big:
+            return mark + struct.pack(f"{self.order}HHHQ", 43, 8, 0, first)
+        return mark + struct.pack(f"{self.order}HI", 42, first)
+
+
+def read_layout(file: WatchedFile) -> Layout:
+    """Read all directories, the first 64 of very many; raise `ValueError` where they run in a circle."""
+    start = file.read_at(0, 8)
+    order = {b"II": "<", b"MM": ">"}.get(start[:2])
+    version = struct.unpack(f"{order}H", start[2:4])[0] if order else 0
+    if order is None or version not in (42, 43):
+        raise ValueError("it does not begin as TIFF files do")
+    is_big = version == 43
+    (offset,) = struct.unpack(f"{order}Q", file.read_at(8, 8)) if is_big else struct.unpack(f"{order}I", start[4:])
+    found: list[Directory] = []
+    seen: set[int] = set()
+    while offset and len(found) < _MOST_DIRECTORIES:
+        if offset in seen:
+            raise ValueError("its directories run in a circle")
+        seen.add(offset)
+        directory, offset = _directory(file, offset, order=order, is_big=is_big)
+        found.append(directory)
+    if not found:
+        raise ValueError("it holds no image")
+    children = [at for at in found[0].values(Tag.SUB_DIRECTORIES, most=_MOST_DIRECTORIES) if at not in seen]
+    found += [_directory(file, at, order=order, is_big=is_big)[0] for at in children]
+    return Layout(order, is_big, tuple(found))
+
+
+def _directory(file: WatchedFile, offset: int, *, order: str, is_big: bool) -> tuple[Directory, int]:
+    """Return the directory at a place, and where the next one is."""
+    word, width = ("Q", 8) if is_big else ("I", 4)
+    head = struct.Struct(order + ("Q" if is_big else "H"))
+    entry = struct.Struct(f"{order}HH{word}{width}s")
+    (tags,) = head.unpack(file.read_at(offset, head.size))
+    if tags > _MOST_TAGS:
+        raise ValueError(f"a directory of {tags} tags cannot be true")
+    body = file.read_at(offset + head.size, tags * entry.size + width)
+    entries: dict[int, _Entry] = {}
+    for index in range(tags):
+        tag, type_, count, value = entry.unpack_from(body, index * entry.size)
+        letters = _TYPES.get(type_)
+        if letters is None:
+            continue
+        inline = struct.calcsize(f"={letters}") * count <= width
+        place = offset + head.size + (index + 1) * entry.size - width
+        entries[tag] = _Entry(letters, count, place if inline else struct.unpack(order + word, value)[0])
+    (following,) = struct.unpack(order + word, body[-width:])
+    return Directory(offset, file, order, entries), following
