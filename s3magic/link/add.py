@@ -56,7 +56,7 @@ def add(
         Download the tiles too.
     hash
         ``"auto"`` takes the SHA-256 S3 knows and reads bodies up to ``read_limit`` bytes in all,
-        ``"read"`` reads every body, ``"never"`` none.
+        ``"read"`` reads every body, ``"never"`` leaves tiles unhashed until they are fetched.
     match, bbox
         Take only tiles whose name fits a pattern, or that touch ``(west, south, east, north)``.
     executor

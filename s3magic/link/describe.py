@@ -62,7 +62,7 @@ def describe(candidate: Candidate, *, opener: StoreOpener, hash: str) -> Describ
         raise ArchivedObject(f"{url} is in the archive class {info.storage_class}", "Restore it first, then link it.")
     about = _header(store, info, candidate.version_id)
     is_tile = about.kind in _TYPES
-    oid, source = (None, None) if hash == "read" else _known_hash(store, info, candidate.version_id)
+    oid, source = (None, None) if hash != "auto" else _known_hash(store, info, candidate.version_id)
     tile = LinkedTile(
         name=info.name,
         url=info.url,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -155,12 +156,19 @@ def sync_folder(path: Path) -> None:
 
 
 def access_record(access: Mapping[str, object] | None) -> dict[str, object]:
-    """Return what ``dataset.json`` says of the way to the originals; unknown words are refused."""
-    names = ("region", "requestPayer", "anonymous", "endpoint")
+    """Return what ``dataset.json`` says of the way to the originals: four facts, never a secret.
+
+    Takes these facts from a `Location`'s words or its own; a name and password in the endpoint
+    are left out.
+    """
     given = dict(access or {})
-    if strange := sorted(set(given) - set(names)):
-        raise LinkError(f"Not part of a dataset's access: {', '.join(strange)}", f"It holds {', '.join(names)}.")
-    return {name: given.get(name) for name in names}
+    endpoint = given.get("endpoint") or given.get("endpoint_url")
+    return {
+        "region": given.get("region"),
+        "requestPayer": "requester" if given.get("requestPayer") or given.get("requester_pays") else None,
+        "anonymous": bool(given.get("anonymous")),
+        "endpoint": re.sub(r"^(\w+://)[^/]*@", r"\1", str(endpoint)) if endpoint else None,
+    }
 
 
 def _ending(name: str) -> str:
