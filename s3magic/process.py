@@ -29,6 +29,7 @@ def run(
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
     input: str | None = None,  # noqa: A002 - subprocess's own word
+    pass_fds: Sequence[int] = (),
     timeout: float = 60,
 ) -> Completed:
     """Run a program to its end and return what it said; its exit status is the caller's to judge.
@@ -44,6 +45,7 @@ def run(
             stdin=subprocess.DEVNULL if input is None else None,
             capture_output=True,
             text=True,
+            pass_fds=tuple(pass_fds),
             timeout=timeout,
             check=False,
         )

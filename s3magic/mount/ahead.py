@@ -1,0 +1,101 @@
+"""What to fetch for a read, and how far beyond it: decided from what readers have consumed, pure arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+UNIT = 128 << 10
+PART = 4 << 20
+FIRST_FETCH = 1 << 20
+NEAR_FETCH = 256 << 10
+SMALLEST_WINDOW = 512 << 10
+LARGEST_WINDOW = 96 << 20
+EAGER_AFTER = 9 << 19  # 4.5 MiB: netCDF reads the first 4 MiB of many a file, and no more of it
+BEHIND, BEFORE = 1 << 20, 2 << 20
+STREAMS = 8
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one read asks for: a range to have now, and ranges to fetch when there is time."""
+
+    now: Range
+    ahead: tuple[Range, ...] = ()
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One reader going forward: where it will go on, how far was fetched for it, how much it took."""
+
+    next: int
+    fetched: int
+    consumed: int
+
+
+@dataclass(slots=True)
+class Readers:
+    """The readers of one object, told apart by where they read.
+
+    A reader that appears gets a little more than it asked for (1 MiB at the beginning of the
+    object, 256 KiB elsewhere). One that goes on gets a window ahead of it that grows with the
+    bytes it has consumed: twice as much at first, eight times after 4.5 MiB, 96 MiB at most.
+
+    Parameters
+    ----------
+    size
+        Length of the object in bytes.
+    """
+
+    size: int
+    _streams: list[_Stream] = field(default_factory=list)
+
+    def plan(self, start: int, stop: int, *, is_here: bool, room: int) -> Plan:
+        """Note a read of ``[start, stop)`` and say what to fetch for it.
+
+        Parameters
+        ----------
+        is_here
+            Whether these bytes are here or on their way already.
+        room
+            The most bytes that may be fetched ahead.
+        """
+        stream = self._find(start)
+        if stream is None:
+            end = min(self.size, max(stop, start + (NEAR_FETCH if start else FIRST_FETCH)))
+            self._streams.insert(0, _Stream(stop, end, stop - start))
+            del self._streams[STREAMS:]
+            return Plan((start, end))
+        if not is_here:  # what was fetched ahead has been dropped since
+            stream.fetched = min(stream.fetched, stop)
+        if stop > stream.next:
+            stream.consumed += stop - stream.next
+            stream.next = stop
+        return Plan((start, stop), tuple(_window(stream, self.size, room)))
+
+    def _find(self, start: int) -> _Stream | None:
+        for index, stream in enumerate(self._streams):
+            if stream.next - BEHIND <= start <= stream.next + BEFORE:
+                self._streams.insert(0, self._streams.pop(index))
+                return stream
+        return None
+
+
+def _window(stream: _Stream, size: int, room: int) -> list[Range]:
+    window = min((8 if stream.consumed > EAGER_AFTER else 2) * stream.consumed, LARGEST_WINDOW)
+    begin, target = max(stream.fetched, stream.next), min(size, stream.next + window)
+    if window < SMALLEST_WINDOW or (target < size and target - begin < min(PART, window // 4)):
+        return []
+    part = min(PART, max(SMALLEST_WINDOW, window // 4 // UNIT * UNIT))
+    ranges = []
+    while begin < target:
+        end = min(target, (begin // part + 1) * part)
+        is_fragment = end == target < size and end - begin < part // 2
+        if is_fragment or end - begin > room:
+            break
+        ranges.append((begin, end))
+        room -= end - begin
+        begin = end
+    stream.fetched = max(stream.fetched, begin)
+    return ranges

@@ -1,0 +1,180 @@
+"""Making a folder a FUSE mount and an ordinary folder again: mount(2) as root, fusermount3 as anybody else.
+
+Also reads the kernel's table of mounts. Speaks no FUSE protocol and starts no daemon.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from s3magic import process
+from s3magic.errors import FuseUnavailable, MissingProgram, MountError
+
+DEVICE = Path("/dev/fuse")
+TYPE = "fuse.s3magic"
+READ_BYTES = 1 << 20
+
+_READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_ACCESS_TIMES = 1, 2, 4, 1024
+_DETACH = 2
+_ESCAPE = re.compile(r"\\([0-7]{3})")
+_MOUNTINFO = Path("/proc/self/mountinfo")
+_CONNECTIONS = Path("/sys/fs/fuse/connections")
+
+_INSTALL = "Install the package fuse3 (Debian, Ubuntu: sudo apt install fuse3)."
+
+
+@dataclass(frozen=True, slots=True)
+class MountPoint:
+    """One mount of ours in the kernel's table.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    source
+        What it shows: an ``s3://`` URL.
+    device
+        ``major:minor``; the minor number names the FUSE connection.
+    """
+
+    path: Path
+    source: str
+    device: str
+
+
+def check_available() -> None:
+    """Raise `FuseUnavailable`, with what to do about it, where no mount can be made."""
+    if not DEVICE.exists():
+        raise FuseUnavailable(
+            f"There is no FUSE here: {DEVICE} is missing",
+            "Load it (sudo modprobe fuse), or start the container with --device /dev/fuse --cap-add SYS_ADMIN.",
+        )
+    if not os.access(DEVICE, os.R_OK | os.W_OK):
+        raise FuseUnavailable(f"No right to use {DEVICE}", f"Ask the administrator for it: sudo chmod 0666 {DEVICE}.")
+    if os.geteuid() != 0 and process.find_program("fusermount3") is None:
+        raise FuseUnavailable("The program fusermount3 is not installed; only root can mount without it", _INSTALL)
+
+
+def attach(path: Path, *, source: str) -> int:
+    """Mount on a folder and return the open ``/dev/fuse`` to answer at.
+
+    Raises `FuseUnavailable` when the system refuses.
+    """
+    return _attach_as_root(path, source) if os.geteuid() == 0 else _attach_as_user(path, source)
+
+
+def detach(path: Path, *, lazy: bool = False) -> bool:
+    """Unmount a folder; False when somebody uses it.
+
+    With ``lazy`` it leaves the tree of folders at once, and ends with its last user.
+    Raises `MountError` for any other refusal.
+    """
+    return _detach_as_root(path, lazy=lazy) if os.geteuid() == 0 else _detach_as_user(path, lazy=lazy)
+
+
+def abort(mount_point: MountPoint) -> None:
+    """End the kernel's side of a connection, so that whoever waits for it gets an error.
+
+    Where the kernel's folder of connections is not mounted, ending the daemon does the same.
+    """
+    try:
+        (_CONNECTIONS / mount_point.device.partition(":")[2] / "abort").write_text("1")
+    except OSError:
+        return
+
+
+def mount_points() -> list[MountPoint]:
+    """Return the mounts of s3magic that this process can see, those of other users too."""
+    found = []
+    for line in _MOUNTINFO.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        before, _, after = line.partition(" - ")
+        fields, (kind, source, *_) = before.split(" "), after.split(" ")
+        if kind == TYPE:
+            found.append(MountPoint(Path(_unescape(fields[4])), _unescape(source), fields[2]))
+    return found
+
+
+def mount_point_at(path: Path) -> MountPoint | None:
+    """Return the mount on exactly this folder; the one on top where there are several."""
+    return next((point for point in reversed(mount_points()) if point.path == path), None)
+
+
+def is_stale(path: Path) -> bool:
+    """Tell whether the daemon behind a mount is gone; ask only where nobody can be waited for."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno in {errno.ENOTCONN, errno.ECONNABORTED}
+    return False
+
+
+def _unescape(text: str) -> str:
+    """Read the kernel's octal escapes, which stand for bytes."""
+    raw = _ESCAPE.sub(
+        lambda found: chr(int(found.group(1), 8)), text.encode("utf-8", "surrogateescape").decode("latin-1")
+    )
+    return raw.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
+def _attach_as_root(path: Path, source: str) -> int:
+    device = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
+    options = f"fd={device},rootmode=40000,user_id=0,group_id=0,default_permissions,max_read={READ_BYTES}"
+    flags = _READ_ONLY | _NO_SUID | _NO_DEVICES | _NO_ACCESS_TIMES
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(os.fsencode(source), os.fsencode(path), TYPE.encode(), ctypes.c_ulong(flags), options.encode()):
+        number = ctypes.get_errno()
+        os.close(device)
+        hint = "In a container, start it with --device /dev/fuse --cap-add SYS_ADMIN."
+        raise FuseUnavailable(f"Mounting on {path} was refused: {os.strerror(number)}", hint)
+    return device
+
+
+def _attach_as_user(path: Path, source: str) -> int:
+    name = source.replace("\\", "\\\\").replace(",", "\\,")
+    options = f"ro,nosuid,nodev,noatime,default_permissions,max_read={READ_BYTES},subtype=s3magic,fsname={name}"
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        try:
+            done = process.run(
+                ["fusermount3", "-o", options, "--", path],
+                env={**os.environ, "_FUSE_COMMFD": str(theirs.fileno())},
+                pass_fds=[theirs.fileno()],
+                timeout=20,
+            )
+        except MissingProgram as error:
+            raise FuseUnavailable(error.message, _INSTALL) from error
+        if done.returncode:
+            raise FuseUnavailable(f"Mounting on {path} was refused: {done.stderr.strip()}", _INSTALL)
+        theirs.close()
+        _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
+        if not descriptors:
+            raise FuseUnavailable(f"fusermount3 gave no connection for {path}", _INSTALL)
+    os.set_inheritable(descriptors[0], False)
+    return descriptors[0]
+
+
+def _detach_as_root(path: Path, *, lazy: bool) -> bool:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.umount2(os.fsencode(path), _DETACH if lazy else 0) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number == errno.EBUSY:
+        return False
+    if number == errno.EINVAL:  # not a mount any more: somebody was quicker
+        return True
+    raise MountError(f"Unmounting {path} was refused: {os.strerror(number)}", "Try again with force.")
+
+
+def _detach_as_user(path: Path, *, lazy: bool) -> bool:
+    done = process.run(["fusermount3", "-u", *(["-z"] if lazy else []), "--", path], timeout=20)
+    if done.returncode == 0 or mount_point_at(path) is None:
+        return True
+    if "busy" in done.stderr:
+        return False
+    raise MountError(f"Unmounting {path} was refused: {done.stderr.strip()}", "Try again with force.")

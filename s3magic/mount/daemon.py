@@ -1,0 +1,233 @@
+"""The process behind one mount: ``python -m s3magic.mount.daemon CHANNEL BROKER OWNER``, three inherited descriptors.
+
+Its instructions come as JSON over the channel, its credentials from the broker's socket, and the
+end of its owner by a pidfd. Nothing secret is in its arguments, its environment or a log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import resource
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from s3magic.access.wire import BrokerSource
+from s3magic.errors import InvalidInput, MountError, NoSuchKey
+from s3magic.mount import attach, control, records
+from s3magic.mount.fuse import Connection
+from s3magic.mount.operations import FileSystem
+from s3magic.mount.records import Record
+from s3magic.store.base import Store
+from s3magic.store.client import Client
+from s3magic.store.credentials import Location
+from s3magic.store.s3 import S3Store
+from s3magic.url import S3Url
+
+_START_SECONDS = 10
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Daemon:
+    """One mount from its first request to its end.
+
+    Parameters
+    ----------
+    config
+        ``url``, ``path``, ``location``, ``memory`` (bytes), ``fresh`` (seconds), and ``ignore``: a
+        ``.gitignore`` to write beside the mount, or None.
+    store
+        The bucket.
+    owner
+        A pidfd of the process the mount is for; more may be adopted.
+
+    Attributes
+    ----------
+    record : Record
+        What is written down of it.
+    """
+
+    def __init__(self, config: dict[str, Any], store: Store, *, owner: int) -> None:
+        self._url = probe(store, S3Url.parse(config["url"]))
+        self._path = Path(config["path"])
+        self._began = time.monotonic()
+        self._selector = selectors.DefaultSelector()
+        self._end = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._selector.register(self._end, selectors.EVENT_READ)
+        self._owners: set[int] = set()
+        self._adopt(owner)
+        self.record = Record(
+            url=str(self._url),
+            path=self._path,
+            location=config["location"],
+            pid=os.getpid(),
+            started=records.started(os.getpid()) or 0,
+            created=tuple(_make_folders(self._path, ignore=config["ignore"])),
+        )
+        self._files = FileSystem(store, self._url.key, memory=config["memory"], fresh=config["fresh"])
+        self._connection: Connection | None = None
+
+    def start(self) -> None:
+        """Mount and begin to answer; return when the kernel and this side have agreed."""
+        try:
+            device = attach.attach(self._path, source=str(self._url))
+        except MountError:
+            self.record.remove_folders()
+            raise
+        agreed = threading.Event()
+        self._connection = Connection(device, self._files, started=agreed.set, ended=self.stop)
+        self._connection.start()
+        control.serve(self.record.socket, self._answer)
+        self.record.write()
+        if not agreed.wait(_START_SECONDS):
+            self.finish()
+            raise MountError(f"The kernel did not take the mount on {self._path}", "Try again.")
+
+    def stop(self) -> None:
+        """Ask for the end, from any thread or a signal handler."""
+        os.eventfd_write(self._end, 1)
+
+    def wait(self) -> None:
+        """Return when the mount is gone or the last owner is, or when asked to end."""
+        while True:
+            for key, _ in self._selector.select():
+                if key.fd == self._end:
+                    return
+                self._selector.unregister(key.fd)
+                self._owners.discard(key.fd)
+                os.close(key.fd)
+            if not self._owners:
+                return
+
+    def finish(self) -> None:
+        """Leave nothing behind: no mount, no record, no folder that was made for it."""
+        if attach.mount_point_at(self._path) is not None:
+            with contextlib.suppress(MountError):
+                attach.detach(self._path) or attach.detach(self._path, lazy=True)
+        self.record.remove_folders()
+        self.record.remove()
+
+    def _adopt(self, owner: int) -> None:
+        self._owners.add(owner)
+        self._selector.register(owner, selectors.EVENT_READ)
+
+    def _answer(self, question: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        match question.get("ask"):
+            case "stats":
+                return self._stats()
+            case "refresh":
+                self._files.refresh()
+                if self._connection is not None:
+                    self._connection.refresh()
+                return {}
+            case "adopt" if descriptors:
+                self._adopt(descriptors[0])
+                return {}
+            case "owners":
+                return {"owners": [_pid_of(owner) for owner in self._owners]}
+            case unknown:
+                raise InvalidInput(f"A mount's daemon knows no {unknown!r}", "It knows stats, refresh, adopt, owners.")
+
+    def _stats(self) -> dict[str, Any]:
+        connection = self._connection
+        return {
+            **self._files.stats(),
+            "memory_bytes": int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE,
+            "memory_peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "uptime": time.monotonic() - self._began,
+            "errors": connection.errors if connection else 0,
+            "last_error": connection.last_error if connection else "",
+        }
+
+
+def probe(store: Store, url: S3Url) -> S3Url:
+    """Return the URL of the folder that a URL names, having seen that it may be listed.
+
+    Raises what the store raises (no such bucket, no right …), `InvalidInput` when the URL names
+    one object, and `NoSuchKey` when nothing is there. An empty bucket is fine.
+    """
+    if not url.key:
+        store.list_page(max_keys=1)
+        return url
+    folder = url if url.is_prefix else url.with_key(f"{url.key}/")
+    if store.list_page(folder.key, max_keys=1).objects:
+        return folder
+    if not url.is_prefix and any(info.key == url.key for info in store.list_page(url.key, max_keys=1).objects):
+        above = url.with_key(url.key[: url.key.rfind("/") + 1])
+        raise InvalidInput(f"Only folders can be mounted, and {url} is one object", f"Mount its folder: {above}")
+    raise NoSuchKey(f"There is nothing at {folder}", "Check the spelling; %s3ls shows what is there.")
+
+
+def run(channel: socket.socket, owner: int, open_store: Callable[[dict[str, Any]], Store]) -> None:
+    """Take the instructions, mount, say so (or why not), and serve until the end."""
+    with channel:
+        try:
+            config = control.read(channel)
+            daemon = Daemon(config, open_store(config), owner=owner)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, _stopper(daemon))
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            daemon.start()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the starter must hear of it
+            control.send(channel, control.error_message(error))
+            return
+        try:
+            control.send(channel, {"record": daemon.record.to_json()})
+        except OSError:
+            daemon.stop()  # whoever wanted it has given up
+    gc.freeze()  # what is here now stays
+    daemon.wait()
+    daemon.finish()
+    os._exit(0)  # threads may still wait for the kernel
+
+
+def main(arguments: list[str]) -> None:
+    """Run as the process of a mount."""
+    channel, broker, owner = (int(argument) for argument in arguments)
+    for descriptor in (channel, broker, owner):
+        os.set_inheritable(descriptor, False)
+    source = BrokerSource(socket.socket(fileno=broker))
+
+    def open_store(config: dict[str, Any]) -> Store:
+        return S3Store(S3Url.parse(config["url"]).bucket, Client(Location(**config["location"]), source))
+
+    run(socket.socket(fileno=channel), owner, open_store)
+
+
+def _make_folders(path: Path, *, ignore: str | None) -> list[Path]:
+    """Make a folder and those above it; return the new ones, the outermost first."""
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    missing.reverse()
+    for folder in missing:
+        folder.mkdir()
+    if ignore is not None and not Path(ignore).exists():
+        Path(ignore).write_text("*\n")
+    return missing
+
+
+def _stopper(daemon: Daemon) -> Callable[[int, FrameType | None], None]:
+    return lambda _number, _frame: daemon.stop()
+
+
+def _pid_of(pidfd: int) -> int:
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "Pid":
+            return int(value)
+    return -1
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,374 @@
+"""The kernel's FUSE protocol on one ``/dev/fuse``: bytes in, calls of `operations.FileSystem`, bytes out.
+
+Decides nothing about files. A request may be answered by any thread, once, and in bounded time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from struct import Struct
+
+from s3magic.mount.failures import errno_of
+from s3magic.mount.inodes import NAME_BYTES, Entry, Node
+from s3magic.mount.operations import FileSystem
+from s3magic.mount.workers import Workers
+
+METADATA_SECONDS = 10
+DATA_SECONDS = 60
+INTERRUPT_SECONDS = 1
+"""How long an interrupted request may still be answered, so that a mere SIGCHLD breaks nothing."""
+TICK = 0.5
+
+READ_BYTES = 1 << 20
+_BUFFER = 64 << 10
+_READERS = 2
+_METADATA_WORKERS = 16
+_BACKGROUND = 64
+_MOST_TOLD = 20_000
+
+# Layouts of linux/fuse.h, protocol 7.31 and newer.
+_IN_HEADER = Struct("<IIQQIIIHH")
+_OUT_HEADER = Struct("<IiQ")
+_ATTRIBUTES = Struct("<6Q10I")
+_ENTRY = Struct("<QQQQII")
+_ATTR_OUT = Struct("<QII")
+_OPEN_OUT = Struct("<QIi")
+_READ_IN = Struct("<QQI")
+_HANDLE_IN = Struct("<Q")
+_FORGET_ONE = Struct("<QQ")
+_BATCH_FORGET = Struct("<II")
+_DIRENT = Struct("<QQII")
+_INIT_IN = Struct("<IIIII")
+_INIT_OUT = Struct("<IIIIHHIIHHI28x")
+_STATFS = Struct("<5Q4I24x")
+_INVALIDATE = Struct("<QII")
+
+_LOOKUP, _FORGET, _GETATTR, _READLINK = 1, 2, 3, 5
+_OPEN, _READ, _STATFS_OP, _RELEASE, _FLUSH, _INIT, _OPENDIR = 14, 15, 17, 18, 25, 26, 27
+_READDIR, _RELEASEDIR, _ACCESS, _INTERRUPT, _DESTROY, _BATCH_FORGET_OP, _READDIRPLUS = 28, 29, 34, 36, 38, 42, 44
+# setattr symlink mknod mkdir unlink rmdir rename link write setxattr removexattr create fallocate rename2
+# copy_file_range tmpfile
+_WRITING = frozenset({4, 6, 8, 9, 10, 11, 12, 13, 16, 21, 24, 35, 43, 45, 47, 51})
+_NOTIFY_ENTRY = 3
+_EXPIRE_ONLY = 1
+
+_WANTED = (
+    1 << 0  # asynchronous reads
+    | 1 << 13  # READDIRPLUS …
+    | 1 << 14  # … where the kernel finds it useful
+    | 1 << 18  # lookups and readdirs of one folder at the same time
+    | 1 << 22  # more than 32 pages a request
+    | 1 << 30  # flags in two words
+)
+_HAS_EXPIRE_ONLY = 1 << 3  # of the second word
+_KEEP_CACHE = 1 << 1
+
+_FOLDER_MODE = stat.S_IFDIR | 0o555
+_FILE_MODE = stat.S_IFREG | 0o444
+
+
+class Connection:
+    """A file system answering the kernel.
+
+    Parameters
+    ----------
+    device
+        Open descriptor of ``/dev/fuse``, already mounted.
+    files
+        What is asked.
+    started
+        Called once the kernel and this side have agreed on the protocol.
+    ended
+        Called once, when the mount is gone.
+
+    Attributes
+    ----------
+    errors : int
+        Requests that failed otherwise than by "no such file".
+    last_error : str
+        What the last of them said; no secret.
+    """
+
+    def __init__(
+        self, device: int, files: FileSystem, *, started: Callable[[], None], ended: Callable[[], None]
+    ) -> None:
+        self.errors = 0
+        self.last_error = ""
+        self._device = device
+        self._files = files
+        self._started = started
+        self._ended = ended
+        self._owner = os.getuid(), os.getgid()
+        self._expires_only = False
+        self._pending: dict[int, tuple[float, int]] = {}
+        self._is_pending = threading.Event()
+        self._told: dict[tuple[int, bytes], float] = {}
+        self._workers = Workers(_METADATA_WORKERS, name="metadata")
+        self._now = {
+            _FORGET: self._forget,
+            _BATCH_FORGET_OP: self._batch_forget,
+            _GETATTR: self._getattr,
+            _OPEN: self._open,
+            _READ: self._read,
+            _RELEASE: self._release,
+            _RELEASEDIR: self._releasedir,
+            _STATFS_OP: self._statfs,
+            _INIT: self._init,
+            _INTERRUPT: self._interrupt,
+            _FLUSH: self._nothing,
+            _ACCESS: self._nothing,
+        }
+        self._waiting = {
+            _LOOKUP: self._lookup,
+            _OPENDIR: self._opendir,
+            _READDIR: self._readdir,
+            _READDIRPLUS: self._readdirplus,
+        }
+
+    def start(self) -> None:
+        """Begin to answer, in threads of its own."""
+        for number in range(_READERS):
+            threading.Thread(target=self._run, name=f"fuse-{number}", daemon=True).start()
+        threading.Thread(target=self._watch, name="fuse-watch", daemon=True).start()
+
+    def refresh(self) -> None:
+        """Make the kernel ask again for every name it was told; not to be called while answering."""
+        told, self._told = self._told, {}
+        for parent, name in told:
+            flags = _EXPIRE_ONLY if self._expires_only else 0
+            self._write(0, _NOTIFY_ENTRY, _INVALIDATE.pack(parent, len(name), flags), name, b"\0")
+
+    # Requests in, answers out
+
+    def _run(self) -> None:
+        buffer = bytearray(_BUFFER)
+        view = memoryview(buffer)
+        while True:
+            try:
+                size = os.readv(self._device, [buffer])
+            except OSError as error:
+                if error.errno in {errno.EINTR, errno.EAGAIN, errno.ENOENT}:
+                    continue
+                break  # ENODEV: unmounted; ECONNABORTED: the connection was aborted
+            _, code, unique, node_id, *_ = _IN_HEADER.unpack_from(buffer)
+            if code == _DESTROY:
+                self._reply(unique)
+                break
+            self._take(code, unique, node_id, bytes(view[_IN_HEADER.size : size]))
+        self._ended()
+
+    def _take(self, code: int, unique: int, node_id: int, body: bytes) -> None:
+        if code not in {_FORGET, _BATCH_FORGET_OP, _INTERRUPT, _INIT}:
+            seconds = DATA_SECONDS if code in {_OPEN, _READ} else METADATA_SECONDS
+            self._pending[unique] = time.monotonic() + seconds, errno.ETIMEDOUT
+            self._is_pending.set()
+        if operation := self._now.get(code):
+            self._call(operation, unique, node_id, body)
+        elif operation := self._waiting.get(code):
+            self._workers.submit(partial(self._call, operation, unique, node_id, body))
+        else:
+            self._reply(unique, errno.EROFS if code in _WRITING else errno.ENOSYS)
+
+    def _call(self, operation: Callable[[int, int, bytes], None], unique: int, node_id: int, body: bytes) -> None:
+        try:
+            operation(unique, node_id, body)
+        except Exception as error:  # noqa: BLE001 - no request may stay unanswered
+            self._fail(unique, error)
+
+    def _fail(self, unique: int, error: Exception) -> None:
+        number = errno_of(error)
+        if number not in {errno.ENOENT, errno.ESTALE}:
+            self.errors += 1
+            self.last_error = str(error) or type(error).__name__
+        self._reply(unique, number)
+
+    def _reply(self, unique: int, number: int = 0, *parts: bytes | memoryview) -> bool:
+        """Answer a request; False when it was answered before, or nobody waits for it any more."""
+        return self._pending.pop(unique, None) is not None and self._write(unique, -number, *parts)
+
+    def _write(self, unique: int, code: int, *parts: bytes | memoryview) -> bool:
+        size = _OUT_HEADER.size + sum(len(part) for part in parts)
+        try:
+            os.writev(self._device, [_OUT_HEADER.pack(size, code, unique), *parts])
+        except OSError:
+            return False  # interrupted, not cached, or unmounted: whatever it is, nobody waits
+        return True
+
+    def _watch(self) -> None:
+        """Answer what takes too long; sleep while nothing is asked."""
+        while True:
+            self._is_pending.wait()
+            time.sleep(TICK)
+            now = time.monotonic()
+            for unique, (deadline, number) in list(self._pending.items()):
+                if now >= deadline:
+                    self._fail(unique, OSError(number, os.strerror(number)))
+            if not self._pending:
+                self._is_pending.clear()
+                if self._pending:
+                    self._is_pending.set()
+
+    # The connection
+
+    def _init(self, unique: int, _node_id: int, body: bytes) -> None:
+        _, minor, read_ahead, flags, flags2 = _INIT_IN.unpack_from(body)
+        self._expires_only = bool(flags2 & _HAS_EXPIRE_ONLY)
+        answer = _INIT_OUT.pack(
+            *(7, min(minor, 38), read_ahead, flags & _WANTED, _BACKGROUND, _BACKGROUND * 3 // 4),
+            *(4096, 1, READ_BYTES // 4096, 0, flags2 & _HAS_EXPIRE_ONLY),
+        )
+        self._write(unique, 0, answer)
+        self._started()
+
+    def _interrupt(self, _unique: int, _node_id: int, body: bytes) -> None:
+        (unique,) = _HANDLE_IN.unpack_from(body)
+        pending = self._pending.get(unique)
+        if pending is not None:
+            self._pending[unique] = min(pending[0], time.monotonic() + INTERRUPT_SECONDS), errno.EINTR
+
+    def _nothing(self, unique: int, _node_id: int, _body: bytes) -> None:
+        self._reply(unique)
+
+    def _statfs(self, unique: int, _node_id: int, _body: bytes) -> None:
+        self._reply(unique, 0, _STATFS.pack(0, 0, 0, 0, 0, 4096, NAME_BYTES, 4096, 0))
+
+    # Names
+
+    def _lookup(self, unique: int, node_id: int, body: bytes) -> None:
+        name = body[:-1]
+        node, left = self._find(node_id, name)
+        self._tell(node_id, name, left)
+        if node is None:
+            if not left:
+                self._reply(unique, errno.ENOENT)
+            else:  # an entry without a node: the kernel may remember that there is none
+                self._reply(unique, 0, _ENTRY.pack(0, 0, *_seconds(left, 0)), bytes(_ATTRIBUTES.size))
+        elif not self._reply(unique, 0, self._entry(node, left)):
+            self._files.forget(node.id, 1)
+
+    def _find(self, node_id: int, name: bytes) -> tuple[Node | None, float]:
+        try:
+            return self._files.lookup(node_id, name.decode())
+        except UnicodeDecodeError:
+            return None, 0  # no key is written like this
+
+    def _tell(self, parent: int, name: bytes, left: float) -> None:
+        if left:
+            self._told[parent, name] = time.monotonic() + left
+        if len(self._told) > _MOST_TOLD:
+            now = time.monotonic()
+            self._told = {key: end for key, end in self._told.copy().items() if end > now}
+
+    def _forget(self, _unique: int, node_id: int, body: bytes) -> None:
+        self._files.forget(node_id, _HANDLE_IN.unpack_from(body)[0])
+
+    def _batch_forget(self, _unique: int, _node_id: int, body: bytes) -> None:
+        count, _ = _BATCH_FORGET.unpack_from(body)
+        for index in range(count):
+            self._files.forget(*_FORGET_ONE.unpack_from(body, _BATCH_FORGET.size + index * _FORGET_ONE.size))
+
+    def _getattr(self, unique: int, node_id: int, _body: bytes) -> None:
+        entry = self._files.node(node_id).entry
+        whole, part = divmod(self._files.fresh, 1)
+        self._reply(unique, 0, _ATTR_OUT.pack(int(whole), int(part * 1e9), 0) + self._attributes(entry))
+
+    def _entry(self, node: Node, left: float) -> bytes:
+        return _ENTRY.pack(node.id, 0, *_seconds(left, left)) + self._attributes(node.entry)
+
+    def _attributes(self, entry: Entry) -> bytes:
+        seconds, part = divmod(entry.modified, 1)
+        times = max(0, int(seconds))
+        mode = _FOLDER_MODE if entry.is_folder else _FILE_MODE
+        blocks = -(-entry.size // 512)
+        return _ATTRIBUTES.pack(
+            *(entry.number, entry.size, blocks, times, times, times, *[int(part * 1e9)] * 3),
+            *(mode, 2 if entry.is_folder else 1, *self._owner, 0, 4096 if entry.is_folder else READ_BYTES, 0),
+        )
+
+    # Folders
+
+    def _opendir(self, unique: int, node_id: int, _body: bytes) -> None:
+        handle = self._files.open_folder(node_id)
+        if not self._reply(unique, 0, _OPEN_OUT.pack(handle, 0, 0)):
+            self._files.close_folder(handle)
+
+    def _readdir(self, unique: int, node_id: int, body: bytes) -> None:
+        self._list(unique, node_id, body, is_plus=False)
+
+    def _readdirplus(self, unique: int, node_id: int, body: bytes) -> None:
+        self._list(unique, node_id, body, is_plus=True)
+
+    def _list(self, unique: int, node_id: int, body: bytes, *, is_plus: bool) -> None:
+        handle, position, size = _READ_IN.unpack_from(body)
+        answer = bytearray()
+        nodes: list[int] = []
+        this = self._files.node(node_id).entry
+        for dots in range(position, 2):
+            self._add(answer, (b".", b"..")[dots], this, dots + 1, plus=_NO_ENTRY[is_plus])
+        for index, (entry, left) in enumerate(self._files.read_folder(handle, max(0, position - 2))):
+            name = entry.name.encode()
+            if len(answer) + _dirent_size(name) + len(_NO_ENTRY[is_plus]) > size:
+                break
+            plus = b""
+            if is_plus:
+                node = self._files.remember(entry)
+                nodes.append(node.id)
+                plus = self._entry(node, left)
+                self._tell(node_id, name, left)
+            self._add(answer, name, entry, max(2, position) + index + 1, plus=plus)
+        if not self._reply(unique, 0, bytes(answer)):
+            for told in nodes:
+                self._files.forget(told, 1)
+
+    def _add(self, answer: bytearray, name: bytes, entry: Entry, following: int, *, plus: bytes) -> None:
+        kind = (_FOLDER_MODE if entry.is_folder else _FILE_MODE) >> 12
+        answer += plus + _DIRENT.pack(entry.number, following, len(name), kind) + name
+        answer += bytes(-len(answer) % 8)
+
+    def _releasedir(self, unique: int, _node_id: int, body: bytes) -> None:
+        self._files.close_folder(_HANDLE_IN.unpack_from(body)[0])
+        self._reply(unique)
+
+    # Files
+
+    def _open(self, unique: int, node_id: int, _body: bytes) -> None:
+        def opened(handle: int | Exception) -> None:
+            if isinstance(handle, Exception):
+                self._fail(unique, handle)
+            # One inode is one ETag, so what the kernel has of it stays right.
+            elif not self._reply(unique, 0, _OPEN_OUT.pack(handle, _KEEP_CACHE, 0)):
+                self._files.release(handle)
+
+        self._files.open(node_id, opened)
+
+    def _read(self, unique: int, _node_id: int, body: bytes) -> None:
+        def arrived(views: list[memoryview] | Exception) -> None:
+            if isinstance(views, Exception):
+                self._fail(unique, views)
+            else:
+                self._reply(unique, 0, *views)
+
+        handle, start, size = _READ_IN.unpack_from(body)
+        self._files.read(handle, start, size, arrived)
+
+    def _release(self, unique: int, _node_id: int, body: bytes) -> None:
+        self._files.release(_HANDLE_IN.unpack_from(body)[0])
+        self._reply(unique)
+
+
+_NO_ENTRY = {False: b"", True: bytes(_ENTRY.size + _ATTRIBUTES.size)}
+
+
+def _dirent_size(name: bytes) -> int:
+    return (_DIRENT.size + len(name) + 7) // 8 * 8
+
+
+def _seconds(entry: float, attributes: float) -> tuple[int, int, int, int]:
+    """Return two spans of time as the kernel takes them: both whole seconds, then both nanoseconds."""
+    return int(entry), int(attributes), int(entry % 1 * 1e9), int(attributes % 1 * 1e9)

@@ -1,0 +1,91 @@
+"""The names of one folder, learnt from a store page by page as they are wanted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from s3magic.mount.inodes import Entry, file_entry, file_name, folder_entry
+from s3magic.store.base import ListPage
+
+DELIMITER = "/"
+
+
+class Listing:
+    """One folder as it was listed at one time.
+
+    Where a key is both an object and a folder, the folder keeps the name. What can have no name,
+    or has lost it to a folder, is counted in ``hidden``.
+
+    Parameters
+    ----------
+    prefix
+        The folder: empty, or ending in ``/``.
+    modified
+        The time that its folders are shown with.
+
+    Attributes
+    ----------
+    born : float
+        When it was begun, by `time.monotonic`.
+    entries : list of Entry
+        What is known so far, in the store's order; it only grows, so an index is a position.
+    is_complete : bool
+        Whether the last page has come.
+    """
+
+    def __init__(self, prefix: str, *, modified: float) -> None:
+        self.prefix = prefix
+        self.born = time.monotonic()
+        self.entries: list[Entry] = []
+        self.is_complete = False
+        self.hidden = 0
+        self._modified = modified
+        self._index: dict[str, int] = {}
+        self._token: str | None = None
+        self._reached = b""
+        self._lock = threading.Lock()
+
+    def extend(self, fetch: Callable[[str, str | None], ListPage], beyond: int) -> None:
+        """Fetch pages, by prefix and token, until an entry at index ``beyond`` is known, or all are."""
+        with self._lock:
+            while not self.is_complete and len(self.entries) <= beyond:
+                page = fetch(self.prefix, self._token)
+                self._add(page)
+                self._token = page.next_token
+                self.is_complete = page.next_token is None
+
+    def find(self, name: str, key: str) -> tuple[Entry | None, bool]:
+        """Return the entry of a name, and whether the listing got far enough to be sure of it."""
+        with self._lock:
+            index = self._index.get(name)
+            entry = None if index is None else self.entries[index]
+            if self.is_complete or (entry is not None and entry.is_folder):
+                return entry, True
+            return entry, self._reached > (key + DELIMITER).encode("utf-8", "surrogatepass")
+
+    def _add(self, page: ListPage) -> None:
+        for info in page.objects:
+            segment = info.key[len(self.prefix) :]
+            if segment:  # else it is the marker of this folder
+                name = file_name(segment)
+                self._place(name, None if name is None else file_entry(name, info))
+        for prefix in page.prefixes:
+            name = file_name(prefix[len(self.prefix) : -1])
+            self._place(name, None if name is None else folder_entry(name, prefix, self._modified))
+        last = [info.key for info in page.objects[-1:]] + list(page.prefixes[-1:])
+        self._reached = max([self._reached, *(key.encode("utf-8", "surrogatepass") for key in last)])
+
+    def _place(self, name: str | None, entry: Entry | None) -> None:
+        if name is None or entry is None:
+            self.hidden += 1
+            return
+        index = self._index.get(name)
+        if index is None:
+            self._index[name] = len(self.entries)
+            self.entries.append(entry)
+            return
+        self.hidden += 1
+        if entry.is_folder:
+            self.entries[index] = entry

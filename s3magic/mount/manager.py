@@ -1,0 +1,299 @@
+"""The life of mounts: made once for the same words, found again from other kernels, and none left behind."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from s3magic import process
+from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey
+from s3magic.mount import attach, control, ending, records
+from s3magic.mount.inodes import file_name
+from s3magic.mount.model import Mount, MountTable
+from s3magic.mount.records import Record
+from s3magic.store.credentials import Location
+from s3magic.url import S3Url
+
+MEMORY = 256_000_000
+SMALLEST_MEMORY = 96_000_000
+_START_SECONDS = 60
+_EXIT_SECONDS = 2
+_DEFAULT_FOLDER = "s3"
+
+_lock = threading.Lock()
+_ours: dict[int, Record] = {}  # by the daemon's pid: mounts this process made or shares
+_children: list[Any] = []  # daemons this process started, to be waited for
+_ours_pid = os.getpid()
+
+
+def mount(
+    url: S3Url,
+    path: Path | None = None,
+    *,
+    location: Location,
+    broker: socket.socket,
+    memory: int | None = None,
+    fresh: float = 10,
+) -> Mount:
+    """Show a bucket or a prefix as a folder of read-only files.
+
+    The same URL on the same folder gives the mount that is there, and a URL inside a live mount
+    its sub-folder.
+
+    Parameters
+    ----------
+    url
+        ``s3://bucket`` or ``s3://bucket/prefix``.
+    path
+        An empty or new folder; ``./s3/<bucket>/<prefix>`` when None.
+    location, broker
+        The store, and a socket that a `BrokerSource` takes; it is closed here.
+    memory
+        Bytes the daemon should stay below; 256 MB when None.
+    fresh
+        Seconds after which listings and attributes are asked for again.
+
+    Raises
+    ------
+    InvalidInput, FuseUnavailable, FolderNotEmpty, NoSuchBucket, NoSuchKey, AccessDenied
+        All before anything is changed.
+    """
+    memory = MEMORY if memory is None else memory
+    with broker, _lock:
+        _check(url, memory=memory, fresh=fresh)
+        _clear_dead()
+        target = Path(os.path.realpath(default_path(url) if path is None else path))
+        live = _find(url, None if path is None else target, location)
+        if live is not None:
+            _share(live.record)
+            return live
+        attach.check_available()
+        _check_folder(target)
+        config = {
+            "url": str(url),
+            "path": str(target),
+            "location": location.to_json(),
+            "memory": memory,
+            "fresh": fresh,
+            "ignore": str(_ignore_file()) if path is None else None,
+        }
+        record = _start(config, broker)
+        _keep(record)
+        return Mount(record.url, record.path, record)
+
+
+def mounts() -> MountTable:
+    """Return the live mounts of this user, those of other kernels too."""
+    with _lock:
+        _clear_dead()
+        return MountTable(Mount(record.url, record.path, record) for record in _live())
+
+
+def unmount(
+    path: Path | None = None,
+    *,
+    all: bool = False,  # noqa: A002 - the word of the command
+    timeout: float = 30,
+    force: bool = False,
+) -> None:
+    """Take one mount away, or all of this user.
+
+    Parameters
+    ----------
+    path
+        A folder that is a mount or inside one; may be None where there is only one mount.
+    timeout
+        Seconds to try in all, while files are in use.
+    force
+        Do not wait for whoever uses it: they get errors.
+
+    Raises
+    ------
+    InvalidInput
+        When nothing is mounted there, or when it is not clear which mount is meant.
+    MountBusy
+        When one is still used; the others are unmounted nevertheless.
+    """
+    deadline = time.monotonic() + timeout
+    busy = None
+    for found in mounts() if all else [_named(path)]:
+        try:
+            found.unmount(timeout=max(0.0, deadline - time.monotonic()), force=force)
+        except MountBusy as error:
+            busy = busy or error
+    _reap()
+    if busy is not None:
+        raise busy
+
+
+def unmount_ours() -> None:
+    """Take away the mounts that only this process needs, by force where they are in use.
+
+    What it shares with other kernels stays for them.
+    """
+    for record in list(_ours.values()):
+        _ours.pop(record.pid, None)
+        with contextlib.suppress(MountError):
+            if not record.is_alive:
+                ending.clear(record)
+            elif set(control.ask(record.socket, {"ask": "owners"})["owners"]) <= {os.getpid()}:
+                try:
+                    ending.end(record, timeout=_EXIT_SECONDS)
+                except MountBusy:
+                    ending.end(record, timeout=0, force=True)
+    _reap()
+
+
+def default_path(url: S3Url) -> Path:
+    """Return where a URL is mounted when nobody says where: ``./s3/<bucket>/<prefix>``."""
+    segments = url.key.removesuffix("/").split("/") if url.key else []
+    names = [file_name(segment) for segment in segments]
+    known = [name for name in names if name is not None]
+    if len(known) < len(names):
+        raise InvalidInput(f"No folder can be called like {url}", "Say where to mount it.")
+    return Path(_DEFAULT_FOLDER, url.bucket, *known)
+
+
+def _check(url: S3Url, *, memory: int, fresh: float) -> None:
+    if url.is_pattern:
+        raise InvalidInput(f"A pattern cannot be mounted: {url}", f"Mount its folder: s3://{url.bucket}/{url.prefix}")
+    if url.version_id:
+        raise InvalidInput(f"One version of an object cannot be mounted: {url}", "Mount its folder.")
+    if memory < SMALLEST_MEMORY:
+        raise InvalidInput(f"{memory} bytes are too few for a mount", f"Give it at least {SMALLEST_MEMORY}.")
+    if fresh < 0:
+        raise InvalidInput(f"Listings cannot be {fresh} s old", "Give 0 or more seconds.")
+
+
+def _check_folder(path: Path) -> None:
+    point = attach.mount_point_at(path)
+    if point is not None:
+        if not attach.is_stale(path):
+            raise MountError(f"Already a mount of {point.source}: {path}", "Unmount it, or choose another folder.")
+        attach.detach(path, lazy=True)
+    for record in _live():
+        if path.is_relative_to(record.path):
+            raise InvalidInput(f"{path} is inside the mount of {record.url}", "Choose a folder outside of it.")
+    if path.exists():
+        if not path.is_dir():
+            raise InvalidInput(f"Not a folder: {path}", "Choose another one.")
+        if any(path.iterdir()):
+            raise FolderNotEmpty(f"The folder is not empty: {path}", "Choose an empty or a new folder.")
+        if not os.access(path, os.W_OK):
+            raise MountError(f"You may not write in {path}", "Choose a folder of your own.")
+
+
+def _find(url: S3Url, target: Path | None, location: Location) -> Mount | None:
+    """Return the live mount that shows a URL already (on the target, if there is one)."""
+    folder = url if url.is_prefix else url.with_key(f"{url.key}/")
+    for record in _live():
+        base = S3Url.parse(record.url)
+        if base.bucket != url.bucket or record.location != location.to_json() or not folder.key.startswith(base.key):
+            continue
+        inner = folder.key[len(base.key) :].removesuffix("/")
+        names = [file_name(segment) or segment for segment in inner.split("/")] if inner else []
+        path = record.path.joinpath(*names)
+        if target not in {None, path}:
+            continue
+        if not path.is_dir():
+            if path.exists():
+                raise InvalidInput(f"Only folders can be mounted, and {url} is one object", f"It is here: {path}")
+            raise NoSuchKey(f"There is nothing at {folder}", "Check the spelling; %s3ls shows what is there.")
+        return Mount(str(folder), path, record)
+    return None
+
+
+def _named(path: Path | None) -> Mount:
+    live = mounts()
+    if path is not None:
+        target = Path(os.path.realpath(path))
+        live = MountTable(mount for mount in live if target.is_relative_to(mount.path))
+    if len(live) == 1:
+        return live[0]
+    if not live:
+        raise InvalidInput(f"Nothing is mounted{f' on {path}' if path else ''}", "s3magic.mounts() lists the mounts.")
+    raise InvalidInput("There are several mounts", f"Say which: {', '.join(str(mount.path) for mount in live)}")
+
+
+def _live() -> Iterator[Record]:
+    for record in records.all_records():
+        if record.is_alive and record.mount_point is not None:
+            yield record
+
+
+def _clear_dead() -> None:
+    for record in records.all_records():
+        if not record.is_alive:
+            ending.clear(record)
+    _reap()
+
+
+def _start(config: dict[str, Any], broker: socket.socket) -> Record:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, _own_pidfd() as owner:
+        passed = (theirs.fileno(), broker.fileno(), owner)
+        child = process.start_daemon(f"{__package__}.daemon", *map(str, passed), pass_fds=passed, env=_environment())
+        _children.append(child)
+        theirs.close()
+        try:
+            ours.settimeout(_START_SECONDS)
+            control.send(ours, config)
+            return Record.from_json(control.read(ours)["record"])
+        except BaseException as error:
+            child.terminate()
+            child.wait()
+            if isinstance(error, TimeoutError | BrokenPipeError):
+                raise MountError(f"The mount on {config['path']} did not start", "Try again.") from error
+            raise
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of a daemon: no keys, and memory given back to the system when freed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_") or name == "AWS_CA_BUNDLE"}
+    return {**kept, "MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
+
+
+def _ignore_file() -> Path:
+    return Path(os.path.realpath(_DEFAULT_FOLDER), ".gitignore")
+
+
+def _share(record: Record) -> None:
+    """Let a mount of another kernel live as long as this one does, too."""
+    if record.pid not in _ours:
+        with _own_pidfd() as owner:
+            control.ask(record.socket, {"ask": "adopt"}, descriptors=[owner])
+        _keep(record)
+
+
+def _keep(record: Record) -> None:
+    global _ours_pid  # noqa: PLW0603 - a forked child starts with its own
+    if _ours_pid != os.getpid():
+        _ours_pid = os.getpid()
+        _ours.clear()
+    _ours[record.pid] = record
+
+
+@contextlib.contextmanager
+def _own_pidfd() -> Iterator[int]:
+    owner = process.open_pidfd()
+    try:
+        yield owner
+    finally:
+        os.close(owner)
+
+
+def _reap() -> None:
+    _children[:] = [child for child in _children if child.poll() is None]
+
+
+@atexit.register
+def _at_exit() -> None:
+    if _ours_pid == os.getpid():  # not in a forked child
+        unmount_ours()

@@ -1,0 +1,138 @@
+"""A mount as a user holds it: where it is, how it does, and how it ends; makes none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from s3magic.errors import MountError
+from s3magic.html import bytes_text, card, table
+from s3magic.mount import control, ending
+from s3magic.mount.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder of S3 as a folder of files, or a folder inside one.
+
+    Works wherever a path does: ``open(m / "a.nc")``, ``os.listdir(m)``. Leaving it as a context
+    manager unmounts it.
+
+    Parameters
+    ----------
+    url
+        What is shown: ``s3://bucket/prefix/``.
+    path
+        Where.
+    backend
+        Which engine shows it.
+    read_only
+        Whether nothing can be written.
+    """
+
+    url: str
+    path: Path
+    record: Record = field(repr=False, compare=False)
+    backend: str = "builtin"
+    read_only: bool = True
+
+    @property
+    def state(self) -> str:
+        """``"mounted"``, ``"stale"`` (its daemon was killed) or ``"unmounted"``."""
+        point = self.record.mount_point
+        if point is None:
+            return "unmounted"
+        return "mounted" if self.record.is_alive else "stale"
+
+    def stats(self) -> dict[str, Any]:
+        """Return what the daemon counts.
+
+        Returns
+        -------
+        dict
+            ``requests``, ``bytes_fetched``, ``bytes_served``, ``cache_bytes``, ``cache_limit``,
+            ``memory_bytes``, ``memory_peak_bytes``, ``open_files``, ``inodes``, ``hidden`` (keys
+            that can be no file, as far as they were listed), ``errors``, ``last_error``, and
+            ``uptime`` in seconds.
+        """
+        return control.ask(self.record.socket, {"ask": "stats"})
+
+    def refresh(self) -> None:
+        """Forget all listings, so that the next look shows what S3 has now."""
+        control.ask(self.record.socket, {"ask": "refresh"})
+
+    def unmount(self, *, timeout: float = 30, force: bool = False) -> None:
+        """Take the mount away; for a folder inside one, the whole of it.
+
+        Doing so twice is harmless. Raises `MountBusy` when it is still used after ``timeout``
+        seconds; with ``force`` whoever uses it gets errors instead.
+        """
+        if self.state == "stale":
+            ending.clear(self.record)
+        elif self.state == "mounted" or self.record.is_alive:
+            ending.end(self.record, timeout=timeout, force=force)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the public fields as JSON types."""
+        return {
+            "url": self.url,
+            "path": str(self.path),
+            "backend": self.backend,
+            "read_only": self.read_only,
+            "state": self.state,
+        }
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __truediv__(self, other: str | os.PathLike[str]) -> Path:
+        return self.path / other
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.unmount()
+
+    def __repr__(self) -> str:
+        return f"<Mount {self.url} on {self.path}: {self.state}>"
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, object]] = [("folder", self.path), ("engine", self.backend), ("state", self.state)]
+        rows.append(("access", "read-only" if self.read_only else "read and write"))
+        try:
+            stats = self.stats() if self.state == "mounted" else {}
+        except MountError as error:
+            stats = {}
+            rows.append(("daemon", error.message))
+        if stats:
+            rows.append(("fetched", f"{bytes_text(stats['bytes_fetched'])} in {stats['requests']} requests"))
+            rows.append(("in memory", bytes_text(stats["memory_bytes"])))
+        if stats.get("hidden"):
+            rows.append(("hidden", f"{stats['hidden']} keys that can be no file name"))
+        if stats.get("last_error"):
+            rows.append(("last error", stats["last_error"]))
+        return card(self.url, rows)
+
+
+class MountTable(list[Mount]):
+    """Mounts, shown as a table."""
+
+    def __init__(self, mounts: Iterable[Mount] = ()) -> None:
+        super().__init__(mounts)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{mount.url} on {mount.path}: {mount.state}" for mount in self) or "nothing is mounted"
+
+    def _repr_html_(self) -> str:
+        rows = [(mount.url, mount.path, mount.backend, mount.state) for mount in self]
+        return table(("URL", "folder", "engine", "state"), rows, "" if rows else "Nothing is mounted.")

@@ -1,0 +1,258 @@
+"""A store seen as a read-only file system: folders, files, open, read; knows nothing of FUSE.
+
+What fails raises an error of s3magic, or an `OSError` with its errno; `failures.errno_of` reads both.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from s3magic.errors import ArchivedObject, ObjectChanged
+from s3magic.mount.inodes import Entry, Node, NodeTable, file_entry, file_name, folder_entry, segment_of
+from s3magic.mount.listings import DELIMITER, Listing
+from s3magic.mount.reads import Content, Reads
+from s3magic.mount.workers import Workers
+from s3magic.store.base import ListPage, Store
+
+Held = TypeVar("Held")
+
+FETCHERS = 32
+REST_BYTES = 64 << 20
+"""What the daemon takes before it holds any data."""
+SMALLEST_CACHE = 16 << 20
+ENTRY_BYTES = 512
+"""About what one listed name takes."""
+MOST_ENTRIES = 100_000
+"""Names kept in listings that nobody is reading."""
+
+
+class FileSystem:
+    """One prefix of a bucket as a tree of read-only files.
+
+    Parameters
+    ----------
+    store
+        The bucket; every request goes through it.
+    prefix
+        The root: empty for the bucket, or ending in ``/``.
+    memory
+        Bytes the process should stay below; the cache gets what is left of it.
+    fresh
+        Seconds after which listings and attributes are asked for again.
+
+    Attributes
+    ----------
+    fresh : float
+        The same.
+
+    Examples
+    --------
+    >>> from s3magic.store.memory import MemoryStore
+    >>> store = MemoryStore("teaching")
+    >>> _ = store.put("tiles/a.las", b"LASF")
+    >>> files = FileSystem(store)
+    >>> folder, _ = files.lookup(1, "tiles")
+    >>> files.lookup(folder.id, "a.las")[0].entry.size
+    4
+    """
+
+    def __init__(self, store: Store, prefix: str = "", *, memory: int = 256 << 20, fresh: float = 10) -> None:
+        self._store = store
+        self._memory = memory
+        self.fresh = fresh
+        self._began = time.time()
+        self._nodes = NodeTable(folder_entry("", prefix, self._began))
+        self._lock = threading.Lock()
+        self._listings: OrderedDict[str, Listing] = OrderedDict()
+        self._folders: dict[int, Listing] = {}
+        self._files: dict[int, Content] = {}
+        self._next_handle = 1
+        self._requests = 0
+        self._workers = Workers(FETCHERS, name="fetch")
+        self._reads = Reads(store, limit=memory - REST_BYTES, workers=self._workers, changed=self._on_change)
+        self._budget()
+
+    # Names
+
+    def node(self, node_id: int) -> Node:
+        """Return an inode that was looked up and not forgotten."""
+        try:
+            return self._nodes[node_id]
+        except KeyError:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE)) from None
+
+    def lookup(self, parent_id: int, name: str) -> tuple[Node | None, float]:
+        """Return the inode of a name in a folder (None: there is none) and for how many seconds that holds."""
+        prefix = self._prefix(parent_id)
+        segment = segment_of(name)
+        if file_name(segment) != name:
+            return None, self.fresh
+        key = prefix + segment
+        listing = self._listing(prefix)
+        self._extend(listing, 0)
+        entry, is_sure = listing.find(name, key)
+        left = self._left(listing)
+        if not is_sure:
+            left = self.fresh
+            entry = self._ask(name, key)
+        return (None if entry is None else self._nodes.remember(entry)), left
+
+    def forget(self, node_id: int, lookups: int) -> None:
+        """Take back lookups of an inode."""
+        self._nodes.forget(node_id, lookups)
+
+    def remember(self, entry: Entry) -> Node:
+        """Return the inode of an entry that was read from a folder, looked up once more."""
+        return self._nodes.remember(entry)
+
+    # Folders
+
+    def open_folder(self, node_id: int) -> int:
+        """Return a handle to read a folder with."""
+        return self._handle(self._folders, self._listing(self._prefix(node_id)))
+
+    def read_folder(self, handle: int, position: int) -> Iterator[tuple[Entry, float]]:
+        """Yield the entries from a position on, each with the seconds it holds for.
+
+        Only what is at hand is yielded, at least one entry where there is one; an empty answer
+        means the end.
+        """
+        listing = self._folders[handle]
+        self._extend(listing, position)
+        left = self._left(listing)
+        for index in range(position, len(listing.entries)):
+            yield listing.entries[index], left
+
+    def close_folder(self, handle: int) -> None:
+        """Give a folder handle back."""
+        with self._lock:
+            self._folders.pop(handle, None)
+
+    # Files
+
+    def open(self, node_id: int, done: Callable[[int | Exception], None]) -> None:
+        """Open a file; ``done`` gets a handle, or the error, once the first bytes have come.
+
+        So opening proves that the object still is what was listed, and may be read. One that is
+        not gives ``ESTALE``, on which the kernel looks the name up again by itself.
+        """
+        entry = self.node(node_id).entry
+        if entry.is_folder:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if entry.is_archived:
+            raise ArchivedObject(f"In an archive class: {entry.key}", "Restore it first.")
+        content = self._reads.open(entry)
+
+        def proved(result: list[memoryview] | Exception) -> None:
+            if isinstance(result, Exception):
+                self._reads.close(content)
+                is_other = isinstance(result, ObjectChanged)
+                done(OSError(errno.ESTALE, os.strerror(errno.ESTALE)) if is_other else result)
+            else:
+                done(self._handle(self._files, content))
+
+        self._reads.read(content, 0, 1, proved)
+
+    def read(self, handle: int, start: int, size: int, done: Callable[[list[memoryview] | Exception], None]) -> None:
+        """Hand the bytes ``[start, start + size)`` of an open file, or the error, to ``done``."""
+        self._reads.read(self._files[handle], start, size, done)
+
+    def release(self, handle: int) -> None:
+        """Close an open file."""
+        with self._lock:
+            content = self._files.pop(handle, None)
+        if content is not None:
+            self._reads.close(content)
+
+    # The whole
+
+    def refresh(self) -> None:
+        """Forget all listings; what is open stays as it is."""
+        with self._lock:
+            self._listings.clear()
+        self._budget()
+
+    def stats(self) -> dict[str, int]:
+        """Return counts: requests, bytes, and what is held."""
+        with self._lock:
+            listings = list(self._listings.values())
+        return {
+            "requests": self._requests + self._reads.requests,
+            "bytes_fetched": self._reads.fetched,
+            "bytes_served": self._reads.served,
+            "cache_bytes": self._reads.cached,
+            "cache_limit": self._reads.limit,
+            "open_files": len(self._files),
+            "inodes": len(self._nodes),
+            "hidden": sum(listing.hidden for listing in listings),
+        }
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._workers.stop()
+
+    def _prefix(self, node_id: int) -> str:
+        entry = self.node(node_id).entry
+        if not entry.is_folder:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return entry.key
+
+    def _handle(self, table: dict[int, Held], value: Held) -> int:
+        with self._lock:
+            handle = self._next_handle
+            self._next_handle += 1
+            table[handle] = value
+            return handle
+
+    def _left(self, listing: Listing) -> float:
+        return max(0.0, listing.born + self.fresh - time.monotonic())
+
+    def _listing(self, prefix: str) -> Listing:
+        """Return the listing of a folder, begun again when it is no longer fresh."""
+        with self._lock:
+            listing = self._listings.get(prefix)
+            if listing is None or not self._left(listing):
+                listing = self._listings[prefix] = Listing(prefix, modified=self._began)
+            self._listings.move_to_end(prefix)
+            return listing
+
+    def _extend(self, listing: Listing, position: int) -> None:
+        if listing.is_complete or position < len(listing.entries):
+            return
+        listing.extend(self._list, position)
+        self._budget()
+
+    def _list(self, prefix: str, token: str | None = None, most: int = 1000) -> ListPage:
+        with self._lock:
+            self._requests += 1
+        return self._store.list_page(prefix, delimiter=DELIMITER, token=token, max_keys=most)
+
+    def _ask(self, name: str, key: str) -> Entry | None:
+        """Find one name of a folder too long to list for it; a folder goes before an object."""
+        folder = key + DELIMITER
+        page = self._list(key, most=100)
+        is_folder = folder in page.prefixes
+        if not is_folder and page.next_token is not None:
+            inside = self._list(folder, most=1)
+            is_folder = bool(inside.objects or inside.prefixes)
+        if is_folder:
+            return folder_entry(name, folder, self._began)
+        return next((file_entry(name, info) for info in page.objects if info.key == key), None)
+
+    def _on_change(self, entry: Entry) -> None:
+        with self._lock:
+            self._listings.pop(entry.key[: entry.key.rfind(DELIMITER) + 1], None)
+
+    def _budget(self) -> None:
+        """Keep listings within their number, and give the cache what memory is left."""
+        with self._lock:
+            known = sum(len(listing.entries) for listing in self._listings.values())
+            while known > MOST_ENTRIES and len(self._listings) > 1:
+                known -= len(self._listings.popitem(last=False)[1].entries)
+        self._reads.limit = max(SMALLEST_CACHE, self._memory - REST_BYTES - known * ENTRY_BYTES)

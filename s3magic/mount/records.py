@@ -1,0 +1,161 @@
+"""What is written down of live mounts, so that other kernels and the command line find them.
+
+One small file a mount, in a folder that only its user may enter. No secrets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s3magic.errors import MountError
+from s3magic.mount import attach
+from s3magic.mount.attach import MountPoint
+
+_NAME_CHARACTERS = 20
+_PRIVATE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One mount.
+
+    Parameters
+    ----------
+    url, path
+        What is mounted and where.
+    location
+        The store it comes from, as ``Location.to_json`` gives it.
+    pid, started
+        The daemon, and when it began in the kernel's ticks, so that a number used anew is noticed.
+    created
+        Folders made for the mount, the outermost first.
+    """
+
+    url: str
+    path: Path
+    location: dict[str, Any]
+    pid: int
+    started: int
+    created: tuple[Path, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """Return the fields as JSON types."""
+        return {
+            "url": self.url,
+            "path": str(self.path),
+            "location": self.location,
+            "pid": self.pid,
+            "started": self.started,
+            "created": [str(path) for path in self.created],
+        }
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Record:
+        """Read what `to_json` gave."""
+        created = tuple(Path(path) for path in fields["created"])
+        path = Path(fields["path"])
+        return cls(fields["url"], path, fields["location"], fields["pid"], fields["started"], created)
+
+    @property
+    def socket(self) -> Path:
+        """Where the daemon answers questions."""
+        return _file(self.path, ".sock")
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the daemon runs."""
+        return started(self.pid) == self.started
+
+    @property
+    def mount_point(self) -> MountPoint | None:
+        """The kernel's entry of this mount; None when it is not mounted (here) any more."""
+        written = at(self.path)
+        if written is not None and written.pid != self.pid:
+            return None
+        return attach.mount_point_at(self.path)
+
+    def write(self) -> None:
+        """Write it down."""
+        target = _file(self.path, ".json")
+        draft = target.with_suffix(f".{self.pid}")
+        draft.write_text(json.dumps(self.to_json()))
+        draft.replace(target)
+
+    def remove(self) -> None:
+        """Strike it out, unless another daemon wrote there since."""
+        written = at(self.path)
+        if written is None or written.pid == self.pid:
+            self.socket.unlink(missing_ok=True)
+            _file(self.path, ".json").unlink(missing_ok=True)
+
+    def remove_folders(self) -> None:
+        """Remove the folders made for the mount, as far as they are empty."""
+        for path in reversed(self.created):
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def folder() -> Path:
+    """Return the folder of the records, made with access for its user alone.
+
+    It is in ``$XDG_RUNTIME_DIR``, in ``/run/user/<uid>`` where that is not set, and else in the
+    folder of temporary files. Raises `MountError` when somebody else owns it.
+    """
+    path = _runtime() / "mounts"
+    for part in (path.parent, path):
+        part.mkdir(mode=0o700, exist_ok=True)
+        found = part.lstat()
+        if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+            raise MountError(f"Not a folder of yours: {part}", "Set XDG_RUNTIME_DIR to a folder only you may enter.")
+        if stat.S_IMODE(found.st_mode) != _PRIVATE:
+            part.chmod(_PRIVATE)
+    return path
+
+
+def _runtime() -> Path:
+    given, usual = os.environ.get("XDG_RUNTIME_DIR"), Path(f"/run/user/{os.getuid()}")
+    if given:
+        return Path(given) / "s3magic"
+    if os.access(usual, os.W_OK):
+        return usual / "s3magic"
+    return Path(tempfile.gettempdir()) / f"s3magic-{os.getuid()}"
+
+
+def all_records() -> list[Record]:
+    """Return every record, of live daemons and of dead ones."""
+    found = [_read(path) for path in sorted(folder().glob("*.json"))]
+    return [record for record in found if record is not None]
+
+
+def at(path: Path) -> Record | None:
+    """Return the record of a folder."""
+    return _read(_file(path, ".json"))
+
+
+def started(pid: int) -> int | None:
+    """Return when a process began, in the kernel's ticks; None when it does not run."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _file(path: Path, suffix: str) -> Path:
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:_NAME_CHARACTERS]
+    return folder() / f"{name}{suffix}"
+
+
+def _read(path: Path) -> Record | None:
+    try:
+        return Record.from_json(json.loads(path.read_text()))
+    except (OSError, ValueError, KeyError):
+        return None
