@@ -13,6 +13,7 @@ from os import PathLike, fspath
 from s3magic.errors import InvalidInput
 
 _VARIABLE = re.compile(r"\{([^\W\d]\w*)\}|\$([^\W\d]\w*)")
+_SPACE = " \t\r\n"
 _ESCAPED_IN_DOUBLE_QUOTES = '"\\${'
 _SPECIAL = re.compile(r"""[\s'"\\${]""")
 
@@ -71,11 +72,11 @@ def read(line: str, namespace: Mapping[str, object] | None = None) -> list[Word]
     """Return the words of a line that may still be being typed, with where each begins."""
     words, i = [], 0
     while i < len(line):
-        if line[i].isspace():
+        if line[i] in _SPACE:
             i += 1
             continue
         start, parts, quote = i, [], ""
-        while i < len(line) and (quote or not line[i].isspace()):
+        while i < len(line) and (quote or line[i] not in _SPACE):
             text, quote, i = _step(line, i, quote, namespace or {})
             parts.append(text)
         words.append(Word("".join(parts), start, quote))

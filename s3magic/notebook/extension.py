@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from s3magic.errors import MountBusy
+from s3magic.notebook import comms
 from s3magic.notebook.completer import Completer
 from s3magic.notebook.magics import S3Magics
 
 if TYPE_CHECKING:
-    from IPython.core.formatters import MimeBundleFormatter
+    from IPython.core.formatters import IPythonDisplayFormatter
     from IPython.core.interactiveshell import InteractiveShell
+
+    from s3magic.thumbs.gallery import Gallery
 
 _GALLERY = ("s3magic.thumbs.gallery", "Gallery")
 
@@ -23,11 +26,13 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(magics)
     shell.Completer.custom_matchers.append(Completer(magics).match)
     if getattr(shell, "kernel", None) is not None:
-        _mimebundles(shell).for_type_by_name(*_GALLERY, _show_gallery)  # type: ignore[no-untyped-call]
+        comms.open_bridge(shell)
+        _displays(shell).for_type_by_name(*_GALLERY, _show_gallery)  # type: ignore[no-untyped-call]
 
 
 def unload(shell: InteractiveShell, *, unmount: bool = True) -> None:
     """Take back what `load` registered, and the mounts that were made meanwhile."""
+    comms.close_bridge(shell)
     manager = shell.magics_manager
     for table in manager.magics.values():
         ours = [name for name, function in table.items() if isinstance(_owner(function), S3Magics)]
@@ -39,23 +44,23 @@ def unload(shell: InteractiveShell, *, unmount: bool = True) -> None:
     manager.registry.pop(S3Magics.__name__, None)
     matchers = shell.Completer.custom_matchers
     matchers[:] = [matcher for matcher in matchers if not isinstance(_owner(matcher), Completer)]
-    _mimebundles(shell).pop(".".join(_GALLERY), None)  # type: ignore[no-untyped-call]
+    _displays(shell).pop(".".join(_GALLERY), None)  # type: ignore[no-untyped-call]
     if unmount:
         _unmount_all()
 
 
-def _mimebundles(shell: InteractiveShell) -> MimeBundleFormatter:
-    return cast("MimeBundleFormatter", shell.display_formatter.mimebundle_formatter)  # type: ignore[union-attr]
+def _displays(shell: InteractiveShell) -> IPythonDisplayFormatter:
+    return cast("IPythonDisplayFormatter", shell.display_formatter.ipython_display_formatter)  # type: ignore[union-attr]
 
 
 def _owner(function: object) -> object:
     return getattr(function, "__self__", None)
 
 
-def _show_gallery(gallery: Any, **_: object) -> dict[str, object] | tuple[dict[str, object], dict[str, object]]:
-    from s3magic.notebook.gallery_view import mimebundle  # noqa: PLC0415 - ipywidgets
+def _show_gallery(gallery: Gallery) -> None:
+    from s3magic.notebook import gallery_view  # noqa: PLC0415 - ipywidgets
 
-    return mimebundle(gallery)
+    gallery_view.show(gallery)
 
 
 def _unmount_all() -> None:

@@ -49,7 +49,7 @@ class S3Magics(Magics):
     def forget(self) -> None:
         """Close what is still shown: the panel."""
         if self._panel is not None:
-            self._panel.close_all()
+            self._panel.close()
             self._panel = None
 
     @property
@@ -88,8 +88,7 @@ class S3Magics(Magics):
         if args.provider is None and not options:
             return api.connection()
         connection = api.connect(args.provider or ("profile" if args.profile else "default"), **options)
-        if self._panel is not None:
-            self._panel.show(connection)
+        self._refresh_panel()
         return connection
 
     def _show_panel(self, provider: str | None, options: dict[str, Any]) -> CredentialPanel:
@@ -97,8 +96,13 @@ class S3Magics(Magics):
             from s3magic.notebook.credential_panel import CredentialPanel  # noqa: PLC0415 - ipywidgets
 
             self._panel = CredentialPanel()
-        self._panel.prefill(provider, **options)
+        self._refresh_panel()
+        self._panel.fill(provider, **options)
         return self._panel
+
+    def _refresh_panel(self) -> None:
+        if self._panel is not None:
+            self._panel.refresh()
 
     @line_magic
     @magic(
@@ -223,11 +227,14 @@ class S3Magics(Magics):
 
         box = process.running()
         if args.verb == "start":
-            return api.sandbox()
+            box = api.sandbox()
+            self._refresh_panel()
+            return box
         if box is None:
             return Sentence("No sandbox is running; %s3sandbox start begins one.")
         if args.verb == "stop":
             box.stop()
+            self._refresh_panel()
             return Sentence("The sandbox is stopped; the former credentials are in use again.")
         if args.verb == "reset":
             box.reset()

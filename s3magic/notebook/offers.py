@@ -38,10 +38,8 @@ def buckets() -> list[str]:
     box = sandbox.running() if sandbox is not None else None
     if box is not None:
         return [f"s3://{name}/" for name in box.buckets]
-    connection = api.connection()
-    location = connection.location
-    client = connection.session().client("s3", region_name=location.region, endpoint_url=location.endpoint_url)
-    return [f"s3://{bucket['Name']}/" for bucket in client.list_buckets()["Buckets"]]
+    answer = api.connection().session().client("s3").list_buckets()
+    return [f"s3://{bucket['Name']}/" for bucket in answer["Buckets"]]
 
 
 def keys(beginning: str) -> list[str]:
