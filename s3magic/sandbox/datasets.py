@@ -7,40 +7,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-IRIS_SUFFIXES = (".nc", ".pp")
+from s3magic.sandbox import grids, photos, rasters, tables, tiles
 
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One object to be.
-
-    Parameters
-    ----------
-    algorithm
-        The checksum it is stored with.
-    in_one_part
-        Stored as a multipart upload of a single part, so that ETag and SHA-256 end in ``-1``.
-    """
-
-    bucket: str
-    key: str
-    data: bytes
-    content_type: str | None = None
-    algorithm: str = "CRC64NVME"
-    in_one_part: bool = False
-    storage_class: str = "STANDARD"
-
-
-def make() -> Iterator[Item]:
-    """Yield everything a fresh sandbox holds."""
-    yield from _odd()
-    yield from _iris()
-
-
-def _odd() -> Iterator[Item]:
-    for key in ODD_KEYS:
-        yield Item("teaching", f"odd/{key}", f"The key of this object is odd/{key}\n".encode(), "text/plain")
-
+_IRIS_SUFFIXES = (".nc", ".pp")
 
 ODD_KEYS = (
     "a space.txt",
@@ -57,15 +26,93 @@ ODD_KEYS = (
     "quote'\"quote.txt",
     "curly{a,b}.txt",
     "back\\slash.txt",
-    "ends with a slash/",
 )
+"""Names under ``odd/`` that S3 takes as they are and that careless programs break on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One object to be.
+
+    Parameters
+    ----------
+    content
+        Its bytes, or the file that holds them.
+    algorithm
+        The checksum it is stored with.
+    in_one_part
+        Stored as a multipart upload of a single part, so that ETag and SHA-256 end in ``-1``.
+    """
+
+    bucket: str
+    key: str
+    content: bytes | Path
+    content_type: str | None = None
+    algorithm: str = "CRC64NVME"
+    in_one_part: bool = False
+    storage_class: str = "STANDARD"
+
+    @property
+    def data(self) -> bytes:
+        """The bytes, read now if they lie in a file."""
+        return self.content.read_bytes() if isinstance(self.content, Path) else self.content
+
+
+def make() -> Iterator[Item]:
+    """Yield everything a fresh sandbox holds.
+
+    Tiles carry a SHA-256, the COPC file one of its single part only, all else CRC-64/NVME, so
+    that every way to learn a hash, or not to, can be met.
+    """
+    laz, grid, pictures = tiles.laz_tiles(), grids.climate(), photos.photos()
+    for name, data in laz.items():
+        yield Item("teaching", f"tiles/{name}", data, algorithm="SHA256")
+    yield Item("teaching", "tiles/hill.las", tiles.las_tile(), algorithm="SHA256")
+    yield Item("teaching", "tiles/hill.copc.laz", tiles.copc_file(), in_one_part=True)
+    for name, data in rasters.relief().items():
+        yield Item("teaching", f"cogs/{name}", data)
+    yield Item("teaching", "elevation/coast.tif", rasters.elevation())
+    yield Item("teaching", "grids/climate.nc", grid)
+    for name, data in pictures.items():
+        yield Item("teaching", f"photos/{name}", data)
+        if name.endswith(".jpg"):
+            yield Item("public", f"photos/{name}", data)
+    yield Item("teaching", "tables/stations.csv", tables.stations())
+    yield Item("teaching", "tables/observations.parquet", tables.observations())
+    yield Item("teaching", "archive/stations-1998.csv", tables.stations(), storage_class="GLACIER")
+    yield Item("public", "README.txt", _PUBLIC.encode(), "text/plain; charset=utf-8")
+    yield Item("private", "exam.txt", _PRIVATE.encode(), "text/plain; charset=utf-8")
+    for key in ODD_KEYS:
+        yield Item(
+            "teaching", f"odd/{key}", f"The key of this object is odd/{key}\n".encode(), "text/plain; charset=utf-8"
+        )
+    yield from _broken(next(iter(laz.values())), grid)
+    yield from _iris()
+
+
+def _broken(tile: bytes, grid: bytes) -> Iterator[Item]:
+    """Yield files that are not what their names say, for every reader meets some."""
+    yield Item("teaching", "broken/truncated.laz", tile[: len(tile) // 3])
+    yield Item("teaching", "broken/not-a-tiff.tif", b"<html><body>404 Not Found</body></html>\n")
+    yield Item("teaching", "broken/truncated.nc", grid[: len(grid) // 2])
+    yield Item("teaching", "broken/empty.jpg", b"")
 
 
 def _iris() -> Iterator[Item]:
+    """Yield Iris's own sample data, where it is installed, under the names it has there."""
     spec = find_spec("iris_sample_data")
     if spec is None or spec.origin is None:
         return
     folder = Path(spec.origin).parent / "sample_data"
     for path in sorted(folder.rglob("*")):
-        if path.suffix in IRIS_SUFFIXES:
-            yield Item("teaching", f"iris/{path.relative_to(folder).as_posix()}", path.read_bytes())
+        if path.suffix in _IRIS_SUFFIXES:
+            yield Item("teaching", f"iris/{path.relative_to(folder).as_posix()}", path)
+
+
+_PUBLIC = """Anybody may list and read this bucket, without credentials:
+
+    %s3creds anonymous
+    %s3ls s3://public/
+"""
+_PRIVATE = """Only the teacher can read this.
+"""

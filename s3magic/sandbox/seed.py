@@ -46,22 +46,20 @@ class Seed:
                 self._copy(self._data)
 
     def _put(self, item: datasets.Item) -> None:
-        etag = None
+        etag, data = None, item.data
         if item.in_one_part:
             # A multipart upload of one part: the ETag and the SHA-256 are those of a list of parts.
-            etag = hashlib.md5(
-                hashlib.md5(item.data, usedforsecurity=False).digest(), usedforsecurity=False
-            ).hexdigest()
-            whole = checksums.checksum(item.data, "SHA256")
-            value = checksums.composite([item.data], "SHA256")
-            checked = Checked("SHA256", "COMPOSITE", value, (Part(0, len(item.data), whole),))
+            etag = hashlib.md5(hashlib.md5(data, usedforsecurity=False).digest(), usedforsecurity=False).hexdigest()
+            whole = checksums.checksum(data, "SHA256")
+            value = checksums.composite([data], "SHA256")
+            checked = Checked("SHA256", "COMPOSITE", value, (Part(0, len(data), whole),))
             etag = f"{etag}-1"
         else:
             checked = Checked(item.algorithm)
         self._backend.put(
             item.bucket,
             item.key,
-            item.data,
+            data,
             content_type=item.content_type or guess_type(item.key),
             checked=checked,
             storage_class=item.storage_class,
