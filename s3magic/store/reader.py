@@ -132,10 +132,15 @@ class RangeReader(io.RawIOBase):
             end = index
             while end <= last and end not in self._blocks:
                 end += 1
-            data = self._fetch(index * self._block, min(end * self._block, self.info.size))
+            data = self._blocks_from(index * self._block, min(end * self._block, self.info.size))
             for offset, number in enumerate(range(index, end)):
                 self._blocks[number] = data[offset * self._block : (offset + 1) * self._block]
             index = end
+
+    def _blocks_from(self, start: int, stop: int) -> bytes:
+        """Return the bytes of whole blocks; what the first fetch brought is not fetched again."""
+        known = self._head[start:stop]
+        return known + self._fetch(start + len(known), stop) if start + len(known) < stop else known
 
     def _forget(self) -> None:
         while len(self._blocks) > self._cached:

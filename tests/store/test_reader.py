@@ -88,3 +88,13 @@ def test_readinto_and_buffering_work():
     assert reader.name == "k.bin"
     with pytest.raises(ValueError, match="negative"):
         reader.seek(-1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9_999), st.integers(1, 4000)), max_size=8))
+def test_no_byte_is_fetched_twice_while_it_is_kept(spans):
+    _, reader = open_reader(first_block=100, block=256)
+    for start, size in spans:
+        reader.seek(start)
+        reader.read(size)
+    assert reader.bytes_read <= len(DATA)
