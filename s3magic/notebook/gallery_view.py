@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import ipywidgets as widgets
 from IPython.display import display, update_display
+from ipywidgets.widgets.widget_bool import CheckboxStyle
 
 from s3magic.errors import S3MagicError
 from s3magic.html import bytes_text
@@ -31,7 +32,7 @@ _STYLE = """<style>
 .s3m-gallery .s3m-slot{position:relative;margin:0;min-width:0;overflow:visible}
 .s3m-gallery .s3m-slot>*,.s3m-gallery .s3m-plain{margin:0;width:100%;height:auto;min-width:0}
 .s3m-gallery .widget-html-content{line-height:1.4;width:100%;min-width:0}
-.s3m-gallery .s3m-grid{overflow:visible;margin:0}
+.s3m-gallery .s3m-grid{overflow:visible;margin:0;grid-auto-flow:row dense;align-items:start}
 .s3m-gallery .s3m-slot .s3m-open{position:absolute;inset:0;height:100%;background:transparent!important;border:0;
 color:transparent!important;box-shadow:none!important;border-radius:6px;cursor:zoom-in}
 .s3m-gallery .s3m-slot .s3m-open:focus-visible{outline:2px solid var(--s3m-accent);outline-offset:1px}
@@ -43,7 +44,8 @@ color:transparent!important;box-shadow:none!important;border-radius:6px;cursor:z
 .s3m-gallery .s3m-choose span{font-size:0}
 .s3m-gallery .s3m-chosen .s3m-tile{border-color:var(--s3m-accent);box-shadow:0 0 0 1px var(--s3m-accent)}
 .s3m-gallery .s3m-bar{align-items:center;flex-flow:row wrap;gap:4px 8px;margin:0 0 8px;overflow:visible}
-.s3m-gallery .s3m-large{border:1px solid var(--s3m-line);border-radius:6px;padding:10px;margin:0 0 10px;gap:8px}
+.s3m-gallery .s3m-large{grid-column:1/-1;border:1px solid var(--s3m-line);border-radius:6px;padding:10px;margin:0;
+overflow:visible}
 .s3m-gallery .s3m-large .s3m-pair{display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start}
 .s3m-gallery .s3m-large .s3m-shown{flex:1 1 320px;display:flex;justify-content:center;background:var(--s3m-ground);
 border-radius:4px;min-height:120px;align-items:center}
@@ -76,7 +78,7 @@ class GalleryView:
         self._slots: dict[str, widgets.Box] = {}
         self._boxes: dict[str, widgets.Checkbox] = {}
         self._layout, self._button_style = widgets.Layout(), widgets.ButtonStyle()
-        self._look = widgets.CheckboxStyle()
+        self._look = CheckboxStyle()
         self._hidden = widgets.HTML()
         self._filter = widgets.Text(
             placeholder="filter by name or *.tif",
@@ -89,10 +91,10 @@ class GalleryView:
         self._count = widgets.HTML()
         self._all = self._button("Select all shown", self._select_shown)
         self._none = self._button("Select none", lambda: self._select(gallery.items, on=False))
-        self._grid = _classed(widgets.GridBox(), "s3m-grid")
-        self._note = _classed(widgets.HTML(), "s3m-plain")
+        self._note = widgets.HTML()
         self._more = self._button("More", self._show_more)
         self._large = LargeView(self)
+        self._grid = _classed(widgets.GridBox([self._large.widget]), "s3m-grid")
         style = f"<style>.{self.identity}{{{page.measures(gallery.size)}}}</style>"
         where = f'<div class="s3m-where">{escape(str(gallery.url))}</div>'
         self.widget = _classed(
@@ -101,7 +103,6 @@ class GalleryView:
                     _classed(widgets.HTML(page.STYLE + _STYLE + style + where), "s3m-plain"),
                     self._hidden,
                     _classed(widgets.HBox([self._filter, self._all, self._none, self._count]), "s3m-bar"),
-                    self._large.widget,
                     self._grid,
                     _classed(widgets.HBox([self._note, self._more]), "s3m-bar"),
                 ]
@@ -123,14 +124,17 @@ class GalleryView:
 
     def _slot(self, item: GalleryItem, tile: widgets.HTML) -> widgets.Box:
         opener = widgets.Button(description=f"Open {item.name}", layout=self._layout, style=self._button_style)
-        opener.on_click(lambda _: self._large.open(item))
+        opener.on_click(lambda _: self._large.enter(item))
         chosen = item in self.gallery.selected
         box = widgets.Checkbox(
             value=chosen, description=f"Select {item.name}", indent=False, layout=self._layout, style=self._look
         )
         box.observe(lambda change: self._select([item], on=change["new"]), "value")
+        number = len(self._slots)
         parts = [tile, _classed(opener, "s3m-open"), _classed(box, "s3m-choose")]
-        slot = _classed(widgets.Box(parts, layout={"display": "block"}), "s3m-slot", f"s3m-n{len(self._slots)}")
+        slot = _classed(
+            widgets.Box(parts, layout={"display": "block", "order": str(2 * number)}), "s3m-slot", f"s3m-n{number}"
+        )
         self._slots[item.url], self._boxes[item.url] = slot, box
         return slot
 
@@ -144,6 +148,14 @@ class GalleryView:
         self._none.layout.display = "" if chosen else "none"
         self._note.value = f'<div class="s3m-note">{escape(page.note(self.gallery))}</div>'
         self._more.layout.display = "" if self.gallery.has_more else "none"
+
+    def focus(self, item: GalleryItem) -> None:
+        """Move the keyboard to an item's tile."""
+        self._slots[item.url].children[1].focus()
+
+    def place(self, item: GalleryItem) -> str:
+        """Return where in the grid, as CSS's ``order``, the row after an item's tile begins."""
+        return str(2 * list(self._slots).index(item.url) + 1)
 
     def shown(self) -> list[GalleryItem]:
         """Return the items that the filter lets through."""
@@ -195,24 +207,22 @@ class LargeView:
         self._lock = threading.Lock()
         self._body = _classed(widgets.HTML(), "s3m-plain")
         self._link = _classed(widgets.HTML(), "s3m-plain", "s3m-link")
+        self._close = button("Close", self._leave)
         buttons = [
-            button("Copy link", self._show_link),
             button("Previous", lambda: self._step(-1)),
             button("Next", lambda: self._step(1)),
-            button("Close", self.close),
+            button("Get link", self._show_link),
+            self._close,
         ]
-        self.widget = _classed(
-            widgets.VBox(
-                [self._body, _classed(widgets.HBox(buttons), "s3m-bar"), self._link], layout={"display": "none"}
-            ),
-            "s3m-large",
-        )
+        parts = [_classed(widgets.HBox(buttons), "s3m-bar"), self._link, self._body]
+        self.widget = _classed(widgets.VBox(parts, layout={"display": "none"}), "s3m-large")
 
     def open(self, item: GalleryItem) -> None:
         """Show an item: what is known at once, the larger picture when it is read."""
         self._item = item
         self._clear_link()
         self._body.value = _large(item, "", "reading …")
+        self.widget.layout.order = self._view.place(item)
         self.widget.layout.display = ""
 
         def work() -> None:
@@ -220,12 +230,17 @@ class LargeView:
             facts = page.facts(description.facts or picture.facts) if description.facts or picture.facts else ""
             shown = page.image(item.name, picture) if picture.image else ""
             problem = picture.error or description.error
-            below = f"{facts}<div class='s3m-why'>{escape(problem)}</div>" if problem else facts
+            below = f'{facts}<div class="s3m-why">{escape(problem)}</div>' if problem else facts
             if self._item is item:
                 self._body.value = _large(item, shown, picture.caption, below)
                 self._view._tell()  # noqa: SLF001 - one view in two classes
 
         in_background(work)
+
+    def enter(self, item: GalleryItem) -> None:
+        """Show an item and move the keyboard there."""
+        self.open(item)
+        self._close.focus()
 
     def close(self) -> None:
         """Hide the large view and forget what it showed."""
@@ -233,6 +248,12 @@ class LargeView:
         self._clear_link()
         self._body.value = ""
         self.widget.layout.display = "none"
+
+    def _leave(self) -> None:
+        item = self._item
+        self.close()
+        if item is not None:
+            self._view.focus(item)
 
     def _step(self, by: int) -> None:
         shown = self._view.shown()
@@ -308,8 +329,10 @@ def _bundle(gallery: Gallery, view: GalleryView) -> dict[str, object]:
 
 
 def _saved(gallery: Gallery, view: GalleryView) -> dict[str, object]:
-    rule = f"<style>body:has(.{view.identity}) .saved-{view.identity}{{display:none}}</style>"
-    return {"text/plain": "", "text/html": f'{rule}<div class="saved-{view.identity}">{page.part(gallery)}</div>'}
+    live, saved, child = f":has(.{view.identity})", f"saved-{view.identity}", ".jp-OutputArea-child"
+    alone = f"body:not({live}) {child}:has(+ {child} .{saved})"  # JupyterLab's note that the widgets are gone
+    rules = f"<style>body{live} .{saved},{alone}{{display:none}}</style>"
+    return {"text/plain": "", "text/html": f'{rules}<div class="{saved}">{page.part(gallery)}</div>'}
 
 
 def _large(item: GalleryItem, shown: str, caption: str, below: str = "") -> str:
@@ -326,8 +349,9 @@ def _large(item: GalleryItem, shown: str, caption: str, below: str = "") -> str:
 
 
 def _link(link: SignedUrl) -> str:
-    until = f"Anybody who has it can read the object until {link.expires_at:%Y-%m-%d %H:%M} UTC."
-    words = until if link.expires_at else "The object is read without credentials, so this is its plain address."
+    words = "The object is read without credentials, so this is its plain address."
+    if link.expires_at:
+        words = f"Anybody who has it can read the object until {link.expires_at:%Y-%m-%d %H:%M} UTC."
     return (
         f'<input readonly aria-label="link" value="{escape(link.url)}" onfocus="this.select()">'
         f'<button type="button" onclick="{_COPY}">Copy</button><div class="s3m-note">{words}</div>'

@@ -142,8 +142,8 @@ def describe(store: Store, info: ObjectInfo, *, read_limit: int = READ_LIMIT) ->
     reader = RangeReader(store, info, limit=read_limit)
     try:
         found = format_.describe(cast("BinaryIO", reader))
-    except (S3MagicError, ByteLimitReached) as error:
-        return Description((), reader.bytes_read, reason(error, read_limit))
+    except Exception as error:  # noqa: BLE001 - as for a preview
+        return Description((), reader.bytes_read, _without_name(reason(error, read_limit), info))
     return Description(to_facts(found), reader.bytes_read)
 
 
@@ -190,9 +190,16 @@ def _make(store: Store, info: ObjectInfo, format_: Format, size: int, read_limit
             bytes_read=read, requests=reader.requests, error=reason(error, read_limit), facts=found.facts
         ), True
     except Exception as error:  # noqa: BLE001 - one strange file must never break a page of sixty
-        said = Thumbnail(bytes_read=reader.bytes_read, requests=reader.requests, error=reason(error))
+        said = Thumbnail(
+            bytes_read=reader.bytes_read, requests=reader.requests, error=_without_name(reason(error), info)
+        )
         return said, isinstance(error, UnreadableFormat)
     return _framed(preview, reader), True
+
+
+def _without_name(words: str, info: ObjectInfo) -> str:
+    """Return a reason without the name at its end, which stands beside it anyway."""
+    return words.removesuffix(f": {info.name}")
 
 
 def _framed(preview: Preview, reader: RangeReader) -> Thumbnail:

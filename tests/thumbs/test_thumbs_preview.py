@@ -32,7 +32,7 @@ def test_a_type_not_known_costs_nothing_and_is_no_error(store):
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("w/b.word", "Not readable as word file: b.word"),
+        ("w/b.word", "Not readable as word file"),
         ("w/c.word", "Could not be shown (KeyError)"),
         ("w/d.word", "Reading word files needs the library words. Install words"),
         ("w/empty.word", "Empty: 0 bytes"),
