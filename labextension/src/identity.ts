@@ -1,15 +1,7 @@
 /** The section that tells who S3 takes us for. */
 
 import { button, make, section } from './dom';
-import type { Choice, Identity, Status } from './types';
-
-const PROVIDERS: Readonly<Record<string, string>> = {
-  default: 'usual AWS credentials',
-  environment: 'environment variables',
-  profile: 'profile',
-  anonymous: 'anonymous',
-  keys: 'keys typed in'
-};
+import type { Connection, Failure, Identity, Status } from './types';
 
 export interface IdentityActions {
   /** Ask S3 who we are. */
@@ -18,8 +10,8 @@ export interface IdentityActions {
   run(code: string): void;
 }
 
-/** Draw the section. */
-export function identitySection(status: Status, actions: IdentityActions): HTMLElement {
+/** Draw the section; `failure` is what S3 said when it was asked who we are, where it did not tell. */
+export function identitySection(status: Status, failure: Failure | null, actions: IdentityActions): HTMLElement {
   const { connection, identity } = status;
   if (!connection) {
     return section(
@@ -30,18 +22,20 @@ export function identitySection(status: Status, actions: IdentityActions): HTMLE
         'div',
         { class: 's3magic-Buttons' },
         button('Choose credentials', () => actions.run('%s3creds'), { key: 'creds' }),
-        status.sandbox ? null : button('Start sandbox', () => actions.run('%s3sandbox'), {
+        button('Start sandbox', () => actions.run('%s3sandbox'), {
           key: 'sandbox',
           title: 'A small S3 on this machine with teaching data; needs no account'
         })
       )
     );
   }
+  const notes = [connection.note, identity?.note, failure?.message, failure?.hint];
   return section(
     'identity',
     'Identity',
     identity ? make('p', { class: 's3magic-Name', text: shortName(identity), title: identity.arn ?? '' }) : null,
-    details(rows(connection, identity)),
+    details(rows(connection, identity, status.sandbox?.endpoint_url ?? null)),
+    ...notes.map(note => (note ? make('p', { class: 's3magic-Hint', text: note }) : null)),
     identity
       ? null
       : button('Who am I?', () => actions.identify(), { key: 'identify', title: 'Ask S3 which account this is' })
@@ -71,15 +65,16 @@ export function lifeText(expires: string, now: number): string {
   return minutes < 120 ? `for ${minutes} min` : `for ${Math.floor(minutes / 60)} h`;
 }
 
-function rows(connection: Choice, identity: Identity | null): [string, string | null][] {
+function rows(connection: Connection, identity: Identity | null, sandbox: string | null): [string, string | null][] {
+  const endpoint = connection.endpoint_url;
   return [
     ['Account', identity?.account ?? null],
     ['ARN', identity?.arn ?? null],
-    ['From', PROVIDERS[connection.provider] ?? connection.provider],
+    ['From', connection.provider],
     ['Profile', connection.profile],
     ['Region', connection.region],
-    ['Endpoint', connection.endpoint_url],
-    ['Valid', identity?.expires ? lifeText(identity.expires, Date.now()) : null]
+    ['Endpoint', endpoint && endpoint === sandbox ? `${endpoint} (sandbox)` : endpoint],
+    ['Valid', connection.expires ? lifeText(connection.expires, Date.now()) : null]
   ];
 }
 

@@ -69,6 +69,32 @@ export class KernelLink {
     return status;
   }
 
+  /** Why S3 did not tell who we are, when it was asked and did not. */
+  get identityFailure(): Failure | null {
+    return this._identityFailure;
+  }
+
+  /** Ask S3 who we are: takes a request of the network. */
+  async identify(): Promise<void> {
+    this._askedFor = JSON.stringify(this._status?.connection);
+    try {
+      await this.request('identity', {});
+      this._identityFailure = null;
+    } catch (error) {
+      this._identityFailure = error instanceof RequestError ? error.failure : null;
+    }
+    this._changed.emit();
+  }
+
+  /** Ask it once for each connection, when somebody looks. */
+  identifyOnce(): void {
+    const status = this._status;
+    if (status?.connection && !status.identity && this._askedFor !== JSON.stringify(status.connection)) {
+      this._identityFailure = null;
+      void this.identify();
+    }
+  }
+
   private _follow(kernel: Kernel.IKernelConnection | null): void {
     this._kernel?.removeCommTarget(PANEL, this._onOpen);
     this._drop(kernel ? 'asking' : 'none');
@@ -172,6 +198,8 @@ export class KernelLink {
     this._panel = null;
     this._rpc = null;
     this._knownRpc = null;
+    this._askedFor = '';
+    this._identityFailure = null;
     this._take(phase, null);
   }
 
@@ -193,13 +221,15 @@ export class KernelLink {
   private _knownRpc: string | null = null;
   private _phase: Phase = 'none';
   private _status: Status | null = null;
+  private _identityFailure: Failure | null = null;
+  private _askedFor = '';
   private _language = '';
   private _restarting = false;
 }
 
 const GONE: Failure = {
-  message: 'The kernel was stopped before it could answer.',
-  hint: 'Load s3magic again once it runs.'
+  message: 'The kernel could not answer: it was stopped, or s3magic was unloaded.',
+  hint: 'Run %load_ext s3magic.'
 };
 
 async function commIds(kernel: Kernel.IKernelConnection, target: string): Promise<string[]> {
@@ -213,6 +243,6 @@ async function openInSubshell(kernel: Kernel.IKernelConnection, comm: Kernel.ICo
     await (comm as Kernel.IComm & { subshellStarted?: Promise<void> }).subshellStarted?.catch(() => undefined);
   }
   if (isNew && !comm.isDisposed) {
-    comm.open();
+    await comm.open().done; // a message that overtakes it would be one to nobody
   }
 }

@@ -90,10 +90,13 @@ export class S3Panel extends Widget {
       );
       return;
     }
+    if (this.isVisible) {
+      link.identifyOnce();
+    }
     redraw(
       this._body,
-      identitySection(status, {
-        identify: () => void this._ask('identity', {}),
+      identitySection(status, link.identityFailure, {
+        identify: () => void link.identify(),
         run: code => void this._follower.run(code)
       }),
       mountsSection(status, {

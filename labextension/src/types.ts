@@ -1,11 +1,15 @@
 /** What the kernel tells the panel: mirrors `s3magic/notebook/comms.py`; no behaviour. */
 
-/** The choice of credentials; never a secret. */
-export interface Choice {
+/** The connection in use, as the kernel knows it without asking S3; never a secret. */
+export interface Connection {
+  /** What gave the credentials, for people; "anonymous" when nothing is signed. */
   readonly provider: string;
   readonly profile: string | null;
-  readonly region: string | null;
+  readonly region: string;
   readonly endpoint_url: string | null;
+  /** ISO time of the end of the credentials; null when they have none. */
+  readonly expires: string | null;
+  readonly note: string;
 }
 
 /** Who S3 says we are. */
@@ -14,8 +18,9 @@ export interface Identity {
   readonly arn: string | null;
   readonly user_id: string | null;
   readonly provider: string;
-  /** ISO time of the end of the credentials; null when they have none. */
   readonly expires: string | null;
+  /** Why something is unknown; empty when all is known. */
+  readonly note: string;
 }
 
 /** One mount; `condition` is Python's `Mount.state`, a word comms may not use as a key. */
@@ -29,7 +34,7 @@ export interface Mount {
 
 /** All the panel shows; made without asking the network. */
 export interface Status {
-  readonly connection: Choice | null;
+  readonly connection: Connection | null;
   readonly identity: Identity | null;
   readonly mounts: readonly Mount[];
   readonly sandbox: { readonly endpoint_url: string } | null;

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import queue
+import tempfile
 import time
 import uuid
 
 import pytest
+
+from s3magic.mount import attach
 
 jupyter_client = pytest.importorskip("jupyter_client")
 
@@ -35,10 +38,8 @@ class Panel:
                 continue
             if message["msg_type"].startswith("comm_"):
                 self.heard.append(message)
-            if not message["parent_header"] and message["msg_type"] != "status":
-                print("ORPHAN", message)
             if message["msg_type"] in {"stream", "error", "execute_result"}:
-                self.outputs.setdefault(message["parent_header"].get("msg_id"), []).append(message["content"])
+                self.outputs.setdefault(message["parent_header"]["msg_id"], []).append(message["content"])
             if wanted(message):
                 return message
         pytest.fail("the kernel did not say what was waited for")
@@ -68,9 +69,11 @@ class Panel:
         if self.subshell:
             message["header"]["subshell_id"] = self.subshell
         self.client.shell_channel.send(message)
+        return message["header"]["msg_id"]
 
     def open_rpc(self):
-        self.send("comm_open", {"comm_id": self.rpc, "target_name": RPC, "data": {}})
+        number = self.send("comm_open", {"comm_id": self.rpc, "target_name": RPC, "data": {}})
+        self.finish(number)
 
     def ask(self, method, **params):
         """Ask as the panel does; return the answer, whole."""
@@ -94,16 +97,23 @@ def _data(message):
 
 
 @pytest.fixture
-def panel(tmp_path):
+def runtime():
+    """A runtime folder with a name short enough for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="s3m") as folder:
+        yield folder
+
+
+@pytest.fixture
+def panel(tmp_path, runtime):
     """A kernel with the bridge open, in an empty folder."""
-    for name in ("runtime", "home", "ipython"):
+    for name in ("home", "ipython"):
         (tmp_path / name).mkdir(mode=0o700)
     manager = jupyter_client.KernelManager(kernel_name="python3")
     environ = {
         **os.environ,
         "IPYTHONDIR": str(tmp_path / "ipython"),
-        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
-        "XDG_RUNTIME_DIR": str(tmp_path / "runtime"),
+        "JUPYTER_RUNTIME_DIR": runtime,
+        "XDG_RUNTIME_DIR": runtime,
         "HOME": str(tmp_path / "home"),
     }
     manager.start_kernel(cwd=str(tmp_path), env=environ)
@@ -114,11 +124,26 @@ def panel(tmp_path):
         made = Panel(manager, client)
         made.run("from s3magic.notebook import comms; comms.open_bridge(get_ipython())")
         yield made
-        made.run("import s3magic; s3magic.unmount(all=True)")
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         client.context.destroy(linger=0)
+        _wait_for_no_mount_under(tmp_path)
+
+
+def _wait_for_no_mount_under(folder):
+    """A mount ends with its kernel; what stays would keep the folder from being deleted."""
+
+    def left():
+        return [point.path for point in attach.mount_points() if point.path.is_relative_to(folder)]
+
+    deadline = time.monotonic() + 30
+    while left() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    leaked = left()
+    for path in leaked:
+        attach.detach(path, lazy=True)
+    assert not leaked
 
 
 def test_the_panel_hears_of_the_kernel_at_once(panel):
