@@ -101,6 +101,8 @@ def add(
         _write(folder, info, tiles, known, existed=existed)
     harvest.raise_stop()
     recorded = {*known, *(tile.name for tile in tiles)}
+    if not recorded:
+        raise_failures(harvest.failures, 0, "linked")
     dataset = LinkedDataset(path, opener=opener)
     unfetched = _checkout(dataset, match, bbox, executor) if checkout and recorded else []
     raise_failures([*harvest.failures, *unfetched], len(recorded) - len(unfetched), "linked")
@@ -125,11 +127,11 @@ def _plan(patterns: Sequence[S3Url], opener: StoreOpener, match: str | None) -> 
     """List what the patterns name, each object once."""
     found: dict[str, Candidate] = {}
     for pattern in patterns:
-        count = 0
+        count, single = 0, not (pattern.is_pattern or pattern.is_prefix)
         for info in expand(opener(pattern), pattern):
             count += 1
             if match is None or matches(match, info.name):
-                one = Candidate(info, pattern.version_id)
+                one = Candidate(info, pattern.version_id, asked=single)
                 if found.setdefault(info.url, one).version_id != one.version_id:
                     raise LinkError(f"Two versions of {info.url}", "Link them into two folders of their own.")
         if not count:

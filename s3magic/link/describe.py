@@ -22,10 +22,21 @@ _TYPES = frozenset({"point-cloud", "raster", "grid"})
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An object that is to be linked: as it was listed, and the version the user pinned, if any."""
+    """An object that is to be linked.
+
+    Parameters
+    ----------
+    info
+        The object, as a listing or HEAD told it.
+    version_id
+        The version the user pinned, if any.
+    asked
+        Whether ``info`` comes from HEAD, so that it knows all S3 does.
+    """
 
     info: ObjectInfo
     version_id: str | None = None
+    asked: bool = False
 
     @property
     def name(self) -> str:
@@ -56,8 +67,7 @@ def describe(candidate: Candidate, *, opener: StoreOpener, hash: str) -> Describ
     """
     url = S3Url(*_split(candidate.info.url))
     store = opener(url)
-    listed = candidate.info
-    info = listed if listed.content_type else store.head(url.key, version_id=candidate.version_id)
+    info = candidate.info if candidate.asked else store.head(url.key, version_id=candidate.version_id)
     if info.is_archived:
         raise ArchivedObject(f"{url} is in the archive class {info.storage_class}", "Restore it first, then link it.")
     about = _header(store, info, candidate.version_id)

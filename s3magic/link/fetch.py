@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from s3magic.errors import LinkError, ServerError
+from s3magic.errors import LinkError, NotFound, ObjectChanged, ServerError
 from s3magic.html import bytes_text, card
 from s3magic.link.body import body
 from s3magic.link.folder import Folder, sync_folder
@@ -160,12 +160,17 @@ def _gather_part(part: Path, tile: LinkedTile, opener: StoreOpener, report: Call
             digest.update(chunk)
             size += len(chunk)
             _tell(report, len(chunk))
-        with closing(body(opener(tile.source), tile, start=size)) as chunks:
-            for chunk in chunks:
-                file.write(chunk)
-                digest.update(chunk)
-                size += len(chunk)
-                _tell(report, len(chunk))
+        try:
+            with closing(body(opener(tile.source), tile, start=size)) as chunks:
+                for chunk in chunks:
+                    file.write(chunk)
+                    digest.update(chunk)
+                    size += len(chunk)
+                    _tell(report, len(chunk))
+        except Exception as error:
+            if not size or isinstance(error, ObjectChanged | NotFound):
+                part.unlink()
+            raise
         file.flush()
         os.fsync(file.fileno())
     if size != tile.size:

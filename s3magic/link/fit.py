@@ -12,6 +12,7 @@ from s3magic.link.describe import Described
 from s3magic.link.manifest import DatasetInfo
 
 _LISTED = 10
+_LINE = 120
 
 
 def fit(
@@ -68,9 +69,26 @@ def _difference(one: Described, model: DatasetInfo) -> str:
         return f"a {one.type}"
     if one.crs != model.crs:
         return f"in {manifest.crs_name(one.crs)}, not {manifest.crs_name(model.crs)}"
-    return f"has {_brief(one.schema)}, not {_brief(model.schema)}"
+    mine, usual = _parts(one.schema), _parts(model.schema)
+    more = [label for key, label in mine.items() if key not in usual]
+    less = [label for key, label in usual.items() if key not in mine]
+    said = [f"has {_brief(more)}"] * bool(more) + [f"lacks {_brief(less)}"] * bool(less)
+    return " and ".join(said) or "has its fields in another order"
 
 
-def _brief(schema: Any) -> str:
-    text = manifest.canonical_text(schema)
-    return text if len(text) <= 120 else f"{text[:119]}…"
+def _parts(schema: Any) -> dict[str, str]:
+    """Return what a schema is made of, as text to compare by, with what people call each part."""
+    if isinstance(schema, Mapping):
+        return {text: text for name, value in schema.items() for text in [f"{name}={manifest.canonical_text(value)}"]}
+    parts = schema if isinstance(schema, list) else [schema]
+    return {
+        manifest.canonical_text(part): str(part["name"])
+        if isinstance(part, Mapping) and "name" in part
+        else manifest.canonical_text(part)
+        for part in parts
+    }
+
+
+def _brief(labels: Sequence[str]) -> str:
+    text = ", ".join(labels)
+    return text if len(text) <= _LINE else f"{text[: _LINE - 1]}…"

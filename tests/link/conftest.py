@@ -23,7 +23,7 @@ def laz():
             header.add_crs(CRS.from_epsg(epsg))
         cloud = laspy.LasData(header)
         cloud.x, cloud.y = numpy.linspace(x, x + 100, points), numpy.linspace(y, y + 100, points)
-        cloud.z = numpy.linspace(0, 5, points)
+        cloud.z = numpy.random.default_rng(7).uniform(0, 50, points)
         file = io.BytesIO()
         cloud.write(file, do_compress=True)
         return file.getvalue()
@@ -61,6 +61,7 @@ def link(memory, tmp_path):
         urls = [S3Url.parse(f"s3://teaching/{pattern}") for pattern in patterns]
         return add(urls, path or tmp_path / "ds", opener=lambda url: store, **options)
 
+    run.path = tmp_path / "ds"
     return run
 
 
