@@ -31,6 +31,11 @@ def viridis(shares: NDArray[Any]) -> Pixels:
     return np.stack([np.interp(at, stops, _VIRIDIS[:, band]) for band in range(3)], axis=-1).round().astype(np.uint8)
 
 
+_COLOURS = viridis(np.linspace(0, 1, 255))
+_PALETTE = _COLOURS.tobytes() + b"\xff\xff\xff"
+_CLEAR = len(_COLOURS)
+
+
 def limits(values: NDArray[Any], low: float = 2, high: float = 98) -> tuple[float, float]:
     """Return the percentiles of the finite values, spread apart where they are equal."""
     finite = values[np.isfinite(values)]
@@ -47,6 +52,33 @@ def stretch(values: NDArray[Any], bounds: tuple[float, float]) -> NDArray[np.flo
     low, high = bounds
     # Halved first: a range of doubles can be wider than the largest double.
     return (values.astype(float) / 2 - low / 2) / (high / 2 - low / 2)
+
+
+def field(values: NDArray[Any], *, size: int, caption: str, source: Source) -> Preview:
+    """Draw rows and columns of numbers in viridis, NaN transparent, as a PNG that fits into a square.
+
+    Large arrays are averaged, the cells of small ones stay visible as squares. The caption gets
+    the values that the first and the last colour stand for.
+    """
+    low, high = limits(values)
+    known = np.isfinite(values)
+    shares = np.clip(stretch(np.where(known, values, low), (low, high)), 0, 1)
+    scale = size / max(values.shape)
+    height, width = (max(1, round(length * scale)) for length in values.shape)
+    method = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST
+    total, weight = (
+        np.asarray(Image.fromarray(layer.astype(np.float32)).resize((width, height), method))
+        for layer in (shares * known, known)
+    )
+    shown = weight >= 0.5
+    last = len(_COLOURS) - 1
+    indexes = np.where(shown, np.divide(total, weight, out=np.zeros_like(total), where=shown) * last + 0.5, _CLEAR)
+    image = Image.fromarray(indexes.astype(np.uint8)).convert("P")
+    image.putpalette(_PALETTE)
+    if not shown.all():
+        image.info["transparency"] = _CLEAR
+    note = f"colours from {low:.4g} to {high:.4g}" if known.any() else "no values"
+    return encoded(image, caption=f"{caption}, {note}", source=source)
 
 
 def picture(pixels: Pixels, *, size: int, caption: str, source: Source, photo: bool = False) -> Preview:

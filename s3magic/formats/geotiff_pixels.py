@@ -12,7 +12,7 @@ from tifffile import TiffFile
 
 from s3magic.errors import UnreadableFormat
 from s3magic.formats.base import Preview, Source
-from s3magic.formats.drawing import limits, picture, stretch, viridis
+from s3magic.formats.drawing import field, limits, picture, stretch
 from s3magic.formats.tiff import Directory, Layout, Tag
 from s3magic.formats.watch import WatchedFile
 
@@ -36,10 +36,15 @@ def draw(file: WatchedFile, layout: Layout, *, size: int) -> Preview:
     seen = _decoded(file, layout, masks[0])[..., 0] > 0 if masks else None
     step = max(1, max(data.shape[:2]) // (4 * size))
     data, seen = data[::step, ::step], seen[::step, ::step] if seen is not None else None
-    pixels, note, is_photo = _coloured(image, whole, data, seen)
     source: Source = "whole" if image is whole else "overview"
-    caption = f"{whole.width} x {whole.height} pixels, {whole.samples} band{'s' if whole.samples > 1 else ''}{note}"
-    return picture(pixels, size=size, caption=caption, source=source, photo=is_photo)
+    caption = f"{whole.width} x {whole.height} pixels, {whole.samples} band{'s' if whole.samples > 1 else ''}"
+    if np.iscomplexobj(data):
+        data = np.abs(data)
+    valid = _valid(whole, data) if seen is None else _valid(whole, data) & seen
+    if _is_measured(whole, data):
+        return field(np.where(valid, data[..., 0], np.nan), size=size, caption=caption, source=source)
+    pixels = _coloured(image, whole, data, valid)
+    return picture(pixels, size=size, caption=caption, source=source, photo=whole.photometric != _PALETTE)
 
 
 def _is_copy(image: Directory, whole: Directory) -> bool:
@@ -107,39 +112,31 @@ class _EnteredAt(io.RawIOBase):
         return len(data)
 
 
-def _coloured(
-    image: Directory, whole: Directory, data: Numbers, seen: NDArray[np.bool_] | None
-) -> tuple[Pixels, str, bool]:
-    """Return RGBA or RGB pixels, what the caption has to add, and whether they are a photo."""
+def _is_measured(whole: Directory, data: Numbers) -> bool:
+    """Whether the numbers are no brightness but something measured: one or two bands, not of bytes."""
+    if whole.photometric == _PALETTE or data.shape[-1] >= 3:
+        return False
+    return whole.bits > 8 or whole.sample_format != 1
+
+
+def _coloured(image: Directory, whole: Directory, data: Numbers, valid: NDArray[np.bool_]) -> Pixels:
+    """Return RGB pixels, or RGBA where some of them are transparent."""
+    shown = np.where(valid, _BYTE, 0).astype(np.uint8)
     extra = whole.values(Tag.EXTRA_SAMPLES, most=64)
-    alpha = None
     if extra and extra[-1] in (1, 2) and data.shape[-1] > 1:
-        alpha = _bytes(data[..., -1:])[..., 0]
+        shown = np.minimum(shown, _bytes(data[..., -1:])[..., 0])
         data = data[..., :-1]
-    if np.iscomplexobj(data):
-        data = np.abs(data)
-    valid = _valid(whole, data)
-    if seen is not None:
-        valid &= seen
-    note, is_photo = "", True
     if whole.photometric == _PALETTE:
-        colours, is_photo = _from_palette(image, whole, data), False
+        colours = _from_palette(image, whole, data)
     elif whole.photometric == _CMYK and data.shape[-1] > 3:
         inks = _bytes(data).astype(int)
         colours = ((_BYTE - inks[..., :3]) * (_BYTE - inks[..., 3:4]) // _BYTE).astype(np.uint8)
     elif data.shape[-1] >= 3:
         colours = _bytes(data[..., :3], valid)
-    elif whole.bits <= 8 and whole.sample_format == 1:
-        grey = _bytes(data[..., :1] if whole.bits == 8 else data[..., :1] * (_BYTE // ((1 << whole.bits) - 1)))
-        colours = np.repeat(_BYTE - grey if whole.photometric == _GREY_INVERTED else grey, 3, axis=-1)
     else:
-        low, high = limits(data[..., 0][valid])
-        note, is_photo = f", colours from {low:.4g} to {high:.4g}", False
-        colours = viridis(stretch(data[..., 0], (low, high)))
-    shown = np.where(valid, _BYTE if alpha is None else alpha, 0).astype(np.uint8)
-    if shown.min() == _BYTE:
-        return colours, note, is_photo
-    return np.dstack([colours, shown]), note, is_photo
+        grey = _bytes(data[..., :1]) * (_BYTE // ((1 << min(whole.bits, 8)) - 1))
+        colours = np.repeat(_BYTE - grey if whole.photometric == _GREY_INVERTED else grey, 3, axis=-1)
+    return colours if shown.min() == _BYTE else np.dstack([colours, shown])
 
 
 def _valid(whole: Directory, data: Numbers) -> NDArray[np.bool_]:

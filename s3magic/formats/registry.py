@@ -70,6 +70,7 @@ class LazyFormat:
 FORMATS: tuple[Format, ...] = (
     LazyFormat("LAS or LAZ", (".las", ".laz"), "las", "geo"),
     LazyFormat("TIFF", (".tif", ".tiff", ".gtiff", ".btf"), "geotiff", "geo"),
+    LazyFormat("netCDF or HDF5", (".nc", ".nc4", ".cdf", ".netcdf", ".h5", ".hdf5", ".he5"), "netcdf", "geo"),
 )
 
 _BY_SUFFIX = {suffix: format_ for format_ in FORMATS for suffix in format_.suffixes}

@@ -1,0 +1,123 @@
+"""One slice of a variable as a picture, north up; chooses no variable and reads no files itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from s3magic.errors import UnreadableFormat
+from s3magic.formats.base import Preview
+from s3magic.formats.drawing import encoded, field, limits, stretch
+from s3magic.formats.grid import (
+    Dataset,
+    Index,
+    Numbers,
+    Variable,
+    curved,
+    main_variable,
+    map_axes,
+    numbers_of,
+    series_variable,
+    unpacked,
+)
+
+_MOST_NUMBERS = 1 << 24
+_NARROWEST = 1 / 4
+_INK = (49, 104, 142, 255)  # seen on a light page and on a dark one
+
+
+def draw(dataset: Dataset, *, size: int, name: str) -> Preview:
+    """Return a picture of one slice of a file's main variable, or a line where it has but one axis."""
+    variable = main_variable(dataset)
+    if variable is None:
+        return _draw_series(dataset, size=size, name=name)
+    rows, columns = map_axes(dataset, variable)
+    values, which = _slice(variable, rows, columns)
+    if _runs_up(dataset, variable, rows):
+        values = values[::-1]
+    if _runs_west(dataset, variable, columns):
+        values = values[:, ::-1]
+    return paint(values, size=size, caption=_caption(variable) + which)
+
+
+def paint(values: Numbers, *, size: int, caption: str) -> Preview:
+    """Return rows and columns of numbers, NaN where there are none, as a picture."""
+    height, width = values.shape
+    # A few rows of many columns (or the other way) would be a line nobody can read.
+    values = np.repeat(values, max(1, round(width * _NARROWEST / height)), axis=0)
+    values = np.repeat(values, max(1, round(height * _NARROWEST / width)), axis=1)
+    return field(values, size=size, caption=caption, source="slice")
+
+
+def _caption(variable: Variable) -> str:
+    label = f"{variable.title} ({variable.units})" if variable.units else variable.title
+    return f"{label}, {' x '.join(str(length) for length in variable.shape)}"
+
+
+def _slice(variable: Variable, rows: int, columns: int) -> tuple[Numbers, str]:
+    """Return the first slice, or the middle one where the first is all the same, and its name."""
+    step = 1
+    while variable.shape[rows] * variable.shape[columns] // step**2 > _MOST_NUMBERS:
+        step += 1
+    others = [axis for axis in range(len(variable.shape)) if axis not in (rows, columns)]
+    is_stack = any(variable.shape[axis] > 1 for axis in others)
+    values, which = np.empty((0, 0)), ""
+    for part, name in ((0, ", first slice"), (2, ", middle slice"))[: 1 + is_stack]:
+        index: Index = tuple(
+            slice(None, None, step) if axis in (rows, columns) else length // part if part else 0
+            for axis, length in enumerate(variable.shape)
+        )
+        values, which = unpacked(variable, variable.read(index)), name if is_stack else ""
+        finite = values[np.isfinite(values)]
+        if finite.size and finite.min() < finite.max():
+            break
+    return (values if rows < columns else values.T), which
+
+
+def _draw_series(dataset: Dataset, *, size: int, name: str) -> Preview:
+    """Return a line for the longest variable with a single axis."""
+    variable = series_variable(dataset)
+    if variable is None:
+        raise UnreadableFormat(f"Nothing to draw in {name}", "None of its variables has an axis of two or more.")
+    if max(variable.shape) > _MOST_NUMBERS:
+        raise UnreadableFormat(
+            f"Too long to draw: {variable.title} in {name}", "It has more numbers than a line needs."
+        )
+    values = numbers_of(variable).ravel()
+    height = max(1, size // 2)
+    low, high = limits(values, 0, 100)
+    shares = stretch(values, (low, high))
+    image = Image.new("RGBA", (size, height), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(image)
+    across = np.linspace(1, size - 2, len(values))
+    down = (height - 2) - shares * (height - 3)
+    known = np.isfinite(down)
+    for run in np.split(np.arange(len(values)), np.flatnonzero(known[1:] != known[:-1]) + 1):
+        if known[run[0]]:
+            pen.line([(float(across[at]), float(down[at])) for at in run], fill=_INK, width=1)
+    return encoded(image, caption=f"{_caption(variable)}, from {low:.4g} to {high:.4g}", source="whole")
+
+
+def _runs_up(dataset: Dataset, variable: Variable, axis: int) -> bool:
+    """Whether rows begin in the south, or below."""
+    coordinate = dataset.find(variable.dimensions[axis])
+    if coordinate is not None and len(coordinate.shape) == 1 and coordinate.is_number:
+        values = numbers_of(coordinate)
+        is_down = coordinate.attributes.get("positive") == "down"
+        return bool(values[-1] > values[0]) != is_down
+    latitude, _ = curved(dataset, variable)
+    if latitude is None:
+        return False
+    middle = latitude.shape[1] // 2
+    first, last = (unpacked(latitude, latitude.read((row, middle))) for row in (0, latitude.shape[0] - 1))
+    return bool(last > first)
+
+
+def _runs_west(dataset: Dataset, variable: Variable, axis: int) -> bool:
+    """Whether columns begin in the east."""
+    coordinate = dataset.find(variable.dimensions[axis])
+    if coordinate is None or len(coordinate.shape) != 1 or not coordinate.is_number:
+        return False
+    values = numbers_of(coordinate)
+    # Where the 180th meridian is crossed, one step goes back and all others on.
+    return bool(len(values) > 1 and np.median(np.diff(values)) < 0)

@@ -1,0 +1,124 @@
+"""NetCDF-4 and HDF5: the variables of all groups, and any part of one; decides nothing.
+
+What lies in other files (external links, external and virtual data) is not followed: a file on S3
+has no business naming files of this machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from s3magic.formats.grid import Attributes, Dataset, Index, Variable
+from s3magic.formats.watch import WatchedFile
+
+_MOST_VARIABLES = 1000
+_DEEPEST = 16
+_LARGEST_CHUNK = 1 << 28
+_LARGEST_READ = 1 << 28
+_WANTED = (
+    "units", "standard_name", "long_name", "axis", "positive", "coordinates", "bounds", "climatology", "grid_mapping",
+    "_FillValue", "missing_value", "scale_factor", "add_offset", "valid_min", "valid_max", "valid_range", "_Unsigned",
+    "cf_role",
+)  # fmt: skip
+_BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable"
+
+
+@contextmanager
+def open_hdf5(file: WatchedFile) -> Iterator[Dataset]:
+    """Read what variables there are; their numbers can be read while the context lasts."""
+    with h5py.File(cast("BinaryIO", file), "r") as root:
+        found = list(_datasets(root, "", 0, set()))
+        is_netcdf = "_NCProperties" in root.attrs or any(_is_scale(dataset) for _, dataset in found)
+        variables = [
+            _variable(name, dataset) for name, dataset in found[:_MOST_VARIABLES] if not _is_bare_dimension(dataset)
+        ]
+        yield Dataset("netcdf-4" if is_netcdf else "hdf5", tuple(variables), _attributes(root.attrs, ("title",)))
+
+
+def _datasets(group: h5py.Group, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Yield the datasets below a group that are kept in this file, each once."""
+    if depth > _DEEPEST:
+        return
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            continue
+        item = group[name]
+        address = h5py.h5o.get_info(item.id).addr
+        if address in seen:
+            continue
+        seen.add(address)
+        if isinstance(item, h5py.Dataset):
+            yield path + name, item
+        elif isinstance(item, h5py.Group):
+            yield from _datasets(item, f"{path}{name}/", depth + 1, seen)
+
+
+def _variable(name: str, dataset: h5py.Dataset) -> Variable:
+    def read(index: Index) -> NDArray[Any]:
+        chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
+        if chunk > _LARGEST_CHUNK:
+            raise ValueError(f"a chunk of {chunk} bytes is too large")
+        if dataset.external or dataset.is_virtual:
+            raise ValueError(f"{name} is kept in another file")
+        size = math.prod(
+            len(range(*one.indices(length)))
+            for one, length in zip(index, dataset.shape, strict=True)
+            if isinstance(one, slice)
+        )
+        if size * dataset.dtype.itemsize > _LARGEST_READ:
+            raise ValueError(f"a slice of {size} numbers is too large")
+        return np.asarray(dataset[index])
+
+    wanted = tuple(dataset.attrs) if dataset.shape == () else _WANTED  # a grid mapping is told by all of them
+    return Variable(
+        name=name,
+        dimensions=_dimensions(name, dataset),
+        shape=dataset.shape,
+        type=dataset.dtype,
+        attributes=_attributes(dataset.attrs, wanted),
+        read=read,
+    )
+
+
+def _dimensions(name: str, dataset: h5py.Dataset) -> tuple[str, ...]:
+    """Return the names of the axes, empty where the file has none."""
+    if _is_scale(dataset) and len(dataset.shape) == 1:
+        return (name.rpartition("/")[2],)
+    linked = dataset.attrs.get("DIMENSION_LIST")
+    if linked is None or len(linked) != len(dataset.shape):
+        return ("",) * len(dataset.shape)
+    return tuple(dataset.file[scales[0]].name.rpartition("/")[2] if len(scales) else "" for scales in linked)
+
+
+def _is_scale(dataset: h5py.Dataset) -> bool:
+    return bool(dataset.attrs.get("CLASS") == b"DIMENSION_SCALE")
+
+
+def _is_bare_dimension(dataset: h5py.Dataset) -> bool:
+    """Whether this is a dimension without coordinates, or nothing a variable could be."""
+    name = dataset.attrs.get("NAME", b"") if _is_scale(dataset) else b""
+    return dataset.shape is None or (isinstance(name, bytes) and name.startswith(_BARE_DIMENSION))
+
+
+def _attributes(attributes: h5py.AttributeManager, wanted: tuple[str, ...]) -> Attributes:
+    """Return the attributes that matter, as plain text, numbers and lists of them."""
+    found: dict[str, Any] = {}
+    for name in wanted:
+        if name not in attributes:
+            continue
+        value = attributes[name]
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        elif isinstance(value, np.ndarray | np.generic):
+            value = value.tolist()
+            value = value[0] if isinstance(value, list) and len(value) == 1 else value
+        if isinstance(value, str | int | float | list):
+            found[name] = value
+    return found
