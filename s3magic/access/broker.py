@@ -18,7 +18,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
-from select import poll
+from select import POLLIN, poll
 from typing import TYPE_CHECKING, Any
 
 from s3magic.access.choice import Choice
@@ -40,7 +40,7 @@ class Desk:
         self._left = threading.Condition()
 
     def welcome(self, sock: socket.socket, *, choice: int | None, keep: bool) -> None:
-        """Begin a conversation.
+        """Begin a conversation, with one byte that says so.
 
         One bound to a choice may ask for its credentials alone; another may make choices and ask
         about all. A choice is forgotten, its keys with it, when the last conversation that made it
@@ -52,6 +52,7 @@ class Desk:
         for number in held:
             self._hold(number)
         questions = self._everything(held) if choice is None else self._one(self._holdings.get(choice))
+        sock.sendall(b"\n")
         threading.Thread(target=self._converse, args=(sock, questions, held, keep), daemon=True).start()
 
     def wait_until_left(self) -> None:
@@ -150,8 +151,8 @@ def serve(control: socket.socket, kernel: int) -> None:
     """Take conversations from the kernel until it is gone, then wait for those that outlive it."""
     desk = Desk()
     waiting = poll()
-    waiting.register(control.fileno())
-    waiting.register(kernel)
+    waiting.register(control.fileno(), POLLIN)
+    waiting.register(kernel, POLLIN)
     while True:
         ready = {descriptor for descriptor, _ in waiting.poll()}
         if control.fileno() in ready:  # first of all: what a dying kernel handed over counts

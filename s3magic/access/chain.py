@@ -76,7 +76,10 @@ class Holding:
             frozen = self._found.get_frozen_credentials()
         except Exception as error:
             raise failures.translate(error, self.provider, self._profile) from error
-        expires = getattr(self._found, "_expiry_time", None)
+        if self._secrets is not None and self.provider == "keys":
+            expires = self._secrets.expires
+        else:
+            expires = getattr(self._found, "_expiry_time", None)  # botocore has no public name for it
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token, expires)
 
     def explain(self) -> Explanation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import socket
@@ -11,6 +12,9 @@ import time
 from s3magic.access import environment
 from s3magic.access.wire import BrokerGone, Channel
 from s3magic.process import open_pidfd, start_daemon
+
+START_TIMEOUT = 30
+"""Seconds a broker may take to start."""
 
 
 class Broker:
@@ -46,7 +50,10 @@ class Broker:
         return self._process.poll() is None
 
     def open_socket(self, choice: int | None = None, *, keep: bool = False) -> socket.socket:
-        """Open a conversation and return our end of it; see `s3magic.access.broker.Desk.welcome`."""
+        """Open a conversation, wait until the broker has taken it up, return our end of it.
+
+        See `s3magic.access.broker.Desk.welcome`.
+        """
         ours, theirs = socket.socketpair()
         try:
             socket.send_fds(self._control, [json.dumps({"choice": choice, "keep": keep}).encode()], [theirs.fileno()])
@@ -55,6 +62,7 @@ class Broker:
             raise BrokerGone from error
         finally:
             theirs.close()
+        _await_greeting(ours)
         return ours
 
     def channel(self) -> Channel:
@@ -65,11 +73,25 @@ class Broker:
         """Let go of the process: it ends when no mount needs it any more."""
         self._control.close()
 
-    def wait_for_end(self) -> None:
+    def wait_for_end(self, timeout: float = 2) -> None:
         """Wait a moment for a process whose socket is closed already, so that it counts as ended."""
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + timeout
         while self.is_running and time.monotonic() < deadline:
             time.sleep(0.01)
+
+
+def _await_greeting(sock: socket.socket) -> None:
+    """Wait for the byte that says the broker has taken a conversation up."""
+    try:
+        sock.settimeout(START_TIMEOUT)
+        greeting = sock.recv(1)
+        sock.settimeout(None)
+    except OSError as error:
+        sock.close()
+        raise BrokerGone from error
+    if not greeting:
+        sock.close()
+        raise BrokerGone
 
 
 _lock = threading.Lock()
@@ -89,6 +111,16 @@ def broker() -> Broker:
         return _running
 
 
+def let_go() -> None:
+    """Let the broker of this process end as soon as no mount needs it; every connection ends with it."""
+    global _running  # noqa: PLW0603
+    with _lock:
+        if _running is not None:
+            _running.stop()
+            _running.wait_for_end(0.5)
+        _running = None
+
+
 def _forget() -> None:
     """Leave the parent's broker to the parent: a forked child starts its own when it needs one."""
     global _lock, _running, _inherited  # noqa: PLW0603
@@ -96,4 +128,5 @@ def _forget() -> None:
     _inherited, _running = _running, None
 
 
+atexit.register(let_go)
 os.register_at_fork(after_in_child=_forget)

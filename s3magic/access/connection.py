@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from s3magic.access import channels, environment
 from s3magic.access.choice import Choice
 from s3magic.access.explanation import Explanation
+from s3magic.access.held import HeldChoice
 from s3magic.access.identity import Identity, expiry_text
-from s3magic.access.wire import BrokerGone, BrokerSource, credentials_to_json
-from s3magic.errors import InvalidInput, NoCredentials, Unreachable
+from s3magic.access.wire import BrokerSource
+from s3magic.errors import InvalidInput
 from s3magic.html import card
 from s3magic.store.credentials import Credentials, CredentialSource, Location
 
@@ -26,12 +25,6 @@ if TYPE_CHECKING:
 
     from s3magic.store.client import Client
     from s3magic.store.s3 import S3Store
-
-Value = TypeVar("Value")
-
-OPEN_TIMEOUT = 120
-"""Seconds for a provider to find credentials: a program of the user's may ask something first."""
-ASK_TIMEOUT = 60
 
 
 def open_connection(choice: Choice, *, secrets: Credentials | None = None) -> Connection:
@@ -60,7 +53,8 @@ def open_connection(choice: Choice, *, secrets: Credentials | None = None) -> Co
         raise InvalidInput(
             f"Keys do not go with the provider {choice.provider!r}", "Choose the provider 'keys' to use them."
         )
-    return Connection(choice, secrets)
+    held = HeldChoice(choice, secrets)
+    return Connection(choice, held, BrokerSource(held.socket(), reconnect=held.socket))
 
 
 class Connection:
@@ -81,19 +75,17 @@ class Connection:
         What the user should know about that; mostly empty.
     """
 
-    def __init__(self, choice: Choice, secrets: Credentials | None = None) -> None:
+    def __init__(self, choice: Choice, held: HeldChoice, source: BrokerSource) -> None:
         self.choice = choice
-        self._environ = environment.snapshot()
-        self._lock = threading.RLock()
+        self.location = Location(**held.told["location"])
+        self.provider: str = held.told["provider"]
+        self.note: str = held.told["note"]
+        self._held = held
+        self._source = source
+        self._identity: Identity | None = None
+        self._lock = threading.Lock()
         self._client: Client | None = None
         self._stores: dict[str, S3Store] = {}
-        self._identity: Identity | None = None
-        self._closed = False
-        opened = self._open(secrets)
-        self.location = Location(**opened["location"])
-        self.provider: str = opened["provider"]
-        self.note: str = opened["note"]
-        self._source = BrokerSource(self._bound_socket(), reconnect=self._bound_socket)
 
     @property
     def credentials(self) -> CredentialSource:
@@ -112,12 +104,12 @@ class Connection:
         Raises `ExpiredCredentials`, `InvalidCredentials` or `Unreachable`. A store that does not
         tell gives an identity whose ``note`` says so.
         """
-        self._identity = Identity.from_json(self._ask("identity"))
+        self._identity = Identity.from_json(self._held.ask("identity"))
         return self._identity
 
     def explain(self) -> Explanation:
         """Tell why this identity: each provider in order and what came of it."""
-        return Explanation.from_json(self._ask("explain"))
+        return Explanation.from_json(self._held.ask("explain"))
 
     def store(self, bucket: str) -> S3Store:
         """Return the store of a bucket; the same object for the same bucket."""
@@ -149,16 +141,12 @@ class Connection:
         It may ask for this choice's credentials and nothing else. Close it here once the daemon
         has inherited it.
         """
-        return self._with_broker(lambda broker, number: broker.open_socket(number, keep=True))
+        return self._held.socket(keep=True)
 
     def close(self) -> None:
         """Let the broker forget this choice and its keys; mounts attached to it go on."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
         self._source.close()
-        self._conversation.close()
+        self._held.close()
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{name.lower()} {value}" for name, value in self._facts())
@@ -189,67 +177,3 @@ class Connection:
         if self.note:
             facts.append(("Note", self.note))
         return facts
-
-    def _ask(self, op: str) -> dict[str, Any]:
-        def ask(broker: channels.Broker, number: int) -> dict[str, Any]:
-            with broker.channel() as channel:
-                return channel.ask(op, timeout=ASK_TIMEOUT, choice=number)
-
-        return self._with_broker(ask)
-
-    def _bound_socket(self) -> socket.socket:
-        return self._with_broker(lambda broker, number: broker.open_socket(number))
-
-    def _with_broker(self, use: Callable[[channels.Broker, int], Value]) -> Value:
-        """Do something with the broker that holds the choice, once more where it has just died."""
-        with self._lock:
-            if self._closed:
-                raise NoCredentials("This connection is closed", "Choose again with %s3creds or s3magic.connect(...).")
-        broker, number = self._holder()
-        try:
-            return use(broker, number)
-        except BrokerGone:
-            broker.wait_for_end()
-            broker, number = self._holder()
-            return use(broker, number)
-
-    def _holder(self) -> tuple[channels.Broker, int]:
-        with self._lock:
-            if channels.broker() is not self._broker:
-                if self.choice.needs_secrets:
-                    raise NoCredentials(
-                        "The credentials broker ended, and the keys with it", "Give the keys again: %s3creds keys."
-                    )
-                self._open(None)
-            return self._broker, self._number
-
-    def _open(self, secrets: Credentials | None) -> dict[str, Any]:
-        """Make the choice with the broker, once more where it has just died."""
-        try:
-            return self._open_with(channels.broker(), secrets)
-        except BrokerGone:
-            try:
-                return self._open_with(channels.broker(), secrets)
-            except BrokerGone:
-                raise Unreachable("The credentials broker does not start", "Restart the kernel.") from None
-
-    def _open_with(self, broker: channels.Broker, secrets: Credentials | None) -> dict[str, Any]:
-        conversation = broker.channel()
-        try:
-            opened = conversation.ask(
-                "open",
-                timeout=OPEN_TIMEOUT,
-                choice=self.choice.to_json(),
-                environ=self._environ,
-                secrets=credentials_to_json(secrets),
-            )
-        except BaseException as error:
-            conversation.close()
-            if isinstance(error, BrokerGone):
-                broker.wait_for_end()
-            raise
-        # held open: the broker forgets a choice when nobody is left who made it or is bound to it
-        self._conversation = conversation
-        self._broker = broker
-        self._number: int = opened["choice"]
-        return opened

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from s3magic.access.wire import Hidden
+
 _PREFIXES = ("AWS_", "TENSORSTORE_")
 _NAMES = frozenset({"BOTO_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"})
 _PATHS = frozenset(
@@ -25,13 +27,13 @@ def read_by_botocore(name: str) -> bool:
     return name.startswith(_PREFIXES) or name in _NAMES
 
 
-def snapshot() -> dict[str, str]:
+def snapshot() -> Hidden:
     """Return this process's variables that matter, paths made whole: the broker works in another folder."""
-    return {
-        name: str(Path(value).absolute()) if name in _PATHS and value and value[0] not in "~$" else value
+    return Hidden(
+        (name, str(Path(value).absolute()) if name in _PATHS and value and value[0] not in "~$" else value)
         for name, value in os.environ.items()
         if read_by_botocore(name)
-    }
+    )
 
 
 def without() -> dict[str, str]:

@@ -67,7 +67,7 @@ def translate(error: Exception, provider: str, profile: str | None) -> S3MagicEr
 
 
 def _answered(error: ClientError, provider: str) -> S3MagicError:
-    code, message = _code(error), error.response.get("Error", {}).get("Message", "")
+    code, message = _code(error), str(error)
     if code in _EXPIRED:
         return ExpiredCredentials(f"The credentials have expired ({provider})", "Renew them, then choose again.")
     if code in _SKEWED or (code in _WRONG_SECRET and "Signature expired" in message):
@@ -82,5 +82,6 @@ def _answered(error: ClientError, provider: str) -> S3MagicError:
 
 
 def _code(error: ClientError) -> str:
-    code: str = error.response.get("Error", {}).get("Code", "")
-    return code
+    """Return the code of an answer; a store without a token service answers in S3's form, not in STS's."""
+    code: str = error.response.get("Error", {}).get("Code", "Unknown")
+    return str(error.response.get("Code", code)) if code == "Unknown" else code

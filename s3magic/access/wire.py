@@ -10,6 +10,7 @@ import os
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,13 @@ ASK_AGAIN_SOON = 1.0
 _CHOOSE_AGAIN = "Choose again with %s3creds or s3magic.connect(...); a mount has to be mounted again."
 
 
+class Hidden(dict[str, Any]):
+    """A dictionary that holds secrets: its repr shows none, not even in a traceback with variables."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} hidden values>"
+
+
 class BrokerGone(Exception):
     """The other end of a channel is closed; never leaves the room."""
 
@@ -42,6 +50,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        weakref.finalize(self, sock.close).atexit = False
         self._lock = threading.Lock()
         self._buffer = bytearray()
         self._asked = 0
@@ -58,7 +67,7 @@ class Channel:
         try:
             self._asked += 1
             asked = self._asked
-            self._send(json.dumps({"op": op, "question": asked, **words}), timeout)
+            self._send({"op": op, "question": asked, **words}, timeout)
             while True:
                 answer = json.loads(self._read_line(deadline, timeout))
                 if answer.get("question") == asked:
@@ -82,13 +91,10 @@ class Channel:
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        self._sock.close()
-
-    def _send(self, line: str, timeout: float) -> None:
+    def _send(self, message: dict[str, Any], timeout: float) -> None:
         try:
             self._sock.settimeout(timeout)
-            self._sock.sendall(line.encode() + b"\n")
+            self._sock.sendall(json.dumps(message).encode() + b"\n")
         except TimeoutError:
             raise _slow(timeout) from None
         except OSError as error:
@@ -216,16 +222,16 @@ class BrokerSource:
         self._channel.close()
 
 
-def credentials_to_json(credentials: Credentials | None) -> dict[str, Any] | None:
+def credentials_to_json(credentials: Credentials | None) -> Hidden | None:
     """Return credentials, secrets included, for an inherited socket and nothing else."""
     if credentials is None:
         return None
-    return {
-        "access_key_id": credentials.access_key_id,
-        "secret_access_key": credentials.secret_access_key,
-        "session_token": credentials.session_token,
-        "expires": credentials.expires.isoformat() if credentials.expires else None,
-    }
+    return Hidden(
+        access_key_id=credentials.access_key_id,
+        secret_access_key=credentials.secret_access_key,
+        session_token=credentials.session_token,
+        expires=credentials.expires.isoformat() if credentials.expires else None,
+    )
 
 
 def credentials_from_json(fields: Mapping[str, Any] | None) -> Credentials | None:
