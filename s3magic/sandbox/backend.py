@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from weakref import WeakKeyDictionary
 
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, Request, environ_key_for_header
-from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey, s3_backends
+from moto.s3.models import FakeKey, s3_backends
 from moto.s3.responses import S3Response
 
 from s3magic.sandbox import checksums
@@ -31,7 +31,7 @@ _OWN_HEADERS = frozenset(
     {
         "authorization", "host", "content-length", "transfer-encoding", "content-md5", "expect", "if-match",
         "if-none-match", "range", "x-amz-content-sha256", "x-amz-decoded-content-length", "x-amz-trailer",
-        "x-amz-date", "x-amz-security-token", "x-amz-checksum-mode",
+        "x-amz-date", "x-amz-security-token", "x-amz-checksum-mode", "x-amz-sdk-checksum-algorithm",
     }
 )  # fmt: skip
 
@@ -103,7 +103,7 @@ class Backend:
         """The names of the buckets."""
         return sorted(self._moto.buckets)
 
-    def bucket(self, name: str) -> FakeBucket:
+    def bucket(self, name: str) -> Any:
         """Return a bucket; raise S3's NoSuchBucket."""
         try:
             return self._moto.buckets[name]
@@ -122,8 +122,8 @@ class Backend:
             if versions and isinstance(versions[-1], FakeKey):
                 yield key, versions[-1]
 
-    def find(self, bucket: str, key: str, version_id: str | None = None) -> FakeKey | FakeDeleteMarker | None:
-        """Return an object, or the delete marker in its place, or None."""
+    def find(self, bucket: str, key: str, version_id: str | None = None) -> Any:
+        """Return moto's object, or the delete marker in its place (which has no ``size``), or None."""
         versions = self.bucket(bucket).keys.getlist(key, [])
         if version_id is None:
             return versions[-1] if versions else None
@@ -194,7 +194,7 @@ class Backend:
         moto_request = _RawRequest(_environ(request, data, headers or {}))
         dispatch = S3Response.key_dispatch if request.key else S3Response.bucket_dispatch
         answer = dispatch(moto_request, moto_request.raw_url, dict(moto_request.headers))
-        status, answer_headers, body = answer if len(answer) == 3 else (200, {}, answer)  # noqa: PLR2004
+        status, answer_headers, body = answer if len(answer) == 3 else (200, {}, answer)
         chunks = _chunks(body)
         lowered = {name.lower(): str(value) for name, value in answer_headers.items() if value is not None}
         lowered["content-length"] = str(sum(map(len, chunks)))

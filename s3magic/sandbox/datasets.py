@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
 from s3magic.sandbox import grids, photos, rasters, tables, tiles
-
-_IRIS_SUFFIXES = (".nc", ".pp")
+from s3magic.sandbox.items import Item
 
 ODD_KEYS = (
     "a space.txt",
@@ -30,36 +26,8 @@ ODD_KEYS = (
 """Names under ``odd/`` that S3 takes as they are and that careless programs break on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One object to be.
-
-    Parameters
-    ----------
-    content
-        Its bytes, or the file that holds them.
-    algorithm
-        The checksum it is stored with.
-    in_one_part
-        Stored as a multipart upload of a single part, so that ETag and SHA-256 end in ``-1``.
-    """
-
-    bucket: str
-    key: str
-    content: bytes | Path
-    content_type: str | None = None
-    algorithm: str = "CRC64NVME"
-    in_one_part: bool = False
-    storage_class: str = "STANDARD"
-
-    @property
-    def data(self) -> bytes:
-        """The bytes, read now if they lie in a file."""
-        return self.content.read_bytes() if isinstance(self.content, Path) else self.content
-
-
 def make() -> Iterator[Item]:
-    """Yield everything a fresh sandbox holds.
+    """Yield everything a fresh sandbox holds, apart from Iris's own sample data.
 
     Tiles carry a SHA-256, the COPC file one of its single part only, all else CRC-64/NVME, so
     that every way to learn a hash, or not to, can be met.
@@ -87,7 +55,6 @@ def make() -> Iterator[Item]:
             "teaching", f"odd/{key}", f"The key of this object is odd/{key}\n".encode(), "text/plain; charset=utf-8"
         )
     yield from _broken(next(iter(laz.values())), grid)
-    yield from _iris()
 
 
 def _broken(tile: bytes, grid: bytes) -> Iterator[Item]:
@@ -96,17 +63,6 @@ def _broken(tile: bytes, grid: bytes) -> Iterator[Item]:
     yield Item("teaching", "broken/not-a-tiff.tif", b"<html><body>404 Not Found</body></html>\n")
     yield Item("teaching", "broken/truncated.nc", grid[: len(grid) // 2])
     yield Item("teaching", "broken/empty.jpg", b"")
-
-
-def _iris() -> Iterator[Item]:
-    """Yield Iris's own sample data, where it is installed, under the names it has there."""
-    spec = find_spec("iris_sample_data")
-    if spec is None or spec.origin is None:
-        return
-    folder = Path(spec.origin).parent / "sample_data"
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in _IRIS_SUFFIXES:
-            yield Item("teaching", f"iris/{path.relative_to(folder).as_posix()}", path)
 
 
 _PUBLIC = """Anybody may list and read this bucket, without credentials:

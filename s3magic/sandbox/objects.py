@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from s3magic.sandbox.answers import NAMESPACE, Response, S3Failure, element, xml
 
@@ -24,7 +24,7 @@ _OVERRIDES = ("cache-control", "content-disposition", "content-encoding", "conte
 def get(request: S3Request, backend: Backend) -> Response:
     """Answer GetObject or HeadObject."""
     found = find(request, backend)
-    headers = _headers(request, backend, found)
+    headers = _headers(found)
     if _unmodified(request.headers, found):
         return Response(304, {name: headers[name] for name in ("etag", "last-modified") if name in headers})
     if (
@@ -84,7 +84,7 @@ def attributes(request: S3Request, backend: Backend) -> Response:
     return xml(element("GetObjectAttributesResponse", parts(), namespace=NAMESPACE), headers=headers)
 
 
-def find(request: S3Request, backend: Backend) -> FakeKey:
+def find(request: S3Request, backend: Backend) -> Any:
     """Return the object a request names, its conditions checked; raise what S3 answers else."""
     found = backend.find(request.bucket, request.key, request.version_id)
     if found is None and request.version_id:
@@ -137,7 +137,7 @@ def _unmodified(headers: Mapping[str, str], found: FakeKey) -> bool:
     return since is not None and modified(found) <= since
 
 
-def _headers(request: S3Request, backend: Backend, found: FakeKey) -> dict[str, str]:
+def _headers(found: FakeKey) -> dict[str, str]:
     headers = {
         name.lower(): str(value) for source in (found.metadata, found.response_dict) for name, value in source.items()
     }

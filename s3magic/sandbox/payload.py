@@ -78,7 +78,7 @@ def _check_md5(request: S3Request, data: bytes) -> None:
         digest = base64.b64decode(given, validate=True)
     except binascii.Error:
         digest = b""
-    if len(digest) != 16:  # noqa: PLR2004 - bytes of an MD5
+    if len(digest) != 16:
         raise S3Failure(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
     if hashlib.md5(data, usedforsecurity=False).digest() != digest:
         raise S3Failure(400, "BadDigest", "The Content-MD5 you specified did not match what we received.")

@@ -70,7 +70,7 @@ def _exif(image: Any, number: int, *, orientation: int = 1) -> bytes:
     body = struct.pack("<H", len(entries))
     values = b""
     for tag, kind, count, value in sorted(entries):
-        if len(value) > 4:  # noqa: PLR2004 - fits in its entry
+        if len(value) > 4:
             body += struct.pack("<HHII", tag, kind, count, values_at + len(values))
             values += value
         else:

@@ -170,7 +170,7 @@ def _sky(scene: Scene, width: int, height: int, horizon: int) -> Any:
     sun_x, sun_y = 0.5 + 0.42 * scene.sun[0], 0.46 - 0.42 * scene.sun[2]
     far = np.hypot((x - sun_x) * width / height, y - sun_y)
     glow = np.exp(-((far / 0.34) ** 1.1)) * (1 - 0.75 * scene.clouds)
-    disc = np.clip((0.021 - far) * 160, 0, 1) * (scene.clouds < 0.8)  # noqa: PLR2004 - overcast hides the sun
+    disc = np.clip((0.021 - far) * 160, 0, 1) * (scene.clouds < 0.8)
     sky += (np.array(scene.glow) - sky) * np.clip(glow + disc, 0, 1)[..., None]
     # Clouds lie on a plane overhead: they are drawn together towards the horizon.
     cover = noise((256, 256), scene.seed + 3, roughness=2.05, feature=0.3)
@@ -179,7 +179,7 @@ def _sky(scene: Scene, width: int, height: int, horizon: int) -> Any:
     mass = sample(cloud, (x - 0.5) * 95 * away**0.8 + 60, away * 34)
     edge = np.quantile(cloud, 1 - scene.clouds)
     density = np.clip((mass - edge) * 5.5, 0, 1) * np.clip((0.47 - y) * 9, 0, 1)
-    lit = np.clip(1.1 - (mass - edge) * (1.2 + 2.2 * (scene.clouds > 0.7)), 0.45, 1)[..., None]  # noqa: PLR2004
+    lit = np.clip(1.1 - (mass - edge) * (1.2 + 2.2 * (scene.clouds > 0.7)), 0.45, 1)[..., None]
     white = np.array([min(255.0, 0.62 * 255 + 0.38 * c) for c in scene.glow]) * lit * np.array(scene.sunlight) ** 0.4
     return sky + (white - sky) * (0.9 * density)[..., None]
 

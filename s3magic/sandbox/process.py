@@ -9,9 +9,10 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 from s3magic import errors
 from s3magic.errors import InvalidInput, MissingLibrary, ServerError
@@ -56,6 +57,7 @@ class Sandbox:
         self._link = link
         self._answers = link.makefile("rb")
         self._lock = threading.Lock()
+        self._owner = os.getpid()
         self._buckets: list[str] = []
         self.users = MappingProxyType(dict(users))
         self.endpoint_url = ""
@@ -77,7 +79,9 @@ class Sandbox:
         self._ask(reset=True)
 
     def stop(self) -> None:
-        """End it; ending it twice is harmless."""
+        """End it; ending it twice is harmless, and a forked child cannot."""
+        if os.getpid() != self._owner:
+            return
         with self._lock:
             self._answers.close()
             self._link.close()
@@ -97,7 +101,7 @@ class Sandbox:
         """Do something once it is stopped."""
         self._endings.append(action)
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -140,7 +144,13 @@ class Sandbox:
         return dict(answer)
 
 
-def start(*, port: int = 0, data: str | os.PathLike[str] | None = None, parent_pid: int | None = None) -> Sandbox:
+def start(
+    *,
+    port: int = 0,
+    data: str | os.PathLike[str] | None = None,
+    parent_pid: int | None = None,
+    cache: Path | None = None,
+) -> Sandbox:
     """Start a sandbox and return it when it is ready, its data in place.
 
     Parameters
@@ -151,6 +161,8 @@ def start(*, port: int = 0, data: str | os.PathLike[str] | None = None, parent_p
         A folder of your own, copied into a bucket of its name.
     parent_pid
         The process it shall end with; this one when None.
+    cache
+        A folder to keep the teaching data in, so that later starts are quick; None to make it each time.
 
     Raises
     ------
@@ -182,6 +194,7 @@ def start(*, port: int = 0, data: str | os.PathLike[str] | None = None, parent_p
         answer = sandbox._ask(  # noqa: SLF001 - of this module
             port=port,
             data=str(folder) if folder else None,
+            cache=str(cache.resolve()) if cache else None,
             users={name: _fields(keys) for name, keys in users.items()},
         )
     except BaseException:
@@ -207,8 +220,6 @@ def _fields(keys: Credentials) -> dict[str, str | None]:
 
 
 def _check_libraries() -> None:
-    from importlib.util import find_spec  # noqa: PLC0415
-
     absent = [name for name in _LIBRARIES if find_spec(name) is None]
     if absent:
         raise MissingLibrary(
@@ -218,5 +229,5 @@ def _check_libraries() -> None:
 
 @atexit.register
 def _stop_all() -> None:
-    for sandbox in list(_live):
+    for sandbox in _live.copy():
         sandbox.stop()

@@ -139,7 +139,7 @@ def _blocks(pixels: Any) -> list[bytes]:
 def _directory(
     pixels: Any, *, sizes: list[int], place: Place | None, nodata: float | None
 ) -> dict[int, tuple[str, tuple[Any, ...]]]:
-    bands = pixels.shape[2] if pixels.ndim > 2 else 1  # noqa: PLR2004 - rows, columns, bands
+    bands = pixels.shape[2] if pixels.ndim > 2 else 1
     whole = pixels.dtype == np.uint8
     tags: dict[int, tuple[str, tuple[Any, ...]]] = {
         254: ("I", (0 if place else 1,)),
@@ -170,7 +170,7 @@ def _bytes(kind: str, values: tuple[Any, ...]) -> bytes:
 
 def _length(tags: dict[int, tuple[str, tuple[Any, ...]]]) -> int:
     sizes = [len(_bytes(*tag)) for tag in tags.values()]
-    return 6 + 12 * len(tags) + sum(size + size % 2 for size in sizes if size > 4)  # noqa: PLR2004 - fits in its entry
+    return 6 + 12 * len(tags) + sum(size + size % 2 for size in sizes if size > 4)
 
 
 def _pack(tags: dict[int, tuple[str, tuple[Any, ...]]], start: int, following: int) -> bytes:
@@ -181,7 +181,7 @@ def _pack(tags: dict[int, tuple[str, tuple[Any, ...]]], start: int, following: i
         data = _bytes(kind, content)
         count = len(data) if kind == "s" else len(content)
         code = {"H": 3, "I": 4, "d": 12, "s": 2}[kind]
-        if len(data) > 4:  # noqa: PLR2004 - fits in its entry
+        if len(data) > 4:
             entries += struct.pack("<HHII", number, code, count, at + len(values))
             values += data + b"\0" * (len(data) % 2)
         else:

@@ -78,7 +78,7 @@ def read(environ: dict[str, Any]) -> S3Request:
     """Take a WSGI request apart and read its body."""
     raw_path, _, raw_query = str(environ["REQUEST_URI"]).partition("?")
     if "://" in raw_path.partition("/")[0] + "//" and raw_path.startswith("http"):
-        raw_path = "/" + raw_path.split("/", 3)[3] if raw_path.count("/") > 2 else "/"  # noqa: PLR2004 - absolute form
+        raw_path = "/" + raw_path.split("/", 3)[3] if raw_path.count("/") > 2 else "/"
     bucket, _, key = raw_path.removeprefix("/").partition("/")
     query = {}
     for part in filter(None, raw_query.split("&")):

@@ -5,12 +5,18 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from s3magic.errors import InvalidInput
-from s3magic.sandbox import checksums, datasets
+from s3magic.html import bytes_text
+from s3magic.sandbox import checksums, items
 from s3magic.sandbox.backend import Backend, Checked, Part
 from s3magic.sandbox.users import BUCKETS, PUBLIC_POLICY
+
+LARGEST_FOLDER = 2_000_000_000
+_IRIS_SUFFIXES = frozenset({".nc", ".pp"})
 
 
 class Seed:
@@ -22,16 +28,19 @@ class Seed:
         Where it goes.
     data
         A folder of the teacher's own, copied into a bucket of its name; None for none.
+    cache
+        A folder to keep the teaching data in between starts; None to make it anew each time.
     """
 
-    def __init__(self, backend: Backend, *, data: Path | None = None) -> None:
+    def __init__(self, backend: Backend, *, data: Path | None = None, cache: Path | None = None) -> None:
         self._backend = backend
         self._data = data
-        self._items: tuple[datasets.Item, ...] = ()
+        self._cache = cache
+        self._items: tuple[items.Item, ...] = ()
 
     def plant(self) -> None:
         """Forget every bucket and fill them anew; the teaching data is made only once."""
-        self._items = self._items or tuple(datasets.make())
+        self._items = self._items or self._make()
         with self._backend.lock:
             self._backend.clear()
             for bucket in BUCKETS:
@@ -40,12 +49,23 @@ class Seed:
                     versioned=bucket == "scratch",
                     policy=PUBLIC_POLICY if bucket == "public" else None,
                 )
-            for item in self._items:
+            for item in (*self._items, *iris_samples()):
                 self._put(item)
             if self._data is not None:
                 self._copy(self._data)
 
-    def _put(self, item: datasets.Item) -> None:
+    def _make(self) -> tuple[items.Item, ...]:
+        kept = items.load(self._cache) if self._cache else None
+        if kept is not None:
+            return kept
+        from s3magic.sandbox import datasets  # noqa: PLC0415 - seven libraries, needed only when nothing is kept
+
+        made = tuple(datasets.make())
+        if self._cache:
+            items.save(made, self._cache)
+        return made
+
+    def _put(self, item: items.Item) -> None:
         etag, data = None, item.data
         if item.in_one_part:
             # A multipart upload of one part: the ETag and the SHA-256 are those of a list of parts.
@@ -69,21 +89,38 @@ class Seed:
     def _copy(self, folder: Path) -> None:
         bucket = bucket_name(folder)
         self._backend.create_bucket(bucket)
-        for path in sorted(folder.rglob("*")):
-            if not path.is_file():
-                continue
-            try:
-                data = path.read_bytes()
-            except OSError as error:
-                raise InvalidInput(f"Cannot read {path}: {error.strerror}", "Give a folder you may read.") from error
+        left = LARGEST_FOLDER
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             key = path.relative_to(folder).as_posix()
+            try:
+                left -= path.stat().st_size
+                if left < 0:
+                    raise InvalidInput(
+                        f"More than {bytes_text(LARGEST_FOLDER)} in {folder}",
+                        "The sandbox keeps all in memory: give a smaller folder.",
+                    )
+                data = path.read_bytes()
+                key.encode()
+            except (OSError, UnicodeEncodeError) as error:
+                raise InvalidInput(f"Cannot take {path!r}: {error}", "Give a folder you may read.") from error
             self._backend.put(bucket, key, data, content_type=guess_type(key), checked=Checked())
+
+
+def iris_samples() -> Iterator[items.Item]:
+    """Yield Iris's own sample data, where it is installed, under the names it has there."""
+    spec = find_spec("iris_sample_data")
+    if spec is None or spec.origin is None:
+        return
+    folder = Path(spec.origin).parent / "sample_data"
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in _IRIS_SUFFIXES:
+            yield items.Item("teaching", f"iris/{path.relative_to(folder).as_posix()}", path)
 
 
 def bucket_name(folder: Path) -> str:
     """Return the name of the bucket a folder goes to: its own as far as S3 allows, else ``data``."""
     name = re.sub(r"[^a-z0-9.-]+", "-", folder.resolve().name.lower()).strip("-.")[:63]
-    return "data" if len(name) < 3 or name in BUCKETS else name  # noqa: PLR2004 - S3's shortest name
+    return "data" if len(name) < 3 or name in BUCKETS else name
 
 
 def guess_type(key: str) -> str:

@@ -2,12 +2,13 @@
 
 Its parent hands it a socket and a pidfd by number. Over the socket come one JSON line with the
 port and everybody's keys, and later orders; each is answered by one JSON line. It ends on SIGTERM,
-when the socket is closed, and when the process behind the pidfd is gone.
+when the socket is closed, and when the process behind the pidfd is gone. It writes no log.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import select
 import signal
 import socket
@@ -20,15 +21,16 @@ from typing import Any
 
 from cheroot.wsgi import Server
 
-from s3magic.errors import S3MagicError
+from s3magic.errors import InvalidInput, S3MagicError
 from s3magic.sandbox.backend import Backend
 from s3magic.sandbox.gate import Gate
 from s3magic.sandbox.seed import Seed
-from s3magic.sandbox.users import by_key
+from s3magic.sandbox.users import User, by_key
 from s3magic.store.credentials import Credentials
 
 _THREADS = 16
 _IDLE_SECONDS = 75
+_WAITING = 128
 
 
 def main(control: int, parent: int) -> None:
@@ -39,50 +41,38 @@ def main(control: int, parent: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=control) as link, link.makefile("rb") as orders:
-        server: Server | None = None
         try:
             settings = json.loads(orders.readline())
+            folders = {name: Path(settings[name]) if settings[name] else None for name in ("data", "cache")}
             backend = Backend()
-            seed = Seed(backend, data=Path(settings["data"]) if settings["data"] else None)
-            server = _listen(settings, backend)
+            server = _listen(settings["port"], Gate(backend, _users(settings["users"])))
+            seed = Seed(backend, **folders)
             seed.plant()
             threading.Thread(target=server.serve, name="sandbox", daemon=True).start()
-            _tell(link, ready=True, port=server.bind_addr[1], buckets=backend.buckets)
-            _obey(link, orders, parent, wake, backend, seed)
+            _tell(link, port=server.bind_addr[1], buckets=backend.buckets)
+            watched: list[Any] = [link, parent, wake]
+            while link in select.select(watched, [], [])[0] and orders.readline():
+                seed.plant()
+                _tell(link, buckets=backend.buckets)
         except S3MagicError as error:
             _tell(link, error=type(error).__name__, message=error.message, hint=error.hint)
-        except OSError as error:
-            _tell(link, error="OSError", message=str(error), hint="")
-        finally:
-            if server is not None:
-                server.stop()
 
 
-def _listen(settings: dict[str, Any], backend: Backend) -> Server:
-    users = by_key({name: _credentials(fields) for name, fields in settings["users"].items()})
-    server = Server(
-        ("127.0.0.1", settings["port"]),
-        Gate(backend, users),
-        numthreads=_THREADS,
-        timeout=_IDLE_SECONDS,
-        request_queue_size=128,
-        shutdown_timeout=1,
-    )
-    server.error_log = lambda *_, **__: None
-    server.prepare()
+def _listen(port: int, gate: Gate) -> Server:
+    server = Server(("127.0.0.1", port), gate, numthreads=_THREADS, timeout=_IDLE_SECONDS, request_queue_size=_WAITING)
+    try:
+        server.prepare()
+    except (OSError, OverflowError) as error:
+        raise InvalidInput(f"Port {port} cannot be had on 127.0.0.1", "Take another port, or 0 for any.") from error
     return server
 
 
-def _obey(link: socket.socket, orders: Any, parent: int, wake: socket.socket, backend: Backend, seed: Any) -> None:
-    while True:
-        ready, _, _ = select.select([link, parent, wake], [], [])
-        if parent in ready or wake in ready:
-            return
-        line = orders.readline()
-        if not line:
-            return
-        seed.plant()
-        _tell(link, ready=True, buckets=backend.buckets)
+def _users(settings: dict[str, dict[str, Any]]) -> dict[str, User]:
+    credentials = {}
+    for name, fields in settings.items():
+        expires = fields.pop("expires")
+        credentials[name] = Credentials(**fields, expires=datetime.fromisoformat(expires) if expires else None)
+    return by_key(credentials)
 
 
 def _tell(link: socket.socket, **message: object) -> None:
@@ -90,10 +80,7 @@ def _tell(link: socket.socket, **message: object) -> None:
         link.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _credentials(fields: dict[str, Any]) -> Credentials:
-    expires = fields.pop("expires")
-    return Credentials(**fields, expires=datetime.fromisoformat(expires) if expires else None)
-
-
 if __name__ == "__main__":
     main(int(sys.argv[1]), int(sys.argv[2]))
+    # Nothing it holds outlives it, so it goes at once and waits for no idle connection.
+    os._exit(0)

@@ -227,7 +227,7 @@ def _squeeze(value: str) -> str:
 
 def _is_credential(credential: str) -> bool:
     parts = credential.rsplit("/", 4)
-    return len(parts) == 5 and parts[-1] == "aws4_request"  # noqa: PLR2004 - key, day, region, service, end
+    return len(parts) == 5 and parts[-1] == "aws4_request"
 
 
 def _time(stamp: str) -> datetime | None:

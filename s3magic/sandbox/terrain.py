@@ -82,4 +82,4 @@ def sample(field: Any, x: Field, y: Field) -> Any:
     above = flat[upper + left] * (1 - u) + flat[upper + right] * u
     below = flat[lower + left] * (1 - u) + flat[lower + right] * u
     values = above * (1 - v) + below * v
-    return values if field.ndim > 2 else values[..., 0]  # noqa: PLR2004 - there are bands
+    return values if field.ndim > 2 else values[..., 0]

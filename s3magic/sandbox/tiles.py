@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 import laspy
-import lazrs
+import lazrs  # type: ignore[import-untyped, unused-ignore]
 import numpy as np
 import pyproj
 from numpy.typing import NDArray
@@ -135,7 +135,7 @@ def _scatter(
         "x": np.concatenate([x, tree_x])[order],
         "y": np.concatenate([y, tree_y])[order],
         "z": np.concatenate([z, tree_z])[order],
-        "classification": np.repeat(np.uint8([_GROUND, _TREE]), [ground, last])[order],
+        "classification": np.repeat(np.array([_GROUND, _TREE], np.uint8), [ground, last])[order],
         "intensity": (400 * colors.mean(axis=1) / 255 * rng.uniform(0.7, 1.3, count)).astype(np.uint16),
         "gps_time": np.sort(rng.uniform(393_000_000, 393_000_060, count)),
         **{
@@ -147,7 +147,7 @@ def _scatter(
 
 def _height(height: Field, x: Field, y: Field) -> Field:
     cell = EXTENT / (_CELLS - 1)
-    return sample(height, (x - WEST) / cell * 0.999, (SOUTH + EXTENT - y) / cell * 0.999)
+    return np.asarray(sample(height, (x - WEST) / cell * 0.999, (SOUTH + EXTENT - y) / cell * 0.999))
 
 
 def _las(points: Points, *, version: str, form: int, compressed: bool = True) -> bytes:
