@@ -39,9 +39,9 @@ def fit(
     """
     groups: dict[str, list[Described]] = {}
     for one in described:
-        groups.setdefault(manifest.canonical_text([one.type, one.crs, one.schema]), []).append(one)
+        groups.setdefault(_key(one), []).append(one)
     if there is not None:
-        usual = manifest.canonical_text([there.type, there.crs, there.schema])
+        usual = _key(there)
     elif groups:
         usual = max(sorted(groups), key=lambda key: len(groups[key]))
     else:
@@ -60,6 +60,11 @@ def fit(
     return replace(info, format=formats.pop() if len(formats) == 1 else None)
 
 
+def _key(one: Described | DatasetInfo) -> str:
+    """Return what is equal for tiles that fit together."""
+    return manifest.canonical_text([one.type, manifest.crs_key(one.crs), one.schema])
+
+
 def _info(one: Described, sources: tuple[str, ...], access: Mapping[str, object]) -> DatasetInfo:
     return DatasetInfo(one.type, sources, one.tile.format, one.schema, one.crs, access=access)
 
@@ -67,8 +72,9 @@ def _info(one: Described, sources: tuple[str, ...], access: Mapping[str, object]
 def _difference(one: Described, model: DatasetInfo) -> str:
     if one.type != model.type:
         return f"a {one.type}"
-    if one.crs != model.crs:
-        return f"in {manifest.crs_name(one.crs)}, not {manifest.crs_name(model.crs)}"
+    if manifest.crs_key(one.crs) != manifest.crs_key(model.crs):
+        name, other = manifest.crs_name(one.crs), manifest.crs_name(model.crs)
+        return f"in {name}, not {other}" if name != other else f"in another {name}"
     mine, usual = _parts(one.schema), _parts(model.schema)
     more = [label for key, label in mine.items() if key not in usual]
     less = [label for key, label in usual.items() if key not in mine]

@@ -224,6 +224,12 @@ def crs_name(wkt: str | None) -> str:
     return found.group(1) if found else "a CRS without a name"
 
 
+def crs_key(wkt: str | None) -> str | None:
+    """Return what two texts of one CRS have in common: its EPSG code where they end in one, else the text."""
+    found = re.search(r'\b(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\s*\]\s*$', wkt or "")
+    return f"EPSG:{found.group(1)}" if found else wkt
+
+
 def shard(name: str) -> str:
     """Return the file of ``.s3link/tiles`` that holds a tile: ``"a3.jsonl"``."""
     return f"{hashlib.sha256(name.encode()).hexdigest()[:2]}.jsonl"

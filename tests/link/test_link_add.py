@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import signal
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -12,6 +15,7 @@ import pytest
 
 from s3magic.errors import AccessDenied, ExpiredCredentials, LinkError, NoSuchKey, TilesFailed
 from s3magic.link import pointers
+from s3magic.link.dataset import LinkedDataset
 from s3magic.store.memory import MemoryStore
 
 
@@ -393,3 +397,29 @@ def test_what_was_interrupted_while_writing_is_taken_up(clouds, link, tmp_path):
     (tmp_path / "ds" / "t3.laz").unlink()
     link("tiles/*.laz")
     assert (tmp_path / "ds" / "t3.laz").exists()
+
+
+def test_an_interrupt_keeps_the_tiles_that_are_described(laz, link, tmp_path, monkeypatch):
+    from tqdm.auto import tqdm
+
+    class Interrupted(MemoryStore):
+        def head(self, key, **options):
+            if key == "tiles/c.laz" and counted is not None:
+                deadline = time.monotonic() + 60
+                while len(counted) < 2 and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            return super().head(key, **options)
+
+    counted = []
+    monkeypatch.setattr(tqdm, "update", lambda bar, amount: counted.append(amount))
+    store = Interrupted("teaching")
+    for name in "abc":
+        store.put(f"tiles/{name}.laz", laz())
+    with pytest.raises(KeyboardInterrupt):
+        link("tiles/*.laz", store=store)
+    kept = [tile.name for tile in LinkedDataset(tmp_path / "ds").tiles]
+    assert kept[:2] == ["a.laz", "b.laz"]
+    counted = None
+    monkeypatch.undo()
+    assert len(link("tiles/*.laz", store=store).tiles) == 3

@@ -74,6 +74,11 @@ def test_the_plain_key_is_read(dataset, store):
     assert store.versions == [None] * 3
 
 
+def test_short_work_shows_no_bar(dataset, capsys):
+    dataset.fetch()
+    assert "".join(capsys.readouterr()) == ""
+
+
 def test_bbox_chooses(memory, tif, link):
     for number in range(3):
         memory.put(f"cogs/t{number}.tif", tif(float(number), 50.0))

@@ -113,6 +113,16 @@ def test_odd_names_are_names(name):
     assert manifest.unsafe(name) is None
 
 
+def test_one_crs_may_be_written_in_two_ways():
+    old, new = 'PROJCS["NZTM",UNIT["m",1],AUTHORITY["EPSG","2193"]]', 'PROJCRS["NZTM",ID["EPSG",2193]]'
+    assert manifest.crs_key(old) == manifest.crs_key(new) == "EPSG:2193"
+    assert manifest.crs_key('PROJCS["NZTM",UNIT["m",1,AUTHORITY["EPSG","9001"]]]') == (
+        'PROJCS["NZTM",UNIT["m",1,AUTHORITY["EPSG","9001"]]]'
+    )
+    assert manifest.crs_key(None) is None
+    assert manifest.crs_name(old) == "NZTM"
+
+
 @pytest.mark.parametrize(
     "line", ["<<<<<<< HEAD", "[]", "{}", '{"name": "../x", "url": "s3://b/x", "etag": "e", "size": 1}', "3"]
 )
