@@ -5,8 +5,11 @@ Conventions: CF 1.11 for coordinates, grid mappings and fill values.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -164,11 +167,11 @@ def place(dataset: Dataset, variable: Variable) -> tuple[str | None, Extent | No
     bounds = None
     if x and y and len(x.shape) == len(y.shape) == 1 and _axis(x) == "x" and _axis(y) == "y":
         (west, east), (south, north) = _edges(x), _edges(y)
-        bounds = (west, south, east, north)
-        if _is_degrees(x) and _is_degrees(y):
+        bounds = (west, south, east, north) if all(map(math.isfinite, (west, south, east, north))) else None
+        if bounds and _is_degrees(x) and _is_degrees(y):
             around = _longitudes(numbers_of(x))
             return crs, bounds, degrees_extent(around[0], south, around[1], north) if around else None
-        if crs:
+        if bounds and crs:
             return crs, bounds, crs84_extent(crs, bounds)
     return crs, bounds, _curved_extent(dataset, variable)
 
@@ -251,7 +254,10 @@ def _is_auxiliary(dataset: Dataset, variable: Variable) -> bool:
 def _edges(variable: Variable) -> tuple[float, float]:
     """Return where a coordinate begins and ends, half a cell beyond its outer points."""
     values = numbers_of(variable)
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return math.nan, math.nan
+    low, high = float(values.min()), float(values.max())
     half = (high - low) / (2 * (len(values) - 1)) if len(values) > 1 else 0.0
     return low - half, high + half
 
@@ -311,8 +317,14 @@ def _crs(dataset: Dataset, variable: Variable) -> str | None:
     for name in ("crs_wkt", "spatial_ref"):
         if mapping.attributes.get(name):
             return str(mapping.attributes[name])
+    return _wkt_of_mapping(json.dumps(dict(mapping.attributes), sort_keys=True))
+
+
+@lru_cache(maxsize=256)
+def _wkt_of_mapping(attributes: str) -> str | None:
+    """Return the CRS of grid mapping attributes, given as JSON; no WKT 1 can say a rotated pole."""
     try:
-        return str(CRS.from_cf(dict(mapping.attributes)).to_wkt("WKT2_2019"))
+        return str(CRS.from_cf(json.loads(attributes)).to_wkt("WKT2_2019"))
     except (CRSError, KeyError, TypeError, ValueError):
         return None
 

@@ -70,6 +70,8 @@ class LazyFormat:
 FORMATS: tuple[Format, ...] = (
     LazyFormat("LAS or LAZ", (".las", ".laz"), "las", "geo"),
     LazyFormat("TIFF", (".tif", ".tiff", ".gtiff", ".btf"), "geotiff", "geo"),
+    LazyFormat("PP", (".pp",), "pp", "geo"),
+    LazyFormat("JPEG, PNG, WebP or GIF", (".jpg", ".jpeg", ".png", ".webp", ".gif"), "picture", "thumbs"),
     LazyFormat("netCDF or HDF5", (".nc", ".nc4", ".cdf", ".netcdf", ".h5", ".hdf5", ".he5"), "netcdf", "geo"),
 )
 

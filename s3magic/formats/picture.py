@@ -1,0 +1,236 @@
+"""JPEG, PNG, WebP and GIF pictures: size and place from the first bytes, thumbnails from EXIF where there are any."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from PIL import ExifTags, Image
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from s3magic.errors import UnreadableFormat
+from s3magic.formats.base import Extent, Preview, TileInfo
+from s3magic.formats.drawing import encoded, limits, stretch
+from s3magic.formats.watch import WatchedFile
+
+_HEAD = 64 << 10
+_USUAL = 160
+_MOST_PIXELS = 64_000_000
+_MOST_THINNED_PIXELS = 400_000_000  # a plain JPEG is thinned while it is decoded
+_APP1, _START_OF_SCAN = 0xE1, 0xDA
+_TITLES = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WebP"}
+_EXIF = b"Exif\0\0"
+_TURNED = (5, 6, 7, 8)
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Opened by what they begin with, and by no other of Pillow's many decoders.
+_DECODERS: dict[str, type[ImageFile]] = {
+    "jpeg": JpegImageFile, "png": PngImageFile, "gif": GifImageFile, "webp": WebPImageFile
+}  # fmt: skip
+
+
+def describe(file: WatchedFile) -> TileInfo:
+    """Return the size as it is shown, and where and when it was taken; see `Format.describe`."""
+    format_ = _format(file)
+    if format_ == "webp":
+        width, height = _webp_size(file)
+        exif = Image.Exif()
+    else:
+        with _opened(file, format_) as image:
+            width, height = image.size
+            exif = _exif(image)
+    if exif.get(ExifTags.Base.Orientation) in _TURNED:
+        width, height = height, width
+    place = _place(exif)
+    details: dict[str, Any] = {}
+    camera = " ".join(str(exif.get(tag, "")).strip("\0 ") for tag in (ExifTags.Base.Make, ExifTags.Base.Model)).strip()
+    taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+    if camera:
+        details["camera"] = camera
+    if isinstance(taken, str):
+        details["taken"] = taken.strip("\0 ")
+    return TileInfo("picture", format_, crs84_extent=place, dimensions=f"{width}x{height}", details=details)
+
+
+def preview(file: WatchedFile, *, size: int = 160) -> Preview:
+    """Return the thumbnail that a camera left in the file, else the whole picture made small."""
+    format_ = _format(file)
+    if format_ == "jpeg":
+        found = _from_exif(file, size)
+        if found is not None:
+            return found
+    if format_ == "webp":  # Pillow would read and decode it all before it tells the size
+        _check_size(file, *_webp_size(file), most=_MOST_PIXELS)
+    with _opened(file, format_) as image:
+        width, height = image.size
+        is_thinned = format_ == "jpeg" and not image.info.get("progressive")
+        _check_size(file, width, height, most=_MOST_THINNED_PIXELS if is_thinned else _MOST_PIXELS)
+        image.draft("RGB", (size, size))
+        orientation = _exif(image).get(ExifTags.Base.Orientation, 1)
+        small = _plain(image)
+    small.thumbnail((size, size), Image.Resampling.LANCZOS)
+    if orientation in _TURNED:
+        width, height = height, width
+    return encoded(_upright(small, orientation), caption=_caption(width, height, format_), source="whole", photo=True)
+
+
+def _format(file: WatchedFile) -> str:
+    head = file.read_at(0, min(16, file.size))
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head[:6] in (b"GIF87a", b"GIF89a"):
+        return "gif"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    raise ValueError("it begins like none of JPEG, PNG, GIF and WebP")
+
+
+def _opened(file: WatchedFile, format_: str) -> ImageFile:
+    file.seek(0)
+    return _DECODERS[format_](cast("BinaryIO", file))
+
+
+def _exif(image: ImageFile) -> Image.Exif:
+    """Return the EXIF data that stand before the pixels; asking Pillow could decode them all."""
+    exif = Image.Exif()
+    raw = image.info.get("exif")
+    if isinstance(raw, bytes):
+        exif.load(raw)
+    return exif
+
+
+def _webp_size(file: WatchedFile) -> tuple[int, int]:
+    """Return width and height of a WebP, by its container specification and RFC 6386."""
+    head = file.read_at(12, 18)
+    if head[:4] == b"VP8X":
+        return 1 + int.from_bytes(head[12:15], "little"), 1 + int.from_bytes(head[15:18], "little")
+    if head[:4] == b"VP8L":
+        bits = int.from_bytes(head[9:13], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if head[:4] == b"VP8 ":
+        width, height = struct.unpack("<HH", head[14:18])
+        return width & 0x3FFF, height & 0x3FFF
+    raise ValueError("its first chunk is none of WebP's")
+
+
+def _check_size(file: WatchedFile, width: int, height: int, *, most: int) -> None:
+    if width * height > most:
+        raise UnreadableFormat(
+            f"Too large to draw: {file.name} has {width} x {height} pixels",
+            f"Pictures like this are drawn up to {most // 1_000_000} million pixels.",
+        )
+
+
+def _from_exif(file: WatchedFile, size: int) -> Preview | None:
+    """Return the thumbnail in the first 64 KiB of a JPEG, turned upright; None where there is none."""
+    head = file.read_at(0, min(_HEAD, file.size))
+    raw = _exif_segment(head)
+    if raw is None:
+        return None
+    exif = Image.Exif()
+    exif.load(raw)
+    first = exif.get_ifd(ExifTags.IFD.IFD1)
+    start, length = first.get(ExifTags.Base.JpegIFOffset), first.get(ExifTags.Base.JpegIFByteCount)
+    if not (isinstance(start, int) and isinstance(length, int)):
+        return None
+    body = raw[len(_EXIF) + start : len(_EXIF) + start + length]
+    if len(body) < length or not body.startswith(b"\xff\xd8"):
+        return None
+    try:
+        with JpegImageFile(io.BytesIO(body)) as image:
+            _check_size(file, *image.size, most=_MOST_PIXELS)
+            small = _plain(image)
+    except (OSError, SyntaxError, ValueError):
+        return None  # a broken thumbnail is no reason to show nothing
+    if 2 * max(small.size) < min(size, _USUAL):
+        return None
+    orientation = exif.get(ExifTags.Base.Orientation, 1)
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    width, height = details.get(ExifTags.Base.ExifImageWidth), details.get(ExifTags.Base.ExifImageHeight)
+    caption = "thumbnail of the camera, JPEG"
+    if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
+        small = _without_bars(small, width / height)
+        caption = _caption(*((height, width) if orientation in _TURNED else (width, height)), "jpeg")
+    small.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return encoded(_upright(small, orientation), caption=caption, source="exif", photo=True)
+
+
+def _exif_segment(head: bytes) -> bytes | None:
+    """Return the EXIF segment of a JPEG, where it lies within its first bytes."""
+    at = 2
+    while at + 4 <= len(head) and head[at] == 0xFF:
+        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
+        body = head[at + 4 : at + 2 + length]
+        if marker == _APP1 and body.startswith(_EXIF):
+            return body
+        if marker == _START_OF_SCAN or length < 2:
+            return None
+        at += 2 + length
+    return None
+
+
+def _without_bars(image: Image.Image, shape: float) -> Image.Image:
+    """Cut the black bars off that cameras put around a thumbnail of another shape."""
+    width, height = image.size
+    if width > height * shape * 1.05:
+        cut = round((width - height * shape) / 2)
+        return image.crop((cut, 0, width - cut, height))
+    if height * shape > width * 1.05:
+        cut = round((height - width / shape) / 2)
+        return image.crop((0, cut, width, height - cut))
+    return image
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Return a picture as RGB, or RGBA where it has transparency; 16 bits are stretched to 8."""
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image).astype(float)
+        return Image.fromarray((np.clip(stretch(values, limits(values)), 0, 1) * 255).astype(np.uint8)).convert("RGB")
+    has_alpha = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+    return image.convert("RGBA" if has_alpha else "RGB")
+
+
+def _upright(image: Image.Image, orientation: Any) -> Image.Image:
+    transposition = _TRANSPOSITIONS.get(orientation) if isinstance(orientation, int) else None
+    return image if transposition is None else image.transpose(transposition)
+
+
+def _caption(width: int, height: int, format_: str) -> str:
+    return f"{width} x {height} pixels, {_TITLES[format_]}"
+
+
+def _place(exif: Image.Exif) -> Extent | None:
+    """Return the point where a picture was taken, as an extent of no size."""
+    tags = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    latitude = _degrees(tags.get(ExifTags.GPS.GPSLatitude), tags.get(ExifTags.GPS.GPSLatitudeRef), "S")
+    longitude = _degrees(tags.get(ExifTags.GPS.GPSLongitude), tags.get(ExifTags.GPS.GPSLongitudeRef), "W")
+    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
+        return None
+    return (longitude, latitude, longitude, latitude)
+
+
+def _degrees(parts: Any, side: Any, negative: str) -> float | None:
+    try:
+        degrees, minutes, seconds = (float(part) for part in parts)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    value = degrees + minutes / 60 + seconds / 3600
+    if not math.isfinite(value):
+        return None
+    return round(-value if str(side).strip("\0 ") == negative else value, 7)
