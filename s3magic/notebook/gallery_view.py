@@ -226,11 +226,10 @@ class LargeView:
         self.widget.layout.display = ""
 
         def work() -> None:
-            picture, description = self._view.gallery.enlarge(item)
-            facts = page.facts(description.facts or picture.facts) if description.facts or picture.facts else ""
+            picture = self._view.gallery.enlarge(item)
             shown = page.image(item.name, picture) if picture.image else ""
-            problem = picture.error or description.error
-            below = f'{facts}<div class="s3m-why">{escape(problem)}</div>' if problem else facts
+            facts = page.facts(picture.facts) if picture.facts else ""
+            below = f'{facts}<div class="s3m-why">{escape(picture.error)}</div>' if picture.error else facts
             if self._item is item:
                 self._body.value = _large(item, shown, picture.caption, below)
                 self._view._tell()  # noqa: SLF001 - one view in two classes

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from s3magic.errors import InvalidInput
-from s3magic.formats import registry
 from s3magic.html import bytes_text
 from s3magic.parallel import WORKERS
 from s3magic.store.base import ObjectInfo
@@ -18,7 +17,7 @@ from s3magic.thumbs import icon, page
 from s3magic.thumbs.cache import DiskCache
 from s3magic.thumbs.catalogue import Catalogue
 from s3magic.thumbs.presign import SignedUrl, Signer, check_expires
-from s3magic.thumbs.preview import READ_LIMIT, Description, Thumbnail, describe, look
+from s3magic.thumbs.preview import READ_LIMIT, Thumbnail, look
 from s3magic.url import S3Url
 
 if TYPE_CHECKING:
@@ -62,9 +61,8 @@ class GalleryItem:
 
     @property
     def format(self) -> str:
-        """What the format is called; for types without a preview the ending of the name."""
-        known = registry.find(self.name)
-        return known.name if known else icon.letters(self.name).lower()
+        """What the object says it is: ``"laz-1.4/copc-1.0"``, ``"netcdf-4"`` …; else ``"file"``."""
+        return self.preview.format
 
     @property
     def ready(self) -> bool:
@@ -96,7 +94,7 @@ class GalleryItem:
 
     def to_json(self) -> dict[str, object]:
         """Return what is known, pictures left out, as JSON types."""
-        return {**self.info.to_json(), "name": self.name, "format": self.format, **self.preview.to_json()}
+        return {**self.info.to_json(), "name": self.name, **self.preview.to_json()}
 
     def __repr__(self) -> str:
         state = self.error or "ready" if self.ready else "under way"
@@ -229,12 +227,11 @@ class Gallery:
         """Call back once an item's preview is there, from the thread that made it; now if it is."""
         item._future.add_done_callback(lambda _: call(item))  # noqa: SLF001
 
-    def enlarge(self, item: GalleryItem) -> tuple[Thumbnail, Description]:
-        """Read a larger picture of an item, and what it says of itself."""
+    def enlarge(self, item: GalleryItem) -> Thumbnail:
+        """Read a larger picture of an item."""
         picture = look(self._store, item.info, size=LARGE, read_limit=self.read_limit, cache=self._cache)
-        description = describe(self._store, item.info, read_limit=self.read_limit)
-        self._count(picture.bytes_read + description.bytes_read)
-        return picture, description
+        self._count(picture.bytes_read)
+        return picture
 
     @property
     def selected(self) -> list[GalleryItem]:

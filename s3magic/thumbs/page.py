@@ -41,8 +41,10 @@ background:var(--s3m-ground);overflow:hidden}
 .s3m-gallery .s3m-name{font-weight:500}
 .s3m-gallery .s3m-name span{overflow:hidden;text-overflow:ellipsis}
 .s3m-gallery .s3m-meta,.s3m-gallery .s3m-note{color:var(--s3m-faint);font-size:11px;font-variant-numeric:tabular-nums}
-.s3m-gallery .s3m-meta span{overflow:hidden;text-overflow:ellipsis}
-.s3m-gallery .s3m-why{color:var(--s3m-warn);font-size:11px;display:-webkit-box;-webkit-line-clamp:3;
+.s3m-gallery .s3m-meta{flex-wrap:wrap;gap:0 6px}
+.s3m-gallery .s3m-caption{color:var(--s3m-faint)}
+.s3m-gallery .s3m-why{color:var(--s3m-warn)}
+.s3m-gallery .s3m-caption,.s3m-gallery .s3m-why{font-size:11px;display:-webkit-box;-webkit-line-clamp:3;
 -webkit-box-orient:vertical;overflow:hidden;overflow-wrap:anywhere}
 .s3m-gallery .s3m-icon{box-sizing:border-box;width:min(34%,72px);aspect-ratio:4/5;display:flex;align-items:center;
 justify-content:center;border:1.5px solid var(--s3m-faint);border-radius:5px 14px 5px 5px;color:var(--s3m-faint);
@@ -93,13 +95,14 @@ def tile(item: GalleryItem, *, size: int) -> str:
         state, caption, picture = "", seen.caption, _picture(name, seen)
         read = f"read {bytes_text(seen.bytes_read)}" if seen.bytes_read else ""
         why = f'<div class="s3m-why" title="{escape(seen.error)}">{escape(seen.error)}</div>' if seen.error else ""
+    said = f'<div class="s3m-caption">{escape(caption)}</div>' if caption else ""
     short = shorten(name, int((max(size, _NARROW) - _PADDING) / _LETTER))
     title = f"{item.url}\n{caption}" if caption else item.url
     about = f"<span>{letters(name)} · {bytes_text(item.size)}</span><span>{escape(read)}</span>"
     return (
         f'<figure class="s3m-tile{state}" title="{escape(title)}"><div class="s3m-picture">{picture}</div>'
         f'<figcaption class="s3m-words"><div class="s3m-name"><span>{escape(short)}</span></div>'
-        f'<div class="s3m-meta">{about}</div>{why}</figcaption></figure>'
+        f'<div class="s3m-meta">{about}</div>{said}{why}</figcaption></figure>'
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, cast
 
 from s3magic import __version__
@@ -25,7 +25,7 @@ from s3magic.store.reader import ByteLimitReached, RangeReader
 from s3magic.thumbs.cache import DiskCache, Entry
 
 READ_LIMIT = 4_000_000
-"""Bytes that one preview may read, and again one description."""
+"""Bytes that one preview may read."""
 _BLOCK = 64 << 10
 """Bytes of one read: a quarter of what reading on usually takes, for a preview hardly reads on."""
 
@@ -62,8 +62,11 @@ class Thumbnail:
         What it cost now; nothing when it came from the cache.
     error
         Why there is no picture, in words; None too for types that have none.
+    format
+        What the object says it is (``"laz-1.4/copc-1.0"``, ``"netcdf-4"`` …); ``"file"`` where it
+        says nothing.
     facts
-        What the object says of itself where a picture would have cost too much, by name.
+        What else it says of itself, by name; for people.
     """
 
     image: bytes = field(default=b"", repr=False)
@@ -75,6 +78,7 @@ class Thumbnail:
     bytes_read: int = 0
     requests: int = 0
     error: str | None = None
+    format: str = "file"
     facts: Facts = ()
 
     def to_json(self) -> dict[str, object]:
@@ -86,6 +90,7 @@ class Thumbnail:
             "caption": self.caption,
             "source": self.source,
             "error": self.error,
+            "format": self.format,
             "facts": [list(pair) for pair in self.facts],
         }
 
@@ -105,8 +110,8 @@ def look(
     size
         Longer side of the picture in pixels.
     read_limit
-        The most bytes read for the picture. Above it the object is asked what it holds instead,
-        under the same cap once more.
+        The most bytes read of the object. Where a picture wants more it is asked what it holds
+        instead, under the same cap once more.
     cache
         Where thumbnails are remembered by URL, ETag and size.
     """
@@ -125,28 +130,6 @@ def look(
     if cache and lasting:
         cache.put(key, Entry(thumbnail.to_json(), thumbnail.image))
     return thumbnail
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What an object says of itself, for people; and what it cost to ask."""
-
-    facts: Facts = ()
-    bytes_read: int = 0
-    error: str | None = None
-
-
-def describe(store: Store, info: ObjectInfo, *, read_limit: int = READ_LIMIT) -> Description:
-    """Return what an object says of itself; nothing is read of types not known, archived or empty objects."""
-    format_ = registry.find(info.name)
-    if format_ is None or info.is_archived or info.size == 0:
-        return Description()
-    reader = _open(store, info, read_limit)
-    try:
-        found = format_.describe(cast("BinaryIO", reader))
-    except Exception as error:  # noqa: BLE001 - as for a preview
-        return Description((), reader.bytes_read, _without_name(reason(error, read_limit), info))
-    return Description(to_facts(found), reader.bytes_read)
 
 
 def reason(error: Exception, read_limit: int = READ_LIMIT) -> str:
@@ -185,33 +168,21 @@ def _make(store: Store, info: ObjectInfo, format_: Format, size: int, read_limit
     reader = _open(store, info, read_limit)
     try:
         preview = format_.preview(cast("BinaryIO", reader), size=size)
-    except ByteLimitReached as error:
-        found = describe(store, info, read_limit=read_limit)
-        read = reader.bytes_read + found.bytes_read
-        return Thumbnail(
-            bytes_read=read, requests=reader.requests, error=reason(error, read_limit), facts=found.facts
-        ), True
+        if preview.media_type not in _INLINE_TYPES:
+            raise UnreadableFormat("No picture a page can hold")  # noqa: TRY301 - as good as broken
     except Exception as error:  # noqa: BLE001 - one strange file must never break a page of sixty
-        said = Thumbnail(
-            bytes_read=reader.bytes_read, requests=reader.requests, error=_without_name(reason(error), info)
-        )
-        return said, isinstance(error, UnreadableFormat)
-    return _framed(preview, reader), True
+        said = reason(error, read_limit).removesuffix(f": {info.name}")  # the name stands beside it anyway
+        failed = Thumbnail(error=said, bytes_read=reader.bytes_read, requests=reader.requests)
+        if isinstance(error, ByteLimitReached):
+            again = _open(store, info, read_limit)
+            described = _described(failed, format_, again)
+            total = reader.bytes_read + again.bytes_read
+            return replace(described, bytes_read=total, requests=reader.requests + again.requests), True
+        return failed, isinstance(error, UnreadableFormat)
+    return _described(_framed(preview), format_, reader), True
 
 
-def _open(store: Store, info: ObjectInfo, read_limit: int) -> RangeReader:
-    """Return a reader that fetches no block twice."""
-    return RangeReader(store, info, block=_BLOCK, limit=read_limit, cached_blocks=read_limit // _BLOCK + 1)
-
-
-def _without_name(words: str, info: ObjectInfo) -> str:
-    """Return a reason without the name at its end, which stands beside it anyway."""
-    return words.removesuffix(f": {info.name}")
-
-
-def _framed(preview: Preview, reader: RangeReader) -> Thumbnail:
-    if preview.media_type not in _INLINE_TYPES:
-        return Thumbnail(bytes_read=reader.bytes_read, requests=reader.requests, error="No picture a page can hold")
+def _framed(preview: Preview) -> Thumbnail:
     return Thumbnail(
         image=preview.image,
         media_type=preview.media_type,
@@ -219,9 +190,27 @@ def _framed(preview: Preview, reader: RangeReader) -> Thumbnail:
         height=preview.height,
         caption=preview.caption,
         source=preview.source,
+    )
+
+
+def _described(thumbnail: Thumbnail, format_: Format, reader: RangeReader) -> Thumbnail:
+    """Return a thumbnail with what the object says of itself; mostly in blocks that were read already."""
+    try:
+        found = format_.describe(cast("BinaryIO", reader))
+    except Exception:  # noqa: BLE001 - the picture is worth showing without
+        return replace(thumbnail, bytes_read=reader.bytes_read, requests=reader.requests)
+    return replace(
+        thumbnail,
+        format=found.format,
+        facts=to_facts(found),
         bytes_read=reader.bytes_read,
         requests=reader.requests,
     )
+
+
+def _open(store: Store, info: ObjectInfo, read_limit: int) -> RangeReader:
+    """Return a reader that fetches no block twice."""
+    return RangeReader(store, info, block=_BLOCK, limit=read_limit, cached_blocks=read_limit // _BLOCK + 1)
 
 
 def _recall(entry: Entry | None) -> Thumbnail | None:

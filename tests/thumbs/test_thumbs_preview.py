@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from s3magic.errors import AccessDenied, Unreachable
+from s3magic.errors import AccessDenied, Unreachable, UnreadableFormat
 from s3magic.formats.base import TileInfo
 from s3magic.store.reader import FIRST_BLOCK
 from s3magic.thumbs.cache import DiskCache
-from s3magic.thumbs.preview import describe, look, to_facts
+from s3magic.thumbs.preview import look, to_facts
 
 
 def see(store, key, **options):
@@ -139,11 +139,21 @@ def test_a_picture_no_page_can_hold_is_not_shown(store, words, monkeypatch):
     assert seen.error
 
 
-def test_a_description_is_for_people(store):
-    found = describe(store, store.head("w/a.word"))
-    assert ("variables", "t, p") in found.facts
-    assert found.bytes_read == store.got
-    assert describe(store, store.head("w/plain.parquet")).facts == ()
+def test_a_picture_comes_with_what_the_file_says(store):
+    seen = see(store, "w/a.word")
+    assert seen.format == "word/fine"
+    assert ("variables", "t, p") in seen.facts
+    assert see(store, "w/plain.parquet").format == see(store, "w/b.word").format == "file"
+
+
+def test_a_picture_is_shown_though_the_file_says_nothing(store, words, monkeypatch):
+    def fail(file):
+        raise UnreadableFormat("No description")
+
+    monkeypatch.setattr(words, "describe", fail)
+    seen = see(store, "w/a.word")
+    assert seen.image
+    assert (seen.facts, seen.error, seen.bytes_read) == ((), None, store.got)
 
 
 def test_facts_name_the_crs_and_group_the_points():
