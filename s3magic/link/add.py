@@ -157,7 +157,7 @@ def _refuse_clashes(candidates: Iterable[Candidate], known: Mapping[str, LinkedT
 def _describe(
     candidates: Sequence[Candidate], opener: StoreOpener, hash_word: str, executor: Executor | None
 ) -> Harvest[Described]:
-    with meter("Reading headers", len(candidates), " tiles") as bar:
+    with meter("Reading headers", len(candidates)) as bar:
         return gather(
             partial(describe, opener=opener, hash=hash_word),
             candidates,
@@ -194,12 +194,18 @@ def _hash(
         if tile.oid is None and (hash_word == "read" or tile.size <= left):
             chosen.append(tile)
             left -= tile.size
-    with meter("Hashing", sum(tile.size for tile in chosen), "B") as bar:
+    with meter("Hashing", sum(tile.size for tile in chosen), "B", tiles=len(chosen)) as bar:
+
+        def note(tile: LinkedTile, _hashed: LinkedTile) -> None:
+            bar.tile_done()
+            if executor is not None:
+                bar(tile.size)
+
         harvest = gather(
             partial(_read, opener=opener, report=bar if executor is None else None),
             chosen,
             executor=executor,
-            on_value=None if executor is None else lambda tile, _value: bar(tile.size),
+            on_value=note,
             stop=bar.stop,
         )
     done = {tile.name: tile for tile in harvest.values}
@@ -227,7 +233,8 @@ def _write(
         folder.save_tiles(changed)
         folder.save_attributes(everything.values())
         missing = [tile for tile in everything.values() if tile.oid and not _present(folder.path / tile.name)]
-        written = gather(partial(_write_pointer, folder=folder), missing)
+        with meter("Writing pointers", len(missing)) as bar:
+            written = gather(partial(_write_pointer, folder=folder), missing, on_value=lambda _item, _value: bar(1))
         sync_folder(folder.path)
     written.raise_stop()
     raise_failures(written.failures, len(everything) - len(written.failures), "written")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
-from s3magic.errors import ArchivedObject, LinkError, UnreadableFormat
+from s3magic.errors import LinkError, UnreadableFormat
 from s3magic.formats import registry
 from s3magic.formats.base import TileInfo
 from s3magic.link import hashes
@@ -62,14 +62,11 @@ class Described:
 def describe(candidate: Candidate, *, opener: StoreOpener, hash: str) -> Described:  # noqa: A002 - the public word
     """Describe an object by HEAD and range reads.
 
-    Raises `UnreadableFormat` when it is not what its name says, `ArchivedObject` when it cannot be
-    read now, and what the store raises.
+    Raises `UnreadableFormat` when it is not what its name says, and what the store raises.
     """
-    url = S3Url(*_split(candidate.info.url))
-    store = opener(url)
-    info = candidate.info if candidate.asked else store.head(url.key, version_id=candidate.version_id)
-    if info.is_archived:
-        raise ArchivedObject(f"{url} is in the archive class {info.storage_class}", "Restore it first, then link it.")
+    bucket = candidate.info.url.split("/")[2]
+    store = opener(S3Url(bucket, candidate.info.key))
+    info = candidate.info if candidate.asked else store.head(candidate.info.key, version_id=candidate.version_id)
     about = _header(store, info, candidate.version_id)
     is_tile = about.kind in _TYPES
     oid, source = (None, None) if hash != "auto" else _known_hash(store, info, candidate.version_id)
@@ -119,11 +116,6 @@ def _known_hash(store: Store, info: ObjectInfo, version_id: str | None) -> tuple
     if oid := hashes.only_part(store, info, version_id=version_id):
         return oid, "part1"
     return None, None
-
-
-def _split(url: str) -> tuple[str, str]:
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def _rounded(extent: Box | None) -> Box | None:

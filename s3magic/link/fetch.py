@@ -78,13 +78,21 @@ def fetch(
     LinkError
         There is no room on the disk, or nothing is chosen; nothing was fetched.
     """
+    folder = Folder(folder.path.absolute())  # for an executor whose workers stand elsewhere
     with folder.writing():
         everything = folder.tiles()
         chosen = select(everything, match=match, bbox=bbox)
         for leftover in set(folder.scratch.glob("*.part")) - {folder.part(tile) for tile in everything}:
             leftover.unlink()
-        with meter("Looking at files", sum(_on_disk(folder, tile) for tile in chosen), "B") as looked:
-            look = gather(partial(_look, folder=folder, report=looked), chosen, stop=looked.stop)
+        with meter(
+            "Looking at files", sum(_on_disk(folder, tile) for tile in chosen), "B", tiles=len(chosen)
+        ) as looked:
+            look = gather(
+                partial(_look, folder=folder, report=looked),
+                chosen,
+                on_value=lambda _item, _value: looked.tile_done(),
+                stop=looked.stop,
+            )
         look.raise_stop()
         present = sorted(tile.name for tile, state in look.values if state == "file")
         wanted = [tile for tile, state in look.values if state != "file"]
@@ -97,6 +105,7 @@ def fetch(
                 learned.clear()
 
         def note(tile: LinkedTile, oid: str) -> None:
+            bar.tile_done()
             if executor is not None:
                 bar(tile.size)
             if tile.oid is None:
@@ -104,7 +113,7 @@ def fetch(
                 if len(learned) >= _SAVE_EVERY:
                     save()
 
-        with meter("Fetching", sum(tile.size for tile in wanted), "B") as bar:
+        with meter("Fetching", sum(tile.size for tile in wanted), "B", tiles=len(wanted)) as bar:
             work = partial(download, folder=folder, opener=opener, report=bar if executor is None else None)
             try:
                 harvest = gather(work, wanted, executor=executor, on_value=note, stop=bar.stop)

@@ -98,18 +98,25 @@ class StatusReport(Sequence[TileStatus]):
 def status(folder: Folder, *, opener: StoreOpener, executor: Executor | None = None) -> StatusReport:
     """Compare each tile with S3, by listings where that is allowed and by HEAD where not, and with the disk."""
     tiles = folder.tiles()
-    with meter("Asking S3", len(tiles), " tiles") as bar:
-        live: dict[str, str] = {}
-        for group in _groups(tiles):
-            live |= _list(opener(group[0].source), group)
+    live: dict[str, str] = {}
+    for group in _groups(tiles):
+        live |= _list(opener(group[0].source), group)
+    remote: dict[str, Remote] = {tile.name: _same(tile) for tile in tiles if live.get(tile.url) == tile.etag}
+    questions = [_Question(tile, live.get(tile.url)) for tile in tiles if tile.name not in remote]
+    with meter("Asking S3", len(questions)) as bar:
         harvest = gather(
-            partial(_remote, opener=opener, live=live), tiles, executor=executor, on_value=lambda _item, _value: bar(1)
+            partial(_ask, opener=opener), questions, executor=executor, on_value=lambda _item, _value: bar(1)
         )
     harvest.raise_stop()
-    remote = dict(harvest.values)
+    remote |= dict(harvest.values)
     unknown = {name: reason(error) for name, error in harvest.failures}
-    with meter("Looking at files", sum(tile.size for tile in tiles), "B") as bar:
-        look = gather(partial(_local, folder=folder, report=bar), tiles, stop=bar.stop)
+    with meter("Looking at files", sum(tile.size for tile in tiles), "B", tiles=len(tiles)) as bar:
+        look = gather(
+            partial(_local, folder=folder, report=bar),
+            tiles,
+            on_value=lambda _item, _value: bar.tile_done(),
+            stop=bar.stop,
+        )
     look.raise_stop()
     local = dict(look.values)
     unknown |= {name: reason(error) for name, error in look.failures}
@@ -149,14 +156,27 @@ def _list(store: Store, tiles: Sequence[LinkedTile]) -> dict[str, str]:
     return found
 
 
-def _remote(tile: LinkedTile, *, opener: StoreOpener, live: dict[str, str]) -> tuple[str, Remote]:
-    store, key = opener(tile.source), tile.source.key
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A tile that no listing settled, and the ETag that a listing gave its key, if one did."""
+
+    tile: LinkedTile
+    listed: str | None
+
+    @property
+    def name(self) -> str:
+        return self.tile.name
+
+
+def _ask(question: _Question, *, opener: StoreOpener) -> tuple[str, Remote]:
+    tile, key = question.tile, question.tile.source.key
+    store = opener(tile.source)
     try:
-        etag = live.get(tile.url) or store.head(key).etag
+        etag = question.listed or store.head(key).etag
     except NotFound:
         etag = None
     if etag == tile.etag:
-        return tile.name, "ok" if tile.oid else "unhashed"
+        return tile.name, _same(tile)
     gone: Remote = "missing" if etag is None else "changed"
     if tile.version_id is None:
         return tile.name, gone
@@ -164,6 +184,10 @@ def _remote(tile: LinkedTile, *, opener: StoreOpener, live: dict[str, str]) -> t
         return tile.name, "superseded" if store.head(key, version_id=tile.version_id).etag == tile.etag else gone
     except (NotFound, AccessDenied):
         return tile.name, gone
+
+
+def _same(tile: LinkedTile) -> Remote:
+    return "ok" if tile.oid else "unhashed"
 
 
 def _local(tile: LinkedTile, *, folder: Folder, report: Callable[[int], None]) -> tuple[str, Local]:

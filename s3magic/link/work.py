@@ -58,9 +58,18 @@ class Harvest(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Takes counts from any thread; ``stop`` makes it raise `Stopped` in whoever counts next."""
+    """Takes counts from any thread; ``stop`` makes it raise `Stopped` in whoever counts next.
+
+    Parameters
+    ----------
+    count
+        Adds bytes, or tiles, to the bar.
+    tile_done
+        Adds one to the tiles written behind a bar of bytes.
+    """
 
     count: Callable[[int], None]
+    tile_done: Callable[[], None]
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, amount: int) -> None:
@@ -71,18 +80,28 @@ class Meter:
 
 
 @contextmanager
-def meter(label: str, total: int, unit: str) -> Iterator[Meter]:
-    """Show a bar when the work takes longer than a second; yield what counts on it."""
+def meter(label: str, total: int, unit: str = " tiles", *, tiles: int = 0) -> Iterator[Meter]:
+    """Show a bar when the work takes longer than a second; yield what counts on it.
+
+    A bar of bytes, ``unit="B"``, tells how many of ``tiles`` are done as well.
+    """
     from tqdm.auto import tqdm  # noqa: PLC0415 - costs 0.1 s
 
     lock = threading.Lock()
+    done = 0
     with tqdm(total=total, desc=label, unit=unit, unit_scale=unit == "B", delay=1, leave=False) as bar:
 
         def count(amount: int) -> None:
             with lock:
                 bar.update(amount)
 
-        yield Meter(count)
+        def tile_done() -> None:
+            nonlocal done
+            with lock:
+                done += 1
+                bar.set_postfix_str(f"{done}/{tiles} tiles", refresh=False)
+
+        yield Meter(count, tile_done)
 
 
 def gather(
@@ -127,10 +146,15 @@ def gather(
 
 
 def raise_failures(failures: Sequence[tuple[str, Exception]], done: int, verb: str) -> None:
-    """Raise `TilesFailed` naming each tile with its reason; nothing when there is no failure."""
+    """Raise `TilesFailed` naming each tile with its reason; nothing when there is no failure.
+
+    A single tile that was all there was to do raises its own error.
+    """
     if not failures:
         return
     ordered = sorted(failures, key=lambda failure: failure[0])
+    if len(ordered) == 1 and not done and isinstance(ordered[0][1], S3MagicError):
+        raise ordered[0][1]
     reasons = tuple((name, reason(error)) for name, error in ordered)
     listed = "; ".join(f"{name}: {text}" for name, text in reasons[:_LISTED])
     more = f"; and {len(reasons) - _LISTED} more" if len(reasons) > _LISTED else ""

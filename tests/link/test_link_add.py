@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from s3magic.errors import AccessDenied, ExpiredCredentials, LinkError, NoSuchKey, TilesFailed
+from s3magic.errors import AccessDenied, ExpiredCredentials, LinkError, NoSuchKey, TilesFailed, UnreadableFormat
 from s3magic.link import pointers
 from s3magic.link.dataset import LinkedDataset
 from s3magic.store.memory import MemoryStore
@@ -261,7 +261,10 @@ def test_a_tiff_that_is_none_is_named(memory, tif, link):
 
 def test_when_all_fail_nothing_is_written(memory, link, tmp_path):
     memory.put("tiles/a.laz", b"x")
-    with pytest.raises(TilesFailed, match="1 of 1"):
+    with pytest.raises(UnreadableFormat, match=r"a\.laz"):
+        link("tiles/*.laz")
+    memory.put("tiles/b.laz", b"x")
+    with pytest.raises(TilesFailed, match="2 of 2"):
         link("tiles/*.laz")
     assert not (tmp_path / "ds").exists()
 

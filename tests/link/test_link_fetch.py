@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from s3magic.errors import AccessDenied, LinkError, ServerError, TilesFailed, Unreachable
+from s3magic.errors import AccessDenied, LinkError, ObjectChanged, ServerError, TilesFailed, Unreachable
 from s3magic.link import fetch as fetching
 from s3magic.link.dataset import LinkedDataset
 from s3magic.store.memory import MemoryStore
@@ -137,6 +137,8 @@ def test_a_version_that_may_not_be_read_leaves_the_tile_changed(dataset, store):
     store.trouble = deny
     with pytest.raises(TilesFailed, match=r"a\.bin changed since it was linked"):
         dataset.fetch()
+    with pytest.raises(ObjectChanged, match=r"a\.bin changed since it was linked"):
+        dataset.fetch(match="a*")
 
 
 def test_a_broken_connection_is_taken_up_where_it_broke(dataset, store):
@@ -177,7 +179,7 @@ def test_a_spoilt_part_is_thrown_away(dataset, store):
         yield next(chunks)
 
     store.trouble = breaks
-    with pytest.raises(TilesFailed):
+    with pytest.raises(Unreachable):
         dataset.fetch(match="a*")
     (part,) = leftovers(dataset)
     part.write_bytes(b"\0" * part.stat().st_size)
