@@ -152,7 +152,7 @@ def shorten(name: str, length: int) -> str:
     Examples
     --------
     >>> shorten("air_temperature_monthly_mean_1850-2014.nc", 20)
-    'air_tempera…-2014.nc'
+    'air_temperat…2014.nc'
     """
     if len(name) <= length:
         return name

@@ -151,6 +151,8 @@ def to_facts(info: TileInfo) -> Facts:
         facts["dimensions"] = info.dimensions.replace("x", " x ")
     if info.point_count is not None:
         facts["points"] = f"{info.point_count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    for name, value in info.details.items():
+        facts.setdefault(str(name), _text(value))
     if info.crs:
         named = re.match(r'\s*\w+\s*[\[(]\s*"([^"]+)"', info.crs)
         facts["CRS"] = named.group(1) if named else info.crs[:80]
@@ -158,8 +160,6 @@ def to_facts(info: TileInfo) -> Facts:
         facts["west, south, east, north"] = ", ".join(f"{value:.6g}" for value in info.crs84_extent)
     if info.native_extent:
         facts["extent"] = info.native_extent.replace(",", ", ")
-    for name, value in info.details.items():
-        facts.setdefault(str(name), _text(value))
     return tuple(facts.items())
 
 
