@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import resource
 import selectors
 import signal
 import socket
@@ -34,7 +33,6 @@ from s3magic.store.s3 import S3Store
 from s3magic.url import S3Url
 
 _START_SECONDS = 10
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Daemon:
@@ -133,7 +131,7 @@ class Daemon:
                 self._adopt(descriptors[0])
                 return {}
             case "owners":
-                return {"owners": [_pid_of(owner) for owner in self._owners]}
+                return {"owners": [_field(f"/proc/self/fdinfo/{owner}", "Pid") for owner in self._owners]}
             case unknown:
                 raise InvalidInput(f"A mount's daemon knows no {unknown!r}", "It knows stats, refresh, adopt, owners.")
 
@@ -141,8 +139,8 @@ class Daemon:
         connection = self._connection
         return {
             **self._files.stats(),
-            "memory_bytes": int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE,
-            "memory_peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "memory_bytes": _status("VmRSS") * 1024,
+            "memory_peak_bytes": _status("VmHWM") * 1024,
             "uptime": time.monotonic() - self._began,
             "errors": connection.errors if connection else 0,
             "last_error": connection.last_error if connection else "",
@@ -221,11 +219,16 @@ def _stopper(daemon: Daemon) -> Callable[[int, FrameType | None], None]:
     return lambda _number, _frame: daemon.stop()
 
 
-def _pid_of(pidfd: int) -> int:
-    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name == "Pid":
-            return int(value)
+def _status(name: str) -> int:
+    return _field("/proc/self/status", name)
+
+
+def _field(path: str, name: str) -> int:
+    """Return a number that the kernel tells on a line ``name: number``; -1 when it does not."""
+    for line in Path(path).read_text().splitlines():
+        title, _, value = line.partition(":")
+        if title == name:
+            return int(value.split()[0])
     return -1
 
 

@@ -50,7 +50,7 @@ _STATFS = Struct("<5Q4I24x")
 _INVALIDATE = Struct("<QII")
 
 _LOOKUP, _FORGET, _GETATTR, _READLINK = 1, 2, 3, 5
-_OPEN, _READ, _STATFS_OP, _RELEASE, _FLUSH, _INIT, _OPENDIR = 14, 15, 17, 18, 25, 26, 27
+_OPEN, _READ, _STATFS_OP, _RELEASE, _INIT, _OPENDIR = 14, 15, 17, 18, 26, 27
 _READDIR, _RELEASEDIR, _ACCESS, _INTERRUPT, _DESTROY, _BATCH_FORGET_OP, _READDIRPLUS = 28, 29, 34, 36, 38, 42, 44
 # setattr symlink mknod mkdir unlink rmdir rename link write setxattr removexattr create fallocate rename2
 # copy_file_range tmpfile
@@ -68,6 +68,7 @@ _WANTED = (
 )
 _HAS_EXPIRE_ONLY = 1 << 3  # of the second word
 _KEEP_CACHE = 1 << 1
+_NO_FLUSH = 1 << 5
 
 _FOLDER_MODE = stat.S_IFDIR | 0o555
 _FILE_MODE = stat.S_IFREG | 0o444
@@ -121,7 +122,6 @@ class Connection:
             _STATFS_OP: self._statfs,
             _INIT: self._init,
             _INTERRUPT: self._interrupt,
-            _FLUSH: self._nothing,
             _ACCESS: self._nothing,
         }
         self._waiting = {
@@ -341,8 +341,8 @@ class Connection:
         def opened(handle: int | Exception) -> None:
             if isinstance(handle, Exception):
                 self._fail(unique, handle)
-            # One inode is one ETag, so what the kernel has of it stays right.
-            elif not self._reply(unique, 0, _OPEN_OUT.pack(handle, _KEEP_CACHE, 0)):
+            # One inode is one ETag, so what the kernel has of it stays right; and nothing is ever flushed.
+            elif not self._reply(unique, 0, _OPEN_OUT.pack(handle, _KEEP_CACHE | _NO_FLUSH, 0)):
                 self._files.release(handle)
 
         self._files.open(node_id, opened)

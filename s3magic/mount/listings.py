@@ -31,6 +31,8 @@ class Listing:
         When it was begun, by `time.monotonic`.
     entries : list of Entry
         What is known so far, in the store's order; it only grows, so an index is a position.
+    settled : int
+        How many of them are sure: an object may yet lose its name to a folder on a later page.
     is_complete : bool
         Whether the last page has come.
     """
@@ -39,6 +41,7 @@ class Listing:
         self.prefix = prefix
         self.born = time.monotonic()
         self.entries: list[Entry] = []
+        self.settled = 0
         self.is_complete = False
         self.hidden = 0
         self._modified = modified
@@ -48,34 +51,40 @@ class Listing:
         self._lock = threading.Lock()
 
     def extend(self, fetch: Callable[[str, str | None], ListPage], beyond: int) -> None:
-        """Fetch pages, by prefix and token, until an entry at index ``beyond`` is known, or all are."""
+        """Fetch pages, by prefix and token, until an entry at index ``beyond`` is settled, or all are."""
         with self._lock:
-            while not self.is_complete and len(self.entries) <= beyond:
+            while not self.is_complete and self.settled <= beyond:
                 page = fetch(self.prefix, self._token)
                 self._add(page)
                 self._token = page.next_token
                 self.is_complete = page.next_token is None
+                while self.settled < len(self.entries) and self._is_sure(self.entries[self.settled]):
+                    self.settled += 1
 
-    def find(self, name: str, key: str) -> tuple[Entry | None, bool]:
+    def find(self, name: str) -> tuple[Entry | None, bool]:
         """Return the entry of a name, and whether the listing got far enough to be sure of it."""
         with self._lock:
             index = self._index.get(name)
-            entry = None if index is None else self.entries[index]
-            if self.is_complete or (entry is not None and entry.is_folder):
-                return entry, True
-            return entry, self._reached > (key + DELIMITER).encode("utf-8", "surrogatepass")
+            if index is None:
+                return None, self.is_complete
+            return self.entries[index], self._is_sure(self.entries[index])
+
+    def _is_sure(self, entry: Entry) -> bool:
+        return self.is_complete or entry.is_folder or self._reached > _utf8(entry.key + DELIMITER)
 
     def _add(self, page: ListPage) -> None:
         for info in page.objects:
             segment = info.key[len(self.prefix) :]
-            if segment:  # else it is the marker of this folder
+            if segment:
                 name = file_name(segment)
                 self._place(name, None if name is None else file_entry(name, info))
+            else:  # the marker of this folder itself
+                self.hidden += bool(info.size)
         for prefix in page.prefixes:
             name = file_name(prefix[len(self.prefix) : -1])
             self._place(name, None if name is None else folder_entry(name, prefix, self._modified))
         last = [info.key for info in page.objects[-1:]] + list(page.prefixes[-1:])
-        self._reached = max([self._reached, *(key.encode("utf-8", "surrogatepass") for key in last)])
+        self._reached = max([self._reached, *map(_utf8, last)])
 
     def _place(self, name: str | None, entry: Entry | None) -> None:
         if name is None or entry is None:
@@ -89,3 +98,7 @@ class Listing:
         self.hidden += 1
         if entry.is_folder:
             self.entries[index] = entry
+
+
+def _utf8(key: str) -> bytes:
+    return key.encode("utf-8", "surrogatepass")

@@ -96,7 +96,7 @@ class FileSystem:
         key = prefix + segment
         listing = self._listing(prefix)
         self._extend(listing, 0)
-        entry, is_sure = listing.find(name, key)
+        entry, is_sure = listing.find(name)
         left = self._left(listing)
         if not is_sure:
             left = self.fresh
@@ -126,7 +126,7 @@ class FileSystem:
         listing = self._folders[handle]
         self._extend(listing, position)
         left = self._left(listing)
-        for index in range(position, len(listing.entries)):
+        for index in range(position, listing.settled):
             yield listing.entries[index], left
 
     def close_folder(self, handle: int) -> None:
@@ -223,7 +223,7 @@ class FileSystem:
             return listing
 
     def _extend(self, listing: Listing, position: int) -> None:
-        if listing.is_complete or position < len(listing.entries):
+        if listing.is_complete or position < listing.settled:
             return
         listing.extend(self._list, position)
         self._budget()

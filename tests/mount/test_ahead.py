@@ -1,0 +1,83 @@
+"""What is fetched for a read, and beyond it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from s3magic.mount.ahead import LARGEST_WINDOW, PART, Readers
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+def read_on(readers, start, stop, step=128 << 10, room=GIB):
+    """Read a range piece by piece, everything asked for being here; return what was fetched ahead."""
+    ahead = []
+    for at in range(start, stop, step):
+        ahead += readers.plan(at, min(at + step, stop), is_here=True, room=room).ahead
+    return ahead
+
+
+def test_the_first_read_takes_the_head_of_the_object():
+    assert Readers(GIB).plan(0, 4096, is_here=False, room=GIB).now == (0, MIB)
+    assert Readers(1000).plan(0, 10, is_here=False, room=GIB).now == (0, 1000)
+
+
+def test_a_read_elsewhere_takes_little_more_than_asked():
+    plan = Readers(GIB).plan(500 * MIB, 500 * MIB + 10, is_here=False, room=GIB)
+    assert plan.now == (500 * MIB, 500 * MIB + (256 << 10))
+    assert plan.ahead == ()
+
+
+def test_random_reads_fetch_nothing_ahead():
+    readers = Readers(GIB)
+    for at in range(20):
+        start = (at * 37 % 20) * 50 * MIB
+        assert readers.plan(start, start + 4096, is_here=False, room=GIB).ahead == ()
+
+
+def test_ranges_ahead_follow_each_other_without_gap_or_overlap():
+    ahead = read_on(Readers(GIB), 0, 200 * MIB)
+    assert all(one[1] == other[0] for one, other in pairwise(ahead))
+    assert max(stop - start for start, stop in ahead) == PART
+
+
+def test_the_window_grows_with_what_was_consumed():
+    readers = Readers(GIB)
+    early = read_on(readers, 0, 2 * MIB)[-1][1]
+    assert early <= 6 * MIB
+    late = read_on(readers, 2 * MIB, 40 * MIB)[-1][1]
+    assert 40 * MIB + LARGEST_WINDOW - PART <= late <= 40 * MIB + LARGEST_WINDOW
+
+
+def test_the_end_of_the_object_is_the_end():
+    size = 30 * MIB + 5
+    assert read_on(Readers(size), 0, size)[-1][1] == size
+
+
+def test_two_readers_of_one_object_are_told_apart():
+    readers = Readers(GIB)
+    first = second = ()
+    for step in range(40):
+        at = step * 128 << 10
+        first = readers.plan(at, at + 1, is_here=True, room=GIB).ahead or first
+        second = readers.plan(600 * MIB + at, 600 * MIB + at + 1, is_here=True, room=GIB).ahead or second
+    assert first[0][0] < 100 * MIB
+    assert second[0][0] > 600 * MIB
+
+
+@pytest.mark.parametrize("room", [0, 3 * MIB])
+def test_no_more_is_fetched_ahead_than_there_is_room(room):
+    readers = Readers(GIB)
+    read_on(readers, 0, 20 * MIB, room=0)
+    plan = readers.plan(20 * MIB, 21 * MIB, is_here=True, room=room)
+    assert sum(stop - start for start, stop in plan.ahead) <= room
+
+
+def test_what_was_dropped_is_fetched_ahead_again():
+    readers = Readers(GIB)
+    read_on(readers, 0, 20 * MIB)
+    plan = readers.plan(20 * MIB, 21 * MIB, is_here=False, room=GIB)
+    assert plan.ahead[0][0] == 21 * MIB

@@ -1,0 +1,204 @@
+"""A store seen as files, against a plain dictionary of keys."""
+
+from __future__ import annotations
+
+import errno
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s3magic.errors import ArchivedObject
+from s3magic.mount.inodes import ROOT, file_name
+from s3magic.mount.operations import FileSystem
+from s3magic.store.memory import MemoryStore
+
+PART = st.sampled_from(["a", "b", "a.b", "a!", "", ".", "..", "%2F", "x" * 256, "é"])
+KEYS = st.lists(PART, min_size=1, max_size=4).map("/".join).filter(bool)
+
+
+class Paged(MemoryStore):
+    """A store that gives no more than three keys at once, however many are asked for."""
+
+    lists = 0
+
+    def list_page(self, prefix="", *, delimiter="", token=None, start_after=None, max_keys=1000):
+        self.lists += 1
+        return super().list_page(
+            prefix, delimiter=delimiter, token=token, start_after=start_after, max_keys=min(3, max_keys)
+        )
+
+
+def wait(call):
+    """Call with a callback and wait for what it is given."""
+    done, answer = threading.Event(), []
+
+    def take(result):
+        answer.append(result)
+        done.set()
+
+    call(take)
+    assert done.wait(20)
+    return answer[0]
+
+
+def entries(files, node_id):
+    """Return all of a folder, asked for as the kernel does: from where the last answer ended."""
+    handle, found = files.open_folder(node_id), []
+    while batch := [entry for entry, _ in files.read_folder(handle, len(found))][:2]:
+        found += batch
+    files.close_folder(handle)
+    return found
+
+
+def content(files, node_id):
+    handle = wait(lambda done: files.open(node_id, done))
+    data = b"".join(wait(lambda done: files.read(handle, 0, 1 << 20, done)))
+    files.release(handle)
+    return data
+
+
+def walk(files, node_id=ROOT, path=()):
+    """Yield (path, bytes or None) of all there is, each name looked up as well as listed."""
+    for entry in entries(files, node_id):
+        node, _ = files.lookup(node_id, entry.name)
+        assert node is not None, f"{entry.name} is listed and cannot be found"
+        assert node.entry == entry
+        here = (*path, entry.name)
+        yield here, None if entry.is_folder else content(files, node.id)
+        if entry.is_folder:
+            yield from walk(files, node.id, here)
+
+
+def expected(objects, prefix):
+    """Return what a tree of files should hold of a dictionary of objects."""
+    folders, tree = set(), {}
+    for key in objects:
+        segments = key[len(prefix) :].split("/") if key.startswith(prefix) else []
+        for depth in range(1, len(segments)):
+            folders.add(tuple(segments[:depth]))
+    for folder in folders:
+        names = [file_name(segment) for segment in folder]
+        if None not in names:
+            tree[tuple(names)] = None
+    for key, data in objects.items():
+        segments = key[len(prefix) :].split("/")
+        names = [file_name(segment) for segment in segments]
+        if key.startswith(prefix) and segments[-1] and None not in names and tuple(segments) not in folders:
+            tree[tuple(names)] = data
+    return tree
+
+
+@pytest.fixture
+def store():
+    return MemoryStore("teaching")
+
+
+@settings(deadline=None)
+@given(st.dictionaries(KEYS, st.binary(max_size=20), max_size=12), st.sampled_from(["", "a/", "a//", "../"]))
+def test_the_tree_holds_just_the_objects(objects, prefix):
+    store = Paged("teaching")
+    for key, data in objects.items():
+        store.put(key, data)
+    files = FileSystem(store, prefix)
+    found = list(walk(files))
+    assert len({path for path, _ in found}) == len(found), "no name twice"
+    assert dict(found) == expected(objects, prefix)
+    files.close()
+
+
+@settings(deadline=None)
+@given(st.sets(KEYS, max_size=10), KEYS)
+def test_a_lookup_without_a_listing_finds_the_same(keys, name):
+    name = name.split("/")[0]
+    store = Paged("teaching")
+    for key in keys:
+        store.put(key, b"x")
+    alone, _ = FileSystem(store).lookup(ROOT, name)
+    listed = {entry.name: entry for entry in entries(FileSystem(store), ROOT)}
+    assert (alone is None) == (name not in listed)
+    if alone:
+        assert (alone.entry.key, alone.entry.is_folder) == (listed[name].key, listed[name].is_folder)
+
+
+def test_what_cannot_be_shown_is_counted(store):
+    for key in ("a", "a/b", "x" * 300, "marker/", "full/"):
+        store.put(key, b"1" if key == "full/" else b"")
+    files = FileSystem(store)
+    names = [entry.name for entry in entries(files, ROOT)]
+    assert names == ["a", "full", "marker"]
+    assert files.stats()["hidden"] == 2
+    entries(files, files.lookup(ROOT, "full")[0].id)
+    assert files.stats()["hidden"] == 3
+
+
+def test_one_listing_answers_all_names_of_a_folder():
+    store = MemoryStore("teaching")
+    for number in range(50):
+        store.put(f"{number}", b"")
+    files = FileSystem(store)
+    for number in range(100):
+        assert (files.lookup(ROOT, f"{number}")[0] is not None) == (number < 50)
+    assert files.stats()["requests"] == 1
+
+
+def test_an_object_changed_after_the_listing_is_stale_at_opening_and_then_found_anew(store):
+    store.put("a", b"old")
+    files = FileSystem(store, fresh=1000)
+    old, _ = files.lookup(ROOT, "a")
+    store.put("a", b"newer")
+    error = wait(lambda done: files.open(old.id, done))
+    assert error.errno == errno.ESTALE
+    new, _ = files.lookup(ROOT, "a")
+    assert new.id != old.id
+    assert content(files, new.id) == b"newer"
+
+
+def test_listings_are_kept_as_long_as_they_are_fresh(store):
+    fresh, eager = FileSystem(store, fresh=1000), FileSystem(store, fresh=0)
+    for files in (fresh, eager):
+        assert files.lookup(ROOT, "a")[0] is None
+    store.put("a", b"")
+    assert fresh.lookup(ROOT, "a")[0] is None
+    assert eager.lookup(ROOT, "a")[0] is not None
+    fresh.refresh()
+    assert fresh.lookup(ROOT, "a")[0] is not None
+
+
+def test_wrong_kinds_are_refused(store):
+    store.put("folder/a", b"")
+    files = FileSystem(store)
+    folder, _ = files.lookup(ROOT, "folder")
+    file, _ = files.lookup(folder.id, "a")
+    with pytest.raises(IsADirectoryError):
+        files.open(folder.id, print)
+    with pytest.raises(NotADirectoryError):
+        files.lookup(file.id, "b")
+    with pytest.raises(OSError, match="Stale") as caught:
+        files.node(4711)
+    assert caught.value.errno == errno.ESTALE
+
+
+def test_an_archived_object_says_so(store):
+    class Archive(MemoryStore):
+        def list_page(self, *args, **options):
+            from dataclasses import replace
+
+            page = super().list_page(*args, **options)
+            return replace(page, objects=tuple(replace(info, storage_class="GLACIER") for info in page.objects))
+
+    archive = Archive("teaching")
+    archive.put("a", b"")
+    files = FileSystem(archive)
+    with pytest.raises(ArchivedObject):
+        files.open(files.lookup(ROOT, "a")[0].id, print)
+
+
+def test_memory_that_names_take_is_taken_from_the_cache(store):
+    for number in range(2000):
+        store.put(f"{number}", b"")
+    files = FileSystem(store, memory=200 << 20)
+    before = files.stats()["cache_limit"]
+    entries(files, ROOT)
+    assert files.stats()["cache_limit"] < before

@@ -1,0 +1,186 @@
+"""The block cache of a mount: right bytes, one object, one bound."""
+
+from __future__ import annotations
+
+import random
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from s3magic.errors import AccessDenied, ObjectChanged, Unreachable
+from s3magic.mount.inodes import file_entry
+from s3magic.mount.reads import Reads
+from s3magic.mount.workers import Workers
+from s3magic.store.memory import MemoryStore
+
+MIB = 1 << 20
+
+
+class Flaky(MemoryStore):
+    """A store whose streams break off, or fail altogether."""
+
+    breaks = 0
+    error = None
+    streams = 0
+
+    @contextmanager
+    def stream(self, key, *, start=0, stop=None, etag=None, version_id=None):
+        self.streams += 1
+        if self.error:
+            raise self.error
+        with super().stream(key, start=start, stop=stop, etag=etag, version_id=version_id) as chunks:
+            yield self._cut(chunks)
+
+    def _cut(self, chunks):
+        for chunk in chunks:
+            if self.breaks:
+                self.breaks -= 1
+                yield chunk[: len(chunk) // 2]
+                raise Unreachable("cut short")
+            yield chunk
+
+
+@pytest.fixture
+def store():
+    return Flaky("teaching")
+
+
+@pytest.fixture
+def workers():
+    pool = Workers(8, name="test")
+    yield pool
+    pool.stop()
+
+
+@pytest.fixture
+def changed():
+    return []
+
+
+@pytest.fixture
+def reads(store, workers, changed):
+    return Reads(store, limit=64 * MIB, workers=workers, changed=changed.append)
+
+
+def put(store, size, *, seed=0, key="a"):
+    data = random.Random(seed).randbytes(size)  # noqa: S311
+    return data, file_entry(key, store.put(key, data))
+
+
+def fetch(reads, content, start, size):
+    """Read and wait; return the bytes or raise."""
+    done, answer = threading.Event(), []
+
+    def take(result):
+        answer.append(result)
+        done.set()
+
+    reads.read(content, start, size, take)
+    assert done.wait(20)
+    if isinstance(answer[0], Exception):
+        raise answer[0]
+    return b"".join(answer[0])
+
+
+def test_any_range_is_the_range_of_the_object(store, reads):
+    data, entry = put(store, 3 * MIB + 17)
+    content = reads.open(entry)
+    chance = random.Random(1)  # noqa: S311
+    for _ in range(200):
+        start, size = chance.randrange(len(data) + 10), chance.randrange(300_000)
+        assert fetch(reads, content, start, size) == data[start : start + size]
+    assert reads.fetched == len(data), "no byte is fetched twice while there is room"
+
+
+def test_sequential_reading_stays_within_the_bound_and_fetches_once(store, reads):
+    data, entry = put(store, 40 * MIB)
+    reads.limit = 16 * MIB
+    content = reads.open(entry)
+    most = 0
+    for at in range(0, len(data), MIB):
+        assert fetch(reads, content, at, MIB) == data[at : at + MIB]
+        most = max(most, reads.cached)
+    assert most <= reads.limit + MIB
+    assert reads.fetched == len(data)
+
+
+def test_many_files_share_one_bound(store, reads):
+    reads.limit = 8 * MIB
+    for number in range(12):
+        data, entry = put(store, 2 * MIB, seed=number, key=f"{number}")
+        content = reads.open(entry)
+        assert fetch(reads, content, 0, len(data)) == data
+        reads.close(content)
+    assert reads.cached <= 10 * MIB
+
+
+def test_bytes_stay_after_closing(store, reads):
+    data, entry = put(store, 1000)
+    for _ in range(3):
+        content = reads.open(entry)
+        assert fetch(reads, content, 0, 1000) == data
+        reads.close(content)
+    assert store.streams == 1
+
+
+def test_concurrent_readers_of_the_same_bytes_cause_one_request(store, reads):
+    _, entry = put(store, 1000)
+    content = reads.open(entry)
+    threads = [threading.Thread(target=fetch, args=(reads, content, 0, 1000)) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.streams == 1
+
+
+def test_a_changed_object_is_an_error_and_never_mixed_bytes(store, reads, changed):
+    data, entry = put(store, 20 * MIB)
+    content = reads.open(entry)
+    assert fetch(reads, content, 0, 10) == data[:10]
+    new, newer = put(store, 20 * MIB, seed=9)
+    with pytest.raises(ObjectChanged):
+        fetch(reads, content, 15 * MIB, 10)
+    assert changed == [entry]
+    with pytest.raises(ObjectChanged):
+        fetch(reads, content, 0, 10)
+    assert fetch(reads, reads.open(newer), 15 * MIB, 10) == new[15 * MIB : 15 * MIB + 10]
+
+
+def test_a_deleted_object_counts_as_changed(store, reads, changed):
+    _, entry = put(store, 1000)
+    store.delete("a")
+    with pytest.raises(ObjectChanged):
+        fetch(reads, reads.open(entry), 0, 10)
+    assert changed == [entry]
+
+
+def test_a_body_cut_short_is_gone_on_with(store, reads):
+    data, entry = put(store, MIB)
+    store.breaks = 2
+    assert fetch(reads, reads.open(entry), 0, MIB) == data
+    assert store.streams == 3
+
+
+def test_a_failure_reaches_the_reader_and_does_not_stick(store, reads, changed):
+    data, entry = put(store, 1000)
+    content = reads.open(entry)
+    for error in (Unreachable("down"), AccessDenied("no"), RuntimeError("odd")):
+        store.error = error
+        with pytest.raises(type(error)):
+            fetch(reads, content, 0, 10)
+    store.error = None
+    assert fetch(reads, content, 0, 1000) == data
+    assert not changed
+
+
+def test_a_read_over_several_spans_is_answered_once_when_all_fail(store, reads):
+    _, entry = put(store, 12 * MIB)
+    content = reads.open(entry)
+    store.error = Unreachable("down")
+    answers = []
+    reads.read(content, 0, 12 * MIB, answers.append)
+    with pytest.raises(Unreachable):
+        fetch(reads, content, 0, 12 * MIB)
+    assert [type(answer) for answer in answers] == [Unreachable]
