@@ -41,16 +41,24 @@ def mounted(mount: Mount, namespace: dict[str, object], *, patience: float = 3) 
     """Take a mount away at the end of a cell, whatever happened; warn where something still needs it."""
     try:
         yield
-    finally:
-        try:
-            mount.unmount(timeout=patience)
-        except MountBusy as busy:
-            mount.unmount(force=True)
-            files = sorted({path for _, _, path in busy.holders})
-            warnings.warn(f"Still open when the mount was taken away: {', '.join(files)}", stacklevel=2)
-        if names := lazy_names(namespace):
-            told = f"Not read yet, and their mount is gone: {', '.join(names)}; realise their data inside the cell."
-            warnings.warn(told, stacklevel=2)
+    except BaseException:
+        _take_away(mount, patience)
+        raise
+    if files := _take_away(mount, patience):
+        warnings.warn(f"Still open when the mount was taken away: {', '.join(files)}", stacklevel=2)
+    if names := lazy_names(namespace):
+        told = f"Not read yet, and their mount is gone: {', '.join(names)}; realise their data inside the cell."
+        warnings.warn(told, stacklevel=2)
+
+
+def _take_away(mount: Mount, patience: float) -> list[str]:
+    """Unmount, by force if need be, and return the files that were still open."""
+    try:
+        mount.unmount(timeout=patience)
+    except MountBusy as busy:
+        mount.unmount(force=True)
+        return sorted({path for _, _, path in busy.holders})
+    return []
 
 
 def lazy_names(namespace: dict[str, object]) -> list[str]:

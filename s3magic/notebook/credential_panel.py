@@ -39,14 +39,16 @@ class CredentialPanel:
         self._form = CredentialForm()
         self._who = widgets.HTML(panel_text.quiet("Nothing chosen yet: the default chain is asked when it is needed."))
         self._use = _button("Use", "Use these credentials from now on", self.use, style="primary")
+        self._said = widgets.HTML()
         self._url = text_field("Try a URL", "s3://bucket/prefix/")
         self._check = _button("Check", "See what you may do at this URL", self.check)
         self._lights = widgets.HTML()
         self._url.observe(lambda _: self.check(), "value")
         head = widgets.HTML(panel_text.STYLE + panel_text.head("Who asks S3"))
+        start = _classed(widgets.HBox([self._use, self._said]), "s3m-row")
         row = _classed(widgets.HBox([self._url, self._check]), "s3m-row")
         attempt = _classed(widgets.VBox([row, self._lights]), "s3m-try")
-        parts = [head, self._who, self._form.widget, self._use, attempt]
+        parts = [head, self._who, self._form.widget, start, attempt]
         self._box = _classed(widgets.VBox(parts), "s3m-panel")
         self.refresh()
 
@@ -83,18 +85,20 @@ class CredentialPanel:
         def ask() -> tuple[Identity, str]:
             self._connection = connection = connect()
             location = connection.location
-            return connection.identity(), location.endpoint_url or f"AWS, {location.region}"
+            where = location.endpoint_url or f"AWS, {location.region}"
+            self._shown, self._who.value = None, panel_text.quiet(f"{connection.provider} at {where}")
+            return connection.identity(), where
 
         self._use.disabled = True
-        self._ask("who", self._who, ask, self._show_who, lambda: setattr(self._use, "disabled", False))
+        self._ask("who", self._said, ask, self._show_who, lambda: setattr(self._use, "disabled", False))
 
     def _show_who(self, answer: tuple[Identity, str]) -> str:
-        self._shown = answer
+        self._shown, self._who.value = answer, panel_text.who(*answer)
         if answer[0].expires is not None:
             Thread(target=self._tick, args=(answer,), name="s3magic-countdown", daemon=True).start()
         if self._url.value.strip():
             self.check()
-        return panel_text.who(*answer)
+        return ""
 
     def _tick(self, answer: tuple[Identity, str]) -> None:
         while not self._closed.wait(_TICK) and self._shown is answer:

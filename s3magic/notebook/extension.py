@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, cast
 
-from s3magic.errors import MountBusy
 from s3magic.notebook import comms
 from s3magic.notebook.completer import Completer
 from s3magic.notebook.magics import S3Magics
@@ -34,10 +33,11 @@ def unload(shell: InteractiveShell, *, unmount: bool = True) -> None:
     """Take back what `load` registered, and the mounts that were made meanwhile."""
     comms.close_bridge(shell)
     manager = shell.magics_manager
-    for table in manager.magics.values():
-        ours = [name for name, function in table.items() if isinstance(_owner(function), S3Magics)]
-        for name in ours:
-            del table[name]
+    for kind, names in S3Magics.magics.items():
+        table = manager.magics[kind]
+        for name in names:
+            if isinstance(_owner(table.get(name)), S3Magics):
+                del table[name]
     for magics in [one for one in list(shell.configurables) if isinstance(one, S3Magics)]:
         magics.forget()
         shell.configurables.remove(magics)
@@ -46,7 +46,7 @@ def unload(shell: InteractiveShell, *, unmount: bool = True) -> None:
     matchers[:] = [matcher for matcher in matchers if not isinstance(_owner(matcher), Completer)]
     _displays(shell).pop(".".join(_GALLERY), None)  # type: ignore[no-untyped-call]
     if unmount:
-        _unmount_all()
+        _unmount_ours()
 
 
 def _displays(shell: InteractiveShell) -> IPythonDisplayFormatter:
@@ -63,12 +63,7 @@ def _show_gallery(gallery: Gallery) -> None:
     gallery_view.show(gallery)
 
 
-def _unmount_all() -> None:
-    if "s3magic.mount.manager" not in sys.modules:
-        return  # nothing can be mounted then, and asking would load the room
-    from s3magic import api  # noqa: PLC0415
-
-    try:
-        api.unmount(all=True, timeout=5)
-    except MountBusy:
-        api.unmount(all=True, force=True)
+def _unmount_ours() -> None:
+    manager = sys.modules.get("s3magic.mount.manager")
+    if manager is not None:  # else nothing was mounted, and asking would load the room
+        manager.unmount_ours()

@@ -92,7 +92,8 @@ def who(identity: Identity, where: str, *, now: datetime | None = None) -> str:
         ("Note", escape(identity.note)),
     ]
     cells = "".join(f"<b>{name}</b><span>{value}</span>" for name, value in rows if value)
-    return f'<div class="s3m-box s3m-good"><div class="s3m-who">{cells}</div></div>'
+    colour = "good" if identity.arn or identity.provider == "anonymous" else "odd"
+    return f'<div class="s3m-box s3m-{colour}"><div class="s3m-who">{cells}</div></div>'
 
 
 def countdown(expires: datetime, *, now: datetime | None = None) -> str:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
+def own_mounts(monkeypatch):
+    """Records of mounts in a folder of their own; whatever is mounted there is gone after the test."""
+    from s3magic import api
+
+    folder = Path(tempfile.mkdtemp(prefix="s3m-"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    yield
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    api.unmount(all=True, force=True)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, own_mounts):
     """A shell in an empty folder, without history or profile of the person who runs the test."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
@@ -33,3 +50,15 @@ def loaded(shell):
     """The same, with the extension loaded."""
     assert shell.extension_manager.load_extension("s3magic") is None
     return shell
+
+
+@pytest.fixture
+def run(loaded):
+    """Run a cell and return its result; an error is raised."""
+
+    def run_cell(source):
+        result = loaded.run_cell(source)
+        result.raise_error()
+        return result.result
+
+    return run_cell
