@@ -52,7 +52,6 @@ class Desk:
         for number in held:
             self._hold(number)
         questions = self._everything(held) if choice is None else self._one(self._holdings.get(choice))
-        sock.sendall(b"\n")
         threading.Thread(target=self._converse, args=(sock, questions, held, keep), daemon=True).start()
 
     def wait_until_left(self) -> None:
@@ -69,6 +68,7 @@ class Desk:
     ) -> None:
         try:
             with sock, sock.makefile("rb") as lines:
+                sock.sendall(b"\n")
                 while line := lines.readline(LONGEST_LINE):
                     sock.sendall(json.dumps(_answer(json.loads(line), questions)).encode() + b"\n")
         except (OSError, ValueError):

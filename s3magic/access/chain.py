@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials as BotoCredentials
 from botocore.credentials import EnvProvider
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from s3magic.access import failures
@@ -100,7 +101,7 @@ class Holding:
         try:
             told = client.get_caller_identity()
             return Identity(told["Account"], told["Arn"], told["UserId"], self.provider, credentials.expires)
-        except (BotoCoreError, ClientError, KeyError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError, KeyError) as error:
             if not _is_aws(endpoint) and not failures.tells_of_keys(error):
                 note = f"The store at {endpoint} does not tell who asks; %s3check shows what is allowed."
                 return Identity(None, None, None, self.provider, credentials.expires, note)

@@ -84,20 +84,20 @@ def _await_greeting(sock: socket.socket) -> None:
     """Wait for the byte that says the broker has taken a conversation up."""
     try:
         sock.settimeout(START_TIMEOUT)
-        greeting = sock.recv(1)
+        if not sock.recv(1):
+            raise BrokerGone
         sock.settimeout(None)
-    except OSError as error:
+    except BaseException as error:
         sock.close()
-        raise BrokerGone from error
-    if not greeting:
-        sock.close()
-        raise BrokerGone
+        if isinstance(error, OSError):
+            raise BrokerGone from error
+        raise
 
 
 _lock = threading.Lock()
 _running: Broker | None = None
-_inherited: Broker | None = None
-"""The parent's broker in a forked child, kept unused: it is not the child's to wait for."""
+_former: list[Broker] = []
+"""Brokers stopped, or inherited from the parent of a forked child: kept until they end, never used."""
 
 
 def broker() -> Broker:
@@ -105,27 +105,36 @@ def broker() -> Broker:
     global _running  # noqa: PLW0603 - one a kernel
     with _lock:
         if _running is None or not _running.is_running:
-            if _running is not None:
-                _running.stop()
+            _part_with_running()
             _running = Broker()
         return _running
 
 
 def let_go() -> None:
     """Let the broker of this process end as soon as no mount needs it; every connection ends with it."""
-    global _running  # noqa: PLW0603
     with _lock:
-        if _running is not None:
-            _running.stop()
-            _running.wait_for_end(0.5)
+        _part_with_running()
+
+
+def _part_with_running() -> None:
+    """Stop the running broker, if any, and take the end of those that were stopped before."""
+    global _running  # noqa: PLW0603
+    if _running is not None:
+        _running.stop()
+        _running.wait_for_end(0.5)
+        _former.append(_running)
         _running = None
+    _former[:] = [one for one in _former if one.is_running]
 
 
 def _forget() -> None:
     """Leave the parent's broker to the parent: a forked child starts its own when it needs one."""
-    global _lock, _running, _inherited  # noqa: PLW0603
+    global _lock, _running  # noqa: PLW0603
     _lock = threading.Lock()
-    _inherited, _running = _running, None
+    if _running is not None:
+        _running.stop()
+        _former.append(_running)
+        _running = None
 
 
 atexit.register(let_go)

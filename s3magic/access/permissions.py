@@ -86,8 +86,8 @@ def check(store: Store, url: str | S3Url) -> PermissionReport:
     store
         The URL's bucket, seen as who is asked about.
     url
-        An object, a prefix or a pattern. For the last two, Read is tried on the first object
-        that the listing gives.
+        An object, a prefix or a pattern. For the last two, Read is tried on the first object of
+        the listing that it names and that is not archived.
 
     Returns
     -------
@@ -103,21 +103,34 @@ def check(store: Store, url: str | S3Url) -> PermissionReport:
     'ok'
     """
     place = S3Url.parse(url)
+    first = None
     try:
-        page = store.list_page(place.prefix, max_keys=1)
+        first = next(iter(store.list_page(place.prefix, max_keys=1).objects), None)
+        if first is not None and _names_many(place) and not _is_good_example(place, first):
+            # an archived one, say, stands first: look for a better one, once
+            first = next(
+                (info for info in store.list_page(place.prefix).objects if _is_good_example(place, info)), first
+            )
     except AccessDenied:
-        listing, first = Light("denied", _denied("s3:ListBucket", place, prefix=place.prefix)), None
+        listing = Light("denied", _denied("s3:ListBucket", place, prefix=place.prefix))
     except S3MagicError as error:
         stopped = Light("error", _told(error))
         return PermissionReport(str(place), stopped, stopped)
     else:
-        first = next(iter(page.objects), None)
         listing = Light("ok", f"listed {_prefix_text(place)}" if first else f"nothing under {_prefix_text(place)}")
     return PermissionReport(str(place), listing, _read(store, place, listing, first))
 
 
+def _names_many(place: S3Url) -> bool:
+    return place.is_prefix or place.is_pattern
+
+
+def _is_good_example(place: S3Url, info: ObjectInfo) -> bool:
+    return place.matches(info.key) and not info.is_archived and not info.key.endswith("/")
+
+
 def _read(store: Store, place: S3Url, listing: Light, first: ObjectInfo | None) -> Light:
-    if place.is_prefix or place.is_pattern:
+    if _names_many(place):
         if first is None:
             why = "there is no object to try" if listing.state == "ok" else "without a listing no object is known"
             return Light("unknown", f"{why}; give the URL of one")

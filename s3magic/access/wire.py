@@ -196,7 +196,7 @@ class BrokerSource:
         try:
             credentials = credentials_from_json(self._answer()["credentials"])
             if credentials is not None and credentials.expire_within():
-                raise ExpiredCredentials(f"The credentials expired at {credentials.expires}", _CHOOSE_AGAIN)
+                raise ExpiredCredentials(f"The credentials expired at {_clock(credentials)}", _CHOOSE_AGAIN)
         except (S3MagicError, BrokerGone) as error:
             if before is not None and before.is_usable():
                 return _Held(before.credentials, time.monotonic() + ASK_AGAIN_SOON)
@@ -266,6 +266,10 @@ def _fresh_for(credentials: Credentials | None) -> float:
     return min(ASK_AGAIN, max(ASK_AGAIN_SOON, left / 2))
 
 
+def _clock(credentials: Credentials) -> str:
+    return f"{credentials.expires.astimezone():%Y-%m-%d %H:%M %Z}" if credentials.expires else "an unknown time"
+
+
 def _slow(timeout: float) -> Unreachable:
     return Unreachable(
         f"The credentials broker did not answer within {timeout:g} s", "Try again; %s3creds chooses anew."
@@ -276,5 +280,5 @@ def _gone(before: _Held | None) -> S3MagicError:
     if before is None or before.credentials is None:
         return NoCredentials("The credentials broker ended before it gave any credentials", _CHOOSE_AGAIN)
     return ExpiredCredentials(
-        f"The credentials expired at {before.credentials.expires} and the credentials broker is gone", _CHOOSE_AGAIN
+        f"The credentials expired at {_clock(before.credentials)} and the credentials broker is gone", _CHOOSE_AGAIN
     )
