@@ -5,8 +5,8 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
@@ -52,7 +52,7 @@ class Sandbox:
 
     region = REGION
 
-    def __init__(self, process: subprocess.Popen[bytes], link: socket.socket, users: Mapping[str, Credentials]) -> None:
+    def __init__(self, process: Any, link: socket.socket, users: Mapping[str, Credentials]) -> None:
         self._process = process
         self._link = link
         self._answers = link.makefile("rb")
@@ -82,16 +82,10 @@ class Sandbox:
         """End it; ending it twice is harmless, and a forked child cannot."""
         if os.getpid() != self._owner:
             return
+        _end(self._process)
         with self._lock:
             self._answers.close()
             self._link.close()
-            if self._process.poll() is None:
-                self._process.terminate()
-                try:
-                    self._process.wait(_STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    self._process.kill()
-                    self._process.wait()
         if self in _live:
             _live.remove(self)
         while self._endings:
@@ -208,6 +202,20 @@ def start(
 def running() -> Sandbox | None:
     """Return the sandbox this process started last, if it still runs."""
     return next((sandbox for sandbox in reversed(_live) if sandbox.state == "running"), None)
+
+
+def _end(process: Any) -> None:
+    """End a child and reap it, by force where asking does not help."""
+    if process.poll() is not None:
+        return
+    pidfd = open_pidfd(process.pid)
+    try:
+        process.terminate()
+        if not select.select([pidfd], [], [], _STOP_SECONDS)[0]:
+            process.kill()
+        process.wait()
+    finally:
+        os.close(pidfd)
 
 
 def _fields(keys: Credentials) -> dict[str, str | None]:
