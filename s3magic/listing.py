@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from s3magic import html
 from s3magic.errors import InvalidInput, NoSuchKey
@@ -29,12 +29,15 @@ class Listing:
         URLs of the prefixes one level down; empty for a recursive listing.
     truncated
         Whether there is more than the limit let through.
+    long
+        Whether it shows storage classes and ETags too.
     """
 
     url: S3Url
     objects: tuple[ObjectInfo, ...]
     folders: tuple[str, ...]
     truncated: bool
+    long: bool = field(default=False, compare=False)
 
     def __iter__(self) -> Iterator[ObjectInfo]:
         return iter(self.objects)
@@ -65,12 +68,14 @@ class Listing:
             "truncated": self.truncated,
         }
 
-    def _rows(self) -> list[tuple[object, object, object]]:
+    def _rows(self) -> list[tuple[str, ...]]:
         base = len(f"s3://{self.url.bucket}/{self.url.prefix}")
-        rows: list[tuple[object, object, object]] = [(url[base:], "", "folder") for url in self.folders]
+        more = ("", "") if self.long else ()
+        rows: list[tuple[str, ...]] = [(url[base:], "", "folder", *more) for url in self.folders]
         for info in self.objects:
             when = f"{info.last_modified:%Y-%m-%d %H:%M}" if info.last_modified else ""
-            rows.append((info.url[base:] or info.name, html.bytes_text(info.size), when))
+            more = (info.storage_class, info.etag) if self.long else ()
+            rows.append((info.url[base:] or info.name, html.bytes_text(info.size), when, *more))
         return rows
 
     def _note(self) -> str:
@@ -82,7 +87,10 @@ class Listing:
 
     def __repr__(self) -> str:
         rows = self._rows()
-        shown = [f"{size!s:>10}  {when!s:<16}  {name}" for name, size, when in rows[:SHOWN]]
+        shown = [
+            "  ".join([f"{size:>10}", f"{when:<16}", *(f"{text:<12}" for text in more), name])
+            for name, size, when, *more in rows[:SHOWN]
+        ]
         left = [f"… and {len(rows) - SHOWN} more rows"] if len(rows) > SHOWN else []
         return "\n".join([str(self.url), *shown, *left, self._note()])
 
@@ -90,7 +98,8 @@ class Listing:
         rows = self._rows()
         left = f"{len(rows) - SHOWN} more rows not shown · " if len(rows) > SHOWN else ""
         head = f'<div class="s3m s3m-title">{html.cell(self.url)}</div>'
-        return head + html.table(["Name", "Size", "Modified"], rows[:SHOWN], left + self._note())
+        headers = ["Name", "Size", "Modified", *(["Class", "ETag"] if self.long else [])]
+        return head + html.table(headers, rows[:SHOWN], left + self._note())
 
 
 @dataclass(frozen=True, slots=True)

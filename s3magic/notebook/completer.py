@@ -70,7 +70,7 @@ class Completer:
 
     def _urls(self, text: str) -> list[tuple[str, str]]:
         if "s3://".startswith(text) or (text.startswith("s3://") and text.count("/") == 2):
-            return [(url, "bucket") for url in self._late.get("buckets", offers.buckets)]
+            return [(url, "bucket") for url in self._late.get(("buckets", offers.asker()), offers.buckets)]
         if not text.startswith("s3://"):
             return []
-        return [(url, "key") for url in self._late.get(text, lambda: offers.keys(text))]
+        return [(url, "key") for url in self._late.get((text, offers.asker()), lambda: offers.keys(text))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
@@ -40,9 +41,10 @@ class S3Magics(Magics):
         config=True
     )
     list_limit = Int(1000, min=1, help="Entries that %s3ls shows at most.").tag(config=True)
+    summary_limit = Int(100_000, min=1, help="Entries that %s3ls --summary counts at most.").tag(config=True)
     mount_fresh = Float(10, min=0, help="Seconds that listings of a mount may be old.").tag(config=True)
     thumb_size = Int(160, min=16, max=1024, help="Longer side of a preview, in pixels.").tag(config=True)
-    thumb_limit = Int(60, min=1, help="Previews on a page.").tag(config=True)
+    thumb_limit = Int(60, min=1, max=1000, help="Previews on a page.").tag(config=True)
 
     _panel: CredentialPanel | None = None
 
@@ -116,14 +118,15 @@ class S3Magics(Magics):
     @magic(
         option("url", help="s3://bucket/prefix/ or a pattern such as s3://bucket/**/*.{nc,pp}"),
         option("-R", "--recursive", action="store_true", help="look into folders too"),
-        option("--limit", type=values.count, metavar="N", help="show at most N entries"),
+        option("-l", "--long", action="store_true", help="show storage classes and ETags too"),
+        option("--limit", type=values.count, metavar="N", help="look at no more than N entries"),
         option("--summary", action="store_true", help="count, bytes, types and storage classes instead of names"),
     )
     def s3ls(self, args: Namespace) -> Listing | Summary:
         """List a bucket, a folder or a pattern. Says when there is more than the limit."""
-        limit = self.list_limit if args.limit is None else args.limit
+        limit = args.limit or (self.summary_limit if args.summary else self.list_limit)
         listing = api.ls(args.url, recursive=args.recursive or args.summary, limit=limit)
-        return listing.summary() if args.summary else listing
+        return listing.summary() if args.summary else replace(listing, long=args.long)
 
     @line_cell_magic
     @magic(

@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 
+import s3magic
 from s3magic.notebook import offers
 from s3magic.notebook.expand import split
 from s3magic.notebook.late import LateAnswers
@@ -57,6 +58,12 @@ def test_odd_keys_are_offered_so_that_they_are_read_back(complete, connection, q
     offered = complete(f"%s3ls {quote}s3://teaching/odd/")
     assert {"s3://teaching/odd/a space.txt", "s3://teaching/odd/a+plus.txt"} <= keys
     assert keys <= {split(line.removeprefix("%s3ls ") + quote)[0] for line in offered}
+
+
+def test_another_identity_is_asked_again(complete, connection):
+    assert complete("%s3ls s3://teaching/od")
+    s3magic.connect("anonymous", endpoint_url=connection.location.endpoint_url)
+    assert "%s3ls s3://teaching/odd/" not in complete("%s3ls s3://teaching/od")
 
 
 def test_a_variable_is_completed_as_it_was_written(complete, loaded, connection):

@@ -95,6 +95,8 @@ def test_s3ls_returns_what_python_returns(run, loaded, connection):
     assert run("x = %s3ls s3://teaching/odd/") is None
     assert loaded.user_ns["x"] == listing
     assert len(run("%s3ls s3://teaching/ -R --limit 3")) == 3
+    assert listing.objects[0].etag in repr(run("%s3ls s3://teaching/odd/ -l"))
+    assert listing.objects[0].etag not in repr(listing)
     summary = run("%s3ls s3://teaching/odd/ --summary")
     assert summary.count == len(s3magic.ls("s3://teaching/odd/", recursive=True))
 
