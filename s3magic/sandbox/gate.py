@@ -113,7 +113,7 @@ class Gate:
 
         for need in needs(request):
             if not allowed(need):
-                raise denied() if user else denied("Access Denied. Sign the request, or ask for something public.")
+                raise denied()
         body = payload.decode(request, signed)
         try:
             return self._serve(request, body, allowed)
