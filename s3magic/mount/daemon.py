@@ -77,7 +77,7 @@ class Daemon:
     def start(self) -> None:
         """Mount and begin to answer; return when the kernel and this side have agreed."""
         try:
-            device = attach.attach(self._path, source=str(self._url))
+            device = self._attach()
         except MountError:
             self.record.remove_folders()
             raise
@@ -113,6 +113,11 @@ class Daemon:
                 attach.detach(self._path) or attach.detach(self._path, lazy=True)
         self.record.remove_folders()
         self.record.remove()
+
+    def _attach(self) -> int:
+        if attach.mount_point_at(self._path) is not None:
+            raise MountError(f"Something else was mounted on {self._path} meanwhile", "Try again.")
+        return attach.attach(self._path, source=str(self._url))
 
     def _adopt(self, owner: int) -> None:
         self._owners.add(owner)

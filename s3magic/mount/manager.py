@@ -24,7 +24,7 @@ from s3magic.url import S3Url
 MEMORY = 256_000_000
 SMALLEST_MEMORY = 96_000_000
 _START_SECONDS = 60
-_EXIT_SECONDS = 2
+_EXIT_SECONDS = 0.5
 _DEFAULT_FOLDER = "s3"
 
 _lock = threading.Lock()

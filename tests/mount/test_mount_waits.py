@@ -1,0 +1,142 @@
+"""No wait without end: a store that hangs, an interrupt, a broken answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from s3magic.mount import control, records
+from s3magic.mount.model import Mount
+from s3magic.mount.records import Record
+
+DAEMON = """
+import sys, threading, socket
+from s3magic.mount import daemon, fuse
+from s3magic.store.memory import MemoryStore
+
+channel, owner, metadata, data, interrupt = sys.argv[1:]
+fuse.METADATA_SECONDS, fuse.DATA_SECONDS, fuse.INTERRUPT_SECONDS = float(metadata), float(data), float(interrupt)
+
+class Hanging(MemoryStore):
+    def list_page(self, prefix="", **options):
+        if prefix.startswith("hang"):
+            threading.Event().wait()
+        return super().list_page(prefix, **options)
+
+    def stream(self, key, *, start=0, **options):
+        if key == "slow" and start:
+            threading.Event().wait()
+        return super().stream(key, start=start, **options)
+
+store = Hanging("teaching")
+store.put("hang/a", b"")
+store.put("good", b"good")
+store.put("slow", bytes(16 << 20))
+daemon.run(socket.socket(fileno=int(channel)), int(owner), lambda config: store)
+"""
+
+
+@pytest.fixture
+def hanging(room):
+    """Mount a store that never answers for the folder ``hang`` and for the rest of the file ``slow``."""
+    started = []
+
+    def start(*, metadata=60.0, data=60.0, interrupt=60.0):
+        ours, theirs = socket.socketpair()
+        owner = os.pidfd_open(os.getpid())
+        words = [str(word) for word in (theirs.fileno(), owner, metadata, data, interrupt)]
+        child = subprocess.Popen([sys.executable, "-c", DAEMON, *words], pass_fds=(theirs.fileno(), owner))
+        started.append(child)
+        theirs.close()
+        os.close(owner)
+        config = {"url": "s3://teaching/", "path": str(room / "m"), "location": {}, "memory": 100_000_000}
+        with ours:
+            control.send(ours, {**config, "fresh": 0, "ignore": None})
+            record = Record.from_json(control.read(ours)["record"])
+        return Mount(record.url, record.path, record)
+
+    yield start
+    for child in started:
+        child.kill()
+        child.wait()
+
+
+def test_a_listing_that_hangs_times_out_and_the_others_go_on(hanging):
+    mounted = hanging(metadata=1)
+    failed = []
+
+    def look():
+        try:
+            list((mounted / "hang").iterdir())
+        except OSError as error:
+            failed.append(error)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    assert (mounted / "good").read_bytes() == b"good"
+    looking.join(20)
+    assert isinstance(failed[0], TimeoutError)
+    assert "timed out" in mounted.stats()["last_error"]
+
+
+def test_bytes_that_do_not_come_time_out(hanging):
+    mounted = hanging(data=1)
+    with (mounted / "slow").open("rb", buffering=0) as file:
+        assert file.read(10) == bytes(10)
+        with pytest.raises(OSError, match=r".*"):
+            os.pread(file.fileno(), 10, 12 << 20)
+    assert "timed out" in mounted.stats()["last_error"]
+    assert (mounted / "good").read_bytes() == b"good"
+
+
+def test_a_wait_gives_way_to_an_interrupt(hanging, eventually):
+    mounted = hanging(interrupt=0)
+    code = """
+    import os, signal, sys
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    print("asking", flush=True)
+    try:
+        os.stat(sys.argv[1])
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(mounted / "hang/a")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "asking\n"
+        eventually(lambda: Path(f"/proc/{child.pid}/stat").read_text().split(") ")[1].startswith("S"))
+        child.send_signal(signal.SIGINT)
+        assert select.select([child.stdout], [], [], 20)[0]
+        assert child.stdout.readline() == "interrupted\n"
+
+
+def test_a_mount_whose_store_hangs_is_ended_by_force(hanging):
+    mounted = hanging()
+    looking = threading.Thread(target=(mounted / "hang/a").exists)
+    looking.start()
+    mounted.unmount(force=True)
+    looking.join(20)
+    assert not looking.is_alive()
+    assert not records.all_records()
+
+
+def test_questions_that_make_no_sense_are_answered_with_an_error(hanging):
+    from s3magic.errors import InvalidInput
+
+    mounted = hanging()
+    with pytest.raises(InvalidInput):
+        control.ask(mounted.record.socket, {"ask": "nonsense"})
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.connect(str(mounted.record.socket))
+        channel.sendall(b"not json\n")
+        assert "error" in json.loads(channel.recv(65536))
+    assert mounted.state == "mounted"
