@@ -11,6 +11,7 @@ from html import unescape
 from itertools import pairwise
 from typing import Any
 
+from s3magic.errors import UnreadableFormat
 from s3magic.formats.base import Extent, Preview, TileInfo, numbers
 from s3magic.formats.crs import GeoKeys, crs84_extent, crs_name, geo_keys, wkt_of_keys
 from s3magic.formats.tiff import Directory, Layout, Tag, read_layout
@@ -38,6 +39,11 @@ def describe(file: WatchedFile) -> TileInfo:
     image = layout.directories[0]
     if not (image.width and image.height):
         raise ValueError("its image has no size")
+    if image.last_data > file.size:
+        raise UnreadableFormat(
+            f"Cut short: {file.name} has {file.size} bytes, its image needs {image.last_data}",
+            "Copy or upload the file again; its end is missing.",
+        )
     keys = _keys(image)
     crs = wkt_of_keys(keys) if keys else None
     affine = _affine(image, keys)

@@ -15,7 +15,6 @@ from s3magic.formats.base import Preview
 from s3magic.formats.drawing import limits, picture, stretch, viridis
 from s3magic.formats.las import Header
 from s3magic.formats.watch import WatchedFile
-from s3magic.store.reader import ByteLimitReached
 
 _BUDGET = 2 << 20  # bytes of points that a picture is worth
 _MOST_POINTS = 1_000_000
@@ -58,15 +57,7 @@ def _records(file: WatchedFile, header: Header) -> Numbers:
         pieces = _octree_top(file, header)
     else:
         pieces = _chunks(file, header)
-    read: list[Numbers] = []
-    try:
-        for piece in pieces:
-            raw = file.read_at(piece.start, piece.length)
-            read.append(_unpacked(raw, piece.points, header) if header.is_compressed else _rows(raw, header))
-    except ByteLimitReached:
-        if not read:
-            raise
-        file.forgive()  # fewer points are a picture too
+    read = [_rows(file.read_at(piece.start, piece.length), piece, header) for piece in pieces]
     return np.concatenate(read) if read else np.empty((0, header.record_length), np.uint8)
 
 
@@ -134,17 +125,15 @@ def _octree_top(file: WatchedFile, header: Header) -> list[_Piece]:
     return sorted(taken, key=lambda piece: piece.start)
 
 
-def _unpacked(raw: bytes, points: int, header: Header) -> Numbers:
-    """Decompress one chunk."""
-    if not 0 < points <= _MOST_POINTS:
-        raise ValueError(f"a chunk of {points} points is too large to draw")
-    out = np.zeros(points * header.record_length, np.uint8)
-    lazrs.decompress_points_with_chunk_table(raw, header.laszip, out, [(points, len(raw))])
-    return out.reshape(points, header.record_length)
-
-
-def _rows(raw: bytes, header: Header) -> Numbers:
-    return np.frombuffer(raw, np.uint8).reshape(-1, header.record_length)
+def _rows(raw: bytes, piece: _Piece, header: Header) -> Numbers:
+    """Return the points of a piece, decompressed, one a row."""
+    if not header.is_compressed:
+        return np.frombuffer(raw, np.uint8).reshape(-1, header.record_length)
+    if not 0 < piece.points <= _MOST_POINTS:
+        raise ValueError(f"a chunk of {piece.points} points is too large to draw")
+    out = np.zeros(piece.points * header.record_length, np.uint8)
+    lazrs.decompress_points_with_chunk_table(raw, header.laszip, out, [(piece.points, len(raw))])
+    return out.reshape(piece.points, header.record_length)
 
 
 def _field(records: Numbers, at: int, kind: str, count: int) -> Numbers:

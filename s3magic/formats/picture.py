@@ -45,7 +45,7 @@ _DECODERS: dict[str, type[ImageFile]] = {
 
 def describe(file: WatchedFile) -> TileInfo:
     """Return the size as it is shown, and where and when it was taken; see `Format.describe`."""
-    format_ = _format(file)
+    format_ = _format(file.read_at(0, min(16, file.size)))
     if format_ == "webp":
         width, height = _webp_size(file)
         exif = Image.Exif()
@@ -68,9 +68,10 @@ def describe(file: WatchedFile) -> TileInfo:
 
 def preview(file: WatchedFile, *, size: int = 160) -> Preview:
     """Return the thumbnail that a camera left in the file, else the whole picture made small."""
-    format_ = _format(file)
+    head = file.read_at(0, min(_HEAD, file.size))
+    format_ = _format(head)
     if format_ == "jpeg":
-        found = _from_exif(file, size)
+        found = _from_exif(file, head, size)
         if found is not None:
             return found
     if format_ == "webp":  # Pillow would read and decode it all before it tells the size
@@ -88,8 +89,7 @@ def preview(file: WatchedFile, *, size: int = 160) -> Preview:
     return encoded(_upright(small, orientation), caption=_caption(width, height, format_), source="whole", photo=True)
 
 
-def _format(file: WatchedFile) -> str:
-    head = file.read_at(0, min(16, file.size))
+def _format(head: bytes) -> str:
     if head.startswith(b"\xff\xd8\xff"):
         return "jpeg"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -137,9 +137,8 @@ def _check_size(file: WatchedFile, width: int, height: int, *, most: int) -> Non
         )
 
 
-def _from_exif(file: WatchedFile, size: int) -> Preview | None:
+def _from_exif(file: WatchedFile, head: bytes, size: int) -> Preview | None:
     """Return the thumbnail in the first 64 KiB of a JPEG, turned upright; None where there is none."""
-    head = file.read_at(0, min(_HEAD, file.size))
     raw = _exif_segment(head)
     if raw is None:
         return None

@@ -34,11 +34,13 @@ class Tag(IntEnum):
     STRIP_OFFSETS = 273
     SAMPLES = 277
     ROWS_PER_STRIP = 278
+    STRIP_LENGTHS = 279
     COLOR_MAP = 320
     SUB_DIRECTORIES = 330
     TILE_WIDTH = 322
     TILE_HEIGHT = 323
     TILE_OFFSETS = 324
+    TILE_LENGTHS = 325
     EXTRA_SAMPLES = 338
     SAMPLE_FORMAT = 339
     PIXEL_SCALE = 33550
@@ -149,8 +151,27 @@ class Directory:
     @property
     def first_data(self) -> int:
         """Where the first stored tile or strip begins; 0 where none of the first is stored."""
-        tag = Tag.TILE_OFFSETS if Tag.TILE_OFFSETS in self else Tag.STRIP_OFFSETS
-        return next((int(offset) for offset in self.values(tag, most=64) if offset), 0)
+        return next((int(offset) for offset in self.values(self._data_tags[0], most=64) if offset), 0)
+
+    @property
+    def last_data(self) -> int:
+        """Where the last tile or strip ends; 0 where it is not stored."""
+        offset, length = (self._last(tag) for tag in self._data_tags)
+        return offset + length if offset else 0
+
+    @property
+    def _data_tags(self) -> tuple[Tag, Tag]:
+        if Tag.TILE_OFFSETS in self:
+            return Tag.TILE_OFFSETS, Tag.TILE_LENGTHS
+        return Tag.STRIP_OFFSETS, Tag.STRIP_LENGTHS
+
+    def _last(self, tag: Tag) -> int:
+        entry = self._entries.get(tag)
+        if entry is None or not entry.count:
+            return 0
+        size = struct.calcsize(f"={entry.type}")
+        raw = self._file.read_at(entry.at + (entry.count - 1) * size, size)
+        return int(struct.unpack(self._order + entry.type, raw)[0])
 
 
 @dataclass(frozen=True, slots=True)

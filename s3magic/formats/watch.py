@@ -28,10 +28,6 @@ class WatchedFile(io.RawIOBase):
         self.size = file.seek(0, io.SEEK_END)
         file.seek(0)
 
-    def forgive(self) -> None:
-        """Forget the error: the decoder can do without what it asked for."""
-        self.error = None
-
     def read_at(self, start: int, length: int) -> bytes:
         """Return exactly ``length`` bytes from ``start`` on; raise `EOFError` where there are fewer."""
         if start < 0 or length < 0 or start + length > self.size:
