@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -71,20 +72,31 @@ def hanging(room):
         child.wait()
 
 
-def test_a_listing_that_hangs_times_out_and_the_others_go_on(hanging):
+@pytest.fixture
+def looking():
+    """Look into a folder in a thread; returns the thread and a list that its error will be in."""
+
+    def start(path):
+        failed = []
+
+        def look():
+            try:
+                list(path.iterdir())
+            except OSError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        return thread, failed
+
+    return start
+
+
+def test_a_listing_that_hangs_times_out_and_the_others_go_on(hanging, looking):
     mounted = hanging(metadata=1)
-    failed = []
-
-    def look():
-        try:
-            list((mounted / "hang").iterdir())
-        except OSError as error:
-            failed.append(error)
-
-    looking = threading.Thread(target=look)
-    looking.start()
+    thread, failed = looking(mounted / "hang")
     assert (mounted / "good").read_bytes() == b"good"
-    looking.join(20)
+    thread.join(20)
     assert isinstance(failed[0], TimeoutError)
     assert "timed out" in mounted.stats()["last_error"]
 
@@ -119,13 +131,13 @@ def test_a_wait_gives_way_to_an_interrupt(hanging, eventually):
         assert child.stdout.readline() == "interrupted\n"
 
 
-def test_a_mount_whose_store_hangs_is_ended_by_force(hanging):
+def test_a_mount_whose_store_hangs_is_ended_by_force(hanging, looking, eventually):
     mounted = hanging()
-    looking = threading.Thread(target=(mounted / "hang/a").exists)
-    looking.start()
+    thread, failed = looking(mounted / "hang")
+    eventually(lambda: mounted.stats()["requests"] > 1)
     mounted.unmount(force=True)
-    looking.join(20)
-    assert not looking.is_alive()
+    thread.join(20)
+    assert failed[0].errno in {errno.ECONNABORTED, errno.ENOTCONN}
     assert not records.all_records()
 
 
