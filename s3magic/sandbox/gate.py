@@ -35,7 +35,6 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from s3magic.sandbox import listing, objects, payload, policy, signature, writes
@@ -62,16 +61,11 @@ class Gate:
         Keeps the objects.
     users
         Who may come, by access key id.
-    clock
-        Tells the server's time; the real one when None.
     """
 
-    def __init__(
-        self, backend: Backend, users: Mapping[str, User], *, clock: Callable[[], datetime] | None = None
-    ) -> None:
+    def __init__(self, backend: Backend, users: Mapping[str, User]) -> None:
         self._backend = backend
         self._users = users
-        self._clock = clock
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one WSGI request."""
@@ -95,8 +89,7 @@ class Gate:
         return body
 
     def _answer(self, request: S3Request) -> Response:
-        now = self._clock() if self._clock else None
-        signed = signature.verify(request, self._users, region=REGION, now=now)
+        signed = signature.verify(request, self._users, region=REGION)
         user = signed.user if signed else None
         if signed and signed.service == "sts":
             return _identity(request, signed.user)
