@@ -60,9 +60,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _sandbox(options: argparse.Namespace) -> int:
-    from s3magic.sandbox import process
+    from s3magic import api
 
-    with process.start(port=options.port, data=options.data) as box:
+    with api.sandbox(port=options.port, data=options.data) as box:
         teacher = box.users["teacher"]
         environ = {
             "AWS_ENDPOINT_URL": box.endpoint_url,

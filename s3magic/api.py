@@ -274,11 +274,15 @@ def sandbox(*, port: int = 0, data: AnyPath | None = None) -> Sandbox:
     data
         Folder whose files become a bucket of their own.
     """
+    from platformdirs import user_cache_path
+
     from s3magic.access import current
     from s3magic.sandbox import process
 
     running = process.running()
-    box = running or process.start(port=port, data=None if data is None else Path(data))
+    box = running or process.start(
+        port=port, data=None if data is None else Path(data), cache=user_cache_path("s3magic") / "sandbox"
+    )
     if running is None:
         teacher = box.users["teacher"]
         former = current.chosen()
