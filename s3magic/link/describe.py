@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, cast
 from s3magic.errors import LinkError, UnreadableFormat
 from s3magic.formats import registry
 from s3magic.formats.base import TileInfo
+from s3magic.html import bytes_text
 from s3magic.link import hashes
 from s3magic.link.manifest import Box, LinkedTile, canonical
 from s3magic.store.base import ObjectInfo, Store, StoreOpener
@@ -103,7 +104,7 @@ def _header(store: Store, info: ObjectInfo, version_id: str | None) -> TileInfo:
         return registry.describe(cast("BinaryIO", reader), info.name)
     except ByteLimitReached as error:
         raise UnreadableFormat(
-            f"The header of {info.name} wants more than {HEADER_LIMIT // 1_000_000} MB",
+            f"The header of {info.name} wants more than {bytes_text(HEADER_LIMIT)}",
             "Write it with its metadata in one place, as a COG or COPC for example.",
         ) from error
 

@@ -181,9 +181,10 @@ def _ask(question: _Question, *, opener: StoreOpener) -> tuple[str, Remote]:
     if tile.version_id is None:
         return tile.name, gone
     try:
-        return tile.name, "superseded" if store.head(key, version_id=tile.version_id).etag == tile.etag else gone
+        store.head(key, version_id=tile.version_id)
     except (NotFound, AccessDenied):
         return tile.name, gone
+    return tile.name, "superseded"
 
 
 def _same(tile: LinkedTile) -> Remote:

@@ -6,7 +6,9 @@ import pytest
 
 from s3magic.errors import LinkError
 from s3magic.link import folder as folders
+from s3magic.link import manifest
 from s3magic.link.folder import Folder, attribute_lines
+from s3magic.link.manifest import LinkedTile
 
 
 def test_each_name_has_its_line():
@@ -20,6 +22,17 @@ def test_very_many_names_are_told_by_their_endings(monkeypatch):
     monkeypatch.setattr(folders, "BY_NAME", 3)
     lines = attribute_lines([f"{number}.laz" for number in range(3)] + ["x.copc.laz", "README"])
     assert [line.split()[0] for line in lines] == ["/*.laz", "/README"]
+
+
+def test_tiles_of_one_file_are_kept_beside_each_other(tmp_path):
+    names = [name for name in map(str, range(1000)) if manifest.shard(name) == "00.jsonl"][:2]
+    tiles = [LinkedTile(name, f"s3://b/{name}", "e", 1) for name in names]
+    folder = Folder(tmp_path)
+    with folder.writing():
+        folder.save_tiles(tiles[:1])
+        folder.save_tiles(tiles[1:])
+    assert len(names) == 2
+    assert sorted(folder.tiles(), key=lambda tile: names.index(tile.name)) == tiles
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):

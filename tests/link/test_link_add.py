@@ -14,6 +14,7 @@ from dataclasses import replace
 import pytest
 
 from s3magic.errors import AccessDenied, ExpiredCredentials, LinkError, NoSuchKey, TilesFailed, UnreadableFormat
+from s3magic.link import describe as describing
 from s3magic.link import pointers
 from s3magic.link.dataset import LinkedDataset
 from s3magic.store.memory import MemoryStore
@@ -257,6 +258,13 @@ def test_a_tiff_that_is_none_is_named(memory, tif, link):
     memory.put("cogs/none.tif", b"<html>not found</html>")
     with pytest.raises(TilesFailed, match=r"none\.tif: .*TIFF"):
         link("cogs/*.tif")
+
+
+def test_a_header_that_never_ends_is_given_up(memory, tif, link, monkeypatch):
+    memory.put("cogs/a.tif", tif())
+    monkeypatch.setattr(describing, "HEADER_LIMIT", 100)
+    with pytest.raises(UnreadableFormat, match=r"header of a\.tif wants more than 100 B"):
+        link("cogs/a.tif")
 
 
 def test_when_all_fail_nothing_is_written(memory, link, tmp_path):

@@ -172,6 +172,22 @@ def test_a_connection_that_never_comes_back_is_told_and_goes_on_next_time(datase
     assert not (dataset.path / ".s3link" / "partial").exists()
 
 
+def test_a_body_that_ends_too_early_is_no_body(dataset, store):
+    store.trouble = lambda key, start, chunks: iter(())
+    with pytest.raises(Unreachable, match="cut short"):
+        dataset.fetch(match="a*")
+    assert len(store.starts) == 5
+    assert leftovers(dataset) == []
+
+
+def test_parts_of_what_is_no_tile_any_more_are_swept_up(dataset):
+    with dataset._folder.writing():
+        (dataset._folder.scratch / "stale.part").write_bytes(b"half")
+    assert leftovers(dataset)
+    dataset.fetch(match="a*")
+    assert not (dataset.path / ".s3link" / "partial").exists()
+
+
 def test_a_spoilt_part_is_thrown_away(dataset, store):
     def breaks(key, start, chunks):
         if start:
