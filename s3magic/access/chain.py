@@ -18,7 +18,7 @@ from botocore.session import Session
 
 from s3magic.access import failures
 from s3magic.access.choice import Choice
-from s3magic.access.environment import apply
+from s3magic.access.environment import apply, proxies_for
 from s3magic.access.explanation import Explanation, Step
 from s3magic.access.identity import Identity
 from s3magic.access.providers import METHODS, PROVIDERS, label
@@ -194,7 +194,12 @@ class Holding:
                 aws_access_key_id=credentials.access_key_id,
                 aws_secret_access_key=credentials.secret_access_key,
                 aws_session_token=credentials.session_token,
-                config=Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2}),
+                config=Config(
+                    connect_timeout=5,
+                    read_timeout=10,
+                    retries={"total_max_attempts": 2},
+                    proxies=proxies_for(endpoint),
+                ),
             )
 
 

@@ -82,16 +82,18 @@ class Broker:
 
 def _await_greeting(sock: socket.socket) -> None:
     """Wait for the byte that says the broker has taken a conversation up."""
+    taken_up = False
     try:
         sock.settimeout(START_TIMEOUT)
-        if not sock.recv(1):
-            raise BrokerGone
+        taken_up = bool(sock.recv(1))
         sock.settimeout(None)
-    except BaseException as error:
-        sock.close()
-        if isinstance(error, OSError):
-            raise BrokerGone from error
-        raise
+    except OSError as error:
+        raise BrokerGone from error
+    finally:
+        if not taken_up:
+            sock.close()
+    if not taken_up:
+        raise BrokerGone
 
 
 _lock = threading.Lock()

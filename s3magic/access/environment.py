@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from s3magic.access.wire import Hidden
 
@@ -48,3 +49,9 @@ def apply(environ: Mapping[str, str]) -> None:
     for name, value in environ.items():
         if os.environ.get(name) != value:
             os.environ[name] = value
+
+
+def proxies_for(endpoint_url: str | None) -> dict[str, str] | None:
+    """Return what botocore is told of proxies: none at all for this very machine, else what the variables say."""
+    host = (urlsplit(endpoint_url).hostname or "") if endpoint_url else ""
+    return {} if host in ("localhost", "::1") or host.startswith("127.") else None

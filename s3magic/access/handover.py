@@ -14,6 +14,7 @@ from botocore.credentials import CredentialProvider, CredentialResolver, Refresh
 from botocore.credentials import Credentials as BotoCredentials
 from botocore.session import Session as BotocoreSession
 
+from s3magic.access.environment import proxies_for
 from s3magic.store.credentials import Credentials, CredentialSource, Location
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class _Session(boto3.Session):
     def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
         if service_name in _HERE and len(args) < 5 and kwargs.get("endpoint_url") is None:
             kwargs["endpoint_url"] = self._endpoint_url
+            here = Config(proxies=proxies_for(self._endpoint_url))
+            kwargs["config"] = here.merge(kwargs["config"]) if kwargs.get("config") else here
         return super().client(service_name, *args, **kwargs)
 
 
@@ -96,7 +99,7 @@ def filesystem(source: CredentialSource, location: Location) -> s3fs.S3FileSyste
         session=session,
         endpoint_url=location.endpoint_url,
         client_kwargs={"region_name": location.region},
-        config_kwargs={"s3": _s3_options(location)},
+        config_kwargs={"s3": _s3_options(location), "proxies": proxies_for(location.endpoint_url)},
         requester_pays=location.requester_pays,
         skip_instance_cache=True,  # two connections must never share one filesystem
     )

@@ -230,6 +230,18 @@ def test_what_is_handed_over_follows_a_refresh(monkeypatch):
     assert len(asyncio.run(ask())) == 3
 
 
+def test_a_proxy_is_not_asked_for_this_very_machine(as_user, closed_endpoint, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, closed_endpoint)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    teacher = as_user("teacher")
+
+    assert teacher.identity().arn
+    assert teacher.session().client("s3").list_objects_v2(Bucket="teaching", MaxKeys=1)["KeyCount"]
+    assert teacher.filesystem().ls("teaching/photos")
+
+
 def test_a_mount_reads_by_its_own_socket(as_user, sandbox):
     from s3magic.store.client import Client
     from s3magic.store.s3 import S3Store
