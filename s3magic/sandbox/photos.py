@@ -6,11 +6,14 @@ import io
 import struct
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from s3magic.sandbox.pictures import SCENES, take
 
 _WIDTH, _HEIGHT = 960, 640
+_ENLARGED = 2.5  # what a camera writes is large, and grainy: that is why its thumbnail is worth so much
+_GRAIN = 5.0
 _THUMBNAIL = (160, 107)
 _ORIENTATION_ROTATED = 6
 # With a thumbnail: as a camera writes them. Without: as from the web.
@@ -26,20 +29,27 @@ def photos() -> dict[str, bytes]:
         if name == _UPRIGHT:
             # Taken with the camera turned: its rows run along the picture's height.
             image = Image.fromarray(take(scene, _HEIGHT, _WIDTH)).transpose(Image.Transpose.ROTATE_90)
-            made[f"{name}.jpg"] = _jpeg(image, exif=_exif(image, number, orientation=_ORIENTATION_ROTATED))
+            made[f"{name}.jpg"] = _camera(image, number, orientation=_ORIENTATION_ROTATED)
             continue
         image = Image.fromarray(take(scene, _WIDTH, _HEIGHT))
         if name == _PNG:
             made[f"{name}.png"] = _save(image.resize((480, 320)), "PNG", optimize=False)
         elif name == _WEBP:
             made[f"{name}.webp"] = _save(image, "WEBP", quality=80, method=2)
+        elif name in _PLAIN:
+            made[f"{name}.jpg"] = _save(image, "JPEG", quality=84)
         else:
-            made[f"{name}.jpg"] = _jpeg(image, exif=b"" if name in _PLAIN else _exif(image, number))
+            made[f"{name}.jpg"] = _camera(image, number)
     return made
 
 
-def _jpeg(image: Any, *, exif: bytes) -> bytes:
-    return _save(image, "JPEG", quality=84, exif=exif)
+def _camera(image: Any, number: int, *, orientation: int = 1) -> bytes:
+    """Return a large JPEG with its thumbnail."""
+    size = round(image.width * _ENLARGED), round(image.height * _ENLARGED)
+    large = np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.int16)
+    grain = np.random.default_rng(number).normal(0, _GRAIN, (*large.shape[:2], 1)).astype(np.int16)
+    grainy = Image.fromarray(np.clip(large + grain, 0, 255).astype(np.uint8))
+    return _save(grainy, "JPEG", quality=86, exif=_exif(image, number, orientation=orientation))
 
 
 def _save(image: Any, form: str, **options: Any) -> bytes:
