@@ -70,7 +70,7 @@ METHODS: Mapping[str, Method] = {
     "ec2-credentials-file": Method("EC2 credentials file", "AWS_CREDENTIAL_FILE is not set"),
     "boto-config": Method("boto config", "there is no boto config file with keys"),
     "container-role": Method("container role", "no container credentials endpoint is named"),
-    "iam-role": Method("instance role", "no instance metadata service answered (asked once, for one second)"),
+    "iam-role": Method("instance role", "no instance metadata service answered (asked once, two seconds at most)"),
 }
 
 

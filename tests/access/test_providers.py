@@ -296,7 +296,7 @@ def test_a_metadata_service_that_is_not_there_or_silent_holds_nobody_up(aws, clo
 
             assert key_of(chosen) is None
             assert chosen.explain().steps[-1].outcome == "nothing"
-            assert "one second" in chosen.explain().steps[-1].detail
+            assert "asked once" in chosen.explain().steps[-1].detail
 
 
 @pytest.fixture
