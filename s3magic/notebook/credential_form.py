@@ -75,9 +75,7 @@ class CredentialForm:
             "addressing_style": widgets.Dropdown(
                 description="Bucket in", options=styles, style=_LABEL, layout={"width": "auto"}
             ),
-            "requester_pays": widgets.Checkbox(
-                description="I pay for my requests (requester pays)", style=_LABEL, layout={"width": "auto"}
-            ),
+            "requester_pays": widgets.Checkbox(description="Requester pays", style=_LABEL, layout={"width": "auto"}),
         }
         self._rare = widgets.VBox([self._options["addressing_style"], self._options["requester_pays"]])
         self._more = widgets.Button(tooltip="Addressing style, requester pays")

@@ -19,6 +19,7 @@ from s3magic.notebook import expand
 
 Result = TypeVar("Result")
 HELP = ("--help", "-h")
+_WORDS = "{name} and $name stand for your variables. Names with spaces, or with a ? at the end, want quotes."
 
 
 class Sentence(str):
@@ -68,7 +69,7 @@ def magic(*options: Option) -> Callable[[Callable[..., Result]], Callable[..., R
     """
 
     def decorate(method: Callable[..., Result]) -> Callable[..., Result | None]:
-        parser = MagicArgumentParser(method.__name__, description=method.__doc__)  # type: ignore[no-untyped-call]
+        parser = MagicArgumentParser(method.__name__, description=method.__doc__, epilog=_WORDS)  # type: ignore[no-untyped-call]
         parser.allow_abbrev = False  # a new option must not change what an old line means
         for one in options:
             parser.add_argument(*one.flags, **one.settings)
