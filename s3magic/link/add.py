@@ -8,10 +8,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from s3magic.errors import CredentialsError, LinkError, NoSuchKey, TilesFailed
+from s3magic.errors import CredentialsError, LinkError, NoSuchKey
 from s3magic.link import footprints, hashes, local, manifest, pointers
 from s3magic.link.dataset import LinkedDataset
 from s3magic.link.describe import Candidate, Described, check_hash, describe
+from s3magic.link.fetch import bring
 from s3magic.link.fit import fit
 from s3magic.link.folder import Folder, access_record, sync_folder
 from s3magic.link.manifest import Box, DatasetInfo, LinkedTile
@@ -72,6 +73,8 @@ def add(
         Nothing has such a name.
     """
     check_hash(hash)
+    if not patterns:
+        raise LinkError("Nothing to link", "Give at least one URL, such as s3://bucket/tiles/*.laz.")
     box = footprints.check_box(bbox) if bbox is not None else None
     folder, sources = Folder(path), tuple(sorted({str(pattern) for pattern in patterns}))
     record, existed = access_record(access), folder.is_dataset
@@ -103,10 +106,11 @@ def add(
     recorded = {*known, *(tile.name for tile in tiles)}
     if not recorded:
         raise_failures(harvest.failures, 0, "linked")
-    dataset = LinkedDataset(path, opener=opener)
-    unfetched = _checkout(dataset, match, bbox, executor) if checkout and recorded else []
+    unfetched: list[tuple[str, Exception]] = []
+    if checkout:
+        _, unfetched = bring(folder, opener=opener, match=match, bbox=bbox, executor=executor)
     raise_failures([*harvest.failures, *unfetched], len(recorded) - len(unfetched), "linked")
-    return dataset
+    return LinkedDataset(path, opener=opener)
 
 
 def _known(folder: Folder, sources: tuple[str, ...]) -> dict[str, LinkedTile]:
@@ -224,7 +228,6 @@ def _write(
     changed = [tile for tile in tiles if known.get(tile.name) != tile]
     everything = {**known, **{tile.name: tile for tile in changed}}
     _refuse_strangers(folder, changed)
-    folder.path.mkdir(parents=True, exist_ok=True)
     with folder.writing():
         if folder.is_dataset != existed:
             raise LinkError(f"{folder.path} was linked by somebody else just now", "Run the same again to see it.")
@@ -263,13 +266,3 @@ def _refuse_strangers(folder: Folder, tiles: Iterable[LinkedTile]) -> None:
 
 def _present(path: Path) -> bool:
     return path.exists() or path.is_symlink()
-
-
-def _checkout(
-    dataset: LinkedDataset, match: str | None, bbox: Sequence[float] | None, executor: Executor | None
-) -> list[tuple[str, Exception]]:
-    try:
-        dataset.fetch(match=match, bbox=bbox, executor=executor)
-    except TilesFailed as failed:
-        return [(name, LinkError(why)) for name, why in failed.failures]
-    return []

@@ -78,6 +78,20 @@ def fetch(
     LinkError
         There is no room on the disk, or nothing is chosen; nothing was fetched.
     """
+    report, failures = bring(folder, opener=opener, match=match, bbox=bbox, executor=executor)
+    raise_failures(failures, len(report.fetched) + len(report.present), "fetched")
+    return report
+
+
+def bring(
+    folder: Folder,
+    *,
+    opener: StoreOpener,
+    match: str | None = None,
+    bbox: Sequence[float] | None = None,
+    executor: Executor | None = None,
+) -> tuple[FetchReport, list[tuple[str, Exception]]]:
+    """Fetch, and return what failed, by name, instead of raising it."""
     folder = Folder(folder.path.absolute())  # for an executor whose workers stand elsewhere
     with folder.writing():
         everything = folder.tiles()
@@ -124,9 +138,8 @@ def fetch(
     failures = [*look.failures, *harvest.failures]
     failed = {name for name, _ in failures}
     fetched = [tile for tile in wanted if tile.name not in failed]
-    raise_failures(failures, len(present) + len(fetched), "fetched")
     names = tuple(sorted(tile.name for tile in fetched))
-    return FetchReport(names, tuple(present), sum(tile.size for tile in fetched))
+    return FetchReport(names, tuple(present), sum(tile.size for tile in fetched)), failures
 
 
 def download(

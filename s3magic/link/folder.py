@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from s3magic.errors import LinkError
+from s3magic.errors import LinkError, S3MagicError
 from s3magic.link import manifest
 from s3magic.link.manifest import DatasetInfo, LinkedTile
 
@@ -106,7 +106,20 @@ class Folder:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the folder for one writer; raise `LinkError` when another has it."""
+        """Hold the folder for one writer; raise `LinkError` when another has it, or it cannot be written."""
+        try:
+            with self._held():
+                yield
+        except OSError as error:
+            if isinstance(error, S3MagicError):
+                raise
+            raise LinkError(
+                f"Cannot write to {self.path}: {error.strerror or error}",
+                "Choose a folder of yours with room in it.",
+            ) from error
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
         for path in (self.records, self.scratch):
             if path.is_symlink():
                 raise LinkError(f"{path} is a symbolic link", "Remove it: a dataset keeps its records in itself.")
@@ -128,8 +141,8 @@ class Folder:
             return path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise LinkError(f"{path} is no text", "Restore the file, from git for example.") from error
-        except FileNotFoundError as error:
-            raise LinkError(f"No linked tiles in {path.parent.parent}", "Link some with %s3link add.") from error
+        except OSError as error:
+            raise LinkError(f"Cannot read {path}: {error.strerror or error}", "Look at the folder.") from error
 
 
 def attribute_lines(names: Iterable[str]) -> list[str]:

@@ -15,7 +15,7 @@ def select(
 ) -> list[LinkedTile]:
     """Return the tiles whose name fits a pattern and that touch ``(west, south, east, north)``.
 
-    Raises `LinkError` when none does.
+    A tile of unknown place touches no box. Raises `LinkError` when none is chosen.
     """
     box = footprints.check_box(bbox) if bbox is not None else None
     chosen = [

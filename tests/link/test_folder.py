@@ -59,6 +59,12 @@ def test_what_a_killed_writer_left_is_swept_up(tmp_path):
     assert not folder.scratch.exists()
 
 
+def test_what_cannot_be_written_is_told(tmp_path):
+    (tmp_path / ".s3link").write_text("a file in the way")
+    with pytest.raises(LinkError, match="Cannot write to"), Folder(tmp_path).writing():
+        pass
+
+
 def test_records_elsewhere_are_not_followed(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "ds").mkdir()

@@ -13,7 +13,15 @@ from dataclasses import replace
 
 import pytest
 
-from s3magic.errors import AccessDenied, ExpiredCredentials, LinkError, NoSuchKey, TilesFailed, UnreadableFormat
+from s3magic.errors import (
+    AccessDenied,
+    ExpiredCredentials,
+    LinkError,
+    NoSuchKey,
+    ServerError,
+    TilesFailed,
+    UnreadableFormat,
+)
 from s3magic.link import describe as describing
 from s3magic.link import pointers
 from s3magic.link.dataset import LinkedDataset
@@ -327,6 +335,24 @@ def test_nothing_of_that_name(link, tmp_path):
     with pytest.raises(NoSuchKey, match=r"Nothing is named s3://teaching/none/\*\.laz"):
         link("none/*.laz")
     assert not (tmp_path / "ds").exists()
+
+
+def test_nothing_to_link_is_told(link):
+    with pytest.raises(LinkError, match="Nothing to link"):
+        link()
+
+
+def test_a_failed_checkout_is_told_beside_a_failed_header(laz, link):
+    class Gone(MemoryStore):
+        def stream(self, key, **options):
+            raise ServerError(f"No {key} today", "Tomorrow.")
+
+    store = Gone("teaching")
+    store.put("tiles/good.laz", laz())
+    store.put("tiles/none.laz", b"none")
+    with pytest.raises(TilesFailed) as caught:
+        link("tiles/*.laz", store=store, checkout=True)
+    assert [name for name, _ in caught.value.failures] == ["good.laz", "none.laz"]
 
 
 def test_match_and_bbox_choose(memory, tif, link, tmp_path):
