@@ -26,6 +26,7 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _CONNECTIONS = Path("/sys/fs/fuse/connections")
 
+_CONTAINER = "In a container, start it with --device /dev/fuse --cap-add SYS_ADMIN."
 _INSTALL = "Install the package fuse3 (Debian, Ubuntu: sudo apt install fuse3)."
 
 
@@ -123,15 +124,17 @@ def _unescape(text: str) -> str:
 
 
 def _attach_as_root(path: Path, source: str) -> int:
-    device = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        device = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise FuseUnavailable(f"{DEVICE} cannot be opened: {error.strerror}", _CONTAINER) from error
     options = f"fd={device},rootmode=40000,user_id=0,group_id=0,default_permissions,max_read={READ_BYTES}"
     flags = _READ_ONLY | _NO_SUID | _NO_DEVICES | _NO_ACCESS_TIMES
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(os.fsencode(source), os.fsencode(path), TYPE.encode(), ctypes.c_ulong(flags), options.encode()):
         number = ctypes.get_errno()
         os.close(device)
-        hint = "In a container, start it with --device /dev/fuse --cap-add SYS_ADMIN."
-        raise FuseUnavailable(f"Mounting on {path} was refused: {os.strerror(number)}", hint)
+        raise FuseUnavailable(f"Mounting on {path} was refused: {os.strerror(number)}", _CONTAINER)
     return device
 
 

@@ -78,7 +78,7 @@ class Daemon:
         """Mount and begin to answer; return when the kernel and this side have agreed."""
         try:
             device = self._attach()
-        except MountError:
+        except BaseException:
             self.record.remove_folders()
             raise
         agreed = threading.Event()
@@ -208,16 +208,19 @@ def main(arguments: list[str]) -> None:
 
 def _make_folders(path: Path, *, ignore: str | None) -> list[Path]:
     """Make a folder and those above it; return the new ones, the outermost first."""
-    missing = []
-    while not path.is_dir():
-        missing.append(path)
-        path = path.parent
-    missing.reverse()
-    for folder in missing:
-        folder.mkdir()
-    if ignore is not None and not Path(ignore).exists():
-        Path(ignore).write_text("*\n")
-    return missing
+    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()][::-1]
+    made: list[Path] = []
+    try:
+        for folder in missing:
+            folder.mkdir()
+            made.append(folder)
+        if ignore is not None and not Path(ignore).exists():
+            Path(ignore).write_text("*\n")
+    except OSError as error:
+        for folder in reversed(made):
+            folder.rmdir()
+        raise MountError(f"Cannot make the folder {path}: {error.strerror}", "Choose a folder of your own.") from error
+    return made
 
 
 def _stopper(daemon: Daemon) -> Callable[[int, FrameType | None], None]:

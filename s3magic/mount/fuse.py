@@ -109,7 +109,8 @@ class Connection:
         self._expires_only = False
         self._pending: dict[int, tuple[float, int]] = {}
         self._is_pending = threading.Event()
-        self._told: dict[tuple[int, bytes], float] = {}
+        self._told: dict[tuple[int, bytes], float] = {}  # until when the kernel may believe a name
+        self._most_told = _MOST_TOLD
         self._workers = Workers(_METADATA_WORKERS, name="metadata")
         self._now = {
             _FORGET: self._forget,
@@ -261,9 +262,10 @@ class Connection:
     def _tell(self, parent: int, name: bytes, left: float) -> None:
         if left:
             self._told[parent, name] = time.monotonic() + left
-        if len(self._told) > _MOST_TOLD:
+        if len(self._told) > self._most_told:
             now = time.monotonic()
             self._told = {key: end for key, end in self._told.copy().items() if end > now}
+            self._most_told = max(_MOST_TOLD, 2 * len(self._told))
 
     def _forget(self, _unique: int, node_id: int, body: bytes) -> None:
         self._files.forget(node_id, _HANDLE_IN.unpack_from(body)[0])

@@ -91,9 +91,8 @@ def mount(
 
 def mounts() -> MountTable:
     """Return the live mounts of this user, those of other kernels too."""
-    with _lock:
-        _clear_dead()
-        return MountTable(Mount(record.url, record.path, record) for record in _live())
+    _clear_dead()
+    return MountTable(Mount(record.url, record.path, record) for record in _live())
 
 
 def unmount(

@@ -191,6 +191,15 @@ def test_folders_that_cannot_be_mounted_on(filled, mount, room):
     assert (room / "full/file").read_text() == "mine"
 
 
+def test_a_folder_that_cannot_be_made_is_told_and_nothing_is_left(filled, mount, room):
+    (room / "s3").mkdir()
+    (room / "s3/scratch").write_text("in the way")
+    with pytest.raises(MountError) as caught:
+        mount("s3://scratch/p/", None)
+    assert caught.value.hint
+    assert [path.name for path in (room / "s3").iterdir()] == ["scratch"]
+
+
 def test_without_fuse_the_error_says_what_to_do(filled, mount, room, monkeypatch):
     monkeypatch.setattr(attach, "DEVICE", room / "no-fuse")
     with pytest.raises(FuseUnavailable) as caught:
