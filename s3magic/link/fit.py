@@ -78,8 +78,12 @@ def _difference(one: Described, model: DatasetInfo) -> str:
     mine, usual = _parts(one.schema), _parts(model.schema)
     more = [label for key, label in mine.items() if key not in usual]
     less = [label for key, label in usual.items() if key not in mine]
-    said = [f"has {_brief(more)}"] * bool(more) + [f"lacks {_brief(less)}"] * bool(less)
-    return " and ".join(said) or "has its fields in another order"
+    said = {
+        "has": [label for label in more if label not in less],
+        "lacks": [label for label in less if label not in more],
+        "differs in": [label for label in more if label in less],
+    }
+    return ", ".join(f"{verb} {_brief(labels)}" for verb, labels in said.items() if labels) or "has another field order"
 
 
 def _parts(schema: Any) -> dict[str, str]:

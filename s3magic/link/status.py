@@ -88,7 +88,9 @@ class StatusReport(Sequence[TileStatus]):
         return f"<{len(self)} tiles; on S3: {_counts(self.remote)}; here: {_counts(self.local)}>"
 
     def _repr_html_(self) -> str:
-        worst = sorted(self._tiles, key=lambda tile: (tile.remote == "ok", tile.name))
+        worst = sorted(
+            self._tiles, key=lambda tile: (tile.remote == "ok" and tile.local in {"file", "pointer"}, tile.name)
+        )
         rows = [(tile.name, tile.remote, tile.local, tile.detail) for tile in worst[:_SHOWN]]
         more = f" (the first {_SHOWN} are shown)" if len(self) > _SHOWN else ""
         note = f"{len(self)} tiles{more} – on S3: {_counts(self.remote)}; here: {_counts(self.local)}"

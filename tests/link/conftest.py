@@ -17,7 +17,7 @@ def laz():
     from pyproj import CRS
 
     def make(x=1754000.0, y=5920000.0, *, epsg=2193, point_format=0, points=20):
-        header = laspy.LasHeader(point_format=point_format, version="1.2")
+        header = laspy.LasHeader(point_format=point_format, version="1.4" if point_format > 5 else "1.2")
         header.offsets, header.scales = [x, y, 0.0], [0.01] * 3
         if epsg:
             header.add_crs(CRS.from_epsg(epsg))

@@ -179,7 +179,8 @@ def test_an_unknown_hash_word_is_refused(clouds, link, tmp_path):
     [
         ({"epsg": 32760}, "in WGS 84 / UTM zone 60S, not NZGD2000"),
         ({"epsg": None}, "in an unknown CRS"),
-        ({"point_format": 1}, "GPS"),
+        ({"point_format": 1}, "odd.laz: has GPS Time"),
+        ({"point_format": 6}, "lacks Scan Angle Rank, differs in Return Number, Number of Returns, Classification"),
     ],
 )
 @pytest.mark.usefixtures("clouds")

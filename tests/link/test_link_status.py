@@ -144,6 +144,8 @@ def test_a_report_shows_itself(dataset, store):
     store.put("x/1.txt", b"<b>")
     report = dataset.status()
     assert repr(report) == "<6 tiles; on S3: 5 ok, 1 superseded; here: 6 pointer>"
-    assert report._repr_html_().index("1.txt") < report._repr_html_().index("0.txt")
+    (dataset.path / "2.txt").write_bytes(b"mine")
+    shown = dataset.status()._repr_html_()
+    assert shown.index("1.txt") < shown.index("2.txt") < shown.index("0.txt")
     assert report.to_json()[1] == {"name": "1.txt", "remote": "superseded", "local": "pointer", "detail": ""}
     assert [tile.name for tile in report[:2]] == ["0.txt", "1.txt"]
