@@ -51,7 +51,9 @@ def stretch(values: NDArray[Any], bounds: tuple[float, float]) -> NDArray[np.flo
     """Return values scaled so that the bounds become 0 and 1."""
     low, high = bounds
     # Halved first: a range of doubles can be wider than the largest double.
-    return (values.astype(float) / 2 - low / 2) / (high / 2 - low / 2)
+    with np.errstate(all="ignore"):
+        scaled: NDArray[np.float64] = (values.astype(float) / 2 - low / 2) / (high / 2 - low / 2)
+    return scaled
 
 
 def field(values: NDArray[Any], *, size: int, caption: str, source: Source) -> Preview:

@@ -20,6 +20,8 @@ _MOST_NUMBERS = 1 << 26  # decoded at once: a picture of 8000 x 8000 in one band
 _BYTE = 255
 _GREY_INVERTED, _PALETTE, _CMYK = 0, 3, 5
 
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters of what it logs, it raises too
+
 Numbers = NDArray[Any]
 Pixels = NDArray[np.uint8]
 
@@ -67,7 +69,6 @@ def _decoded(file: WatchedFile, layout: Layout, image: Directory) -> Numbers:
             f"Too large to draw: {file.name} has {image.width} x {image.height} pixels and no smaller copy of them",
             "Add overviews to the file, for instance with gdaladdo, or save it as a COG.",
         )
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it logs on broken files it raises as well
     file.seek(0)
     with TiffFile(cast("BinaryIO", _EnteredAt(file, layout, image))) as tiff:
         page = tiff.pages.first
@@ -75,6 +76,8 @@ def _decoded(file: WatchedFile, layout: Layout, image: Directory) -> Numbers:
         if depth != 1 or (height, width) != (image.height, image.width):
             raise ValueError("it is no flat picture")
         data = page.asarray(maxworkers=1).reshape(separate, height, width, together)
+    if data.dtype == bool:
+        data = data.astype(np.uint8)
     return np.moveaxis(data, 0, -1).reshape(height, width, -1) if separate > 1 else data[0]
 
 

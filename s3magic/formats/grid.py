@@ -33,6 +33,7 @@ _EAST = ("degrees_east", "degree_east", "degrees_e", "degree_e")
 _Y_NAMES = ("lat", "latitude", "y", "rlat", "nav_lat", "yc", "grid_latitude", "south_north")
 _X_NAMES = ("lon", "longitude", "x", "rlon", "nav_lon", "xc", "grid_longitude", "west_east")
 _FULL_CIRCLE = 360.0
+_LARGEST = 9e36  # the fill value that netCDF itself gives floats is 9.96e36
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +187,20 @@ def unpacked(variable: Variable, raw: Numbers) -> NDArray[np.float64]:
     attributes = variable.attributes
     if raw.dtype.kind == "i" and str(attributes.get("_Unsigned", "")).lower() == "true":
         raw = raw.view(raw.dtype.str.replace("i", "u"))
-    values = raw.astype(float)
-    empty = ~np.isfinite(values)
+    scale, offset = attributes.get("scale_factor", 1), attributes.get("add_offset", 0)
+    with np.errstate(all="ignore"):  # a fill value that the type cannot hold marks nothing
+        values = raw.astype(float)
+        values[_is_fill(attributes, raw, values)] = np.nan
+        if isinstance(scale, int | float) and isinstance(offset, int | float):
+            values = values * scale + offset
+    return values
+
+
+def _is_fill(attributes: Attributes, raw: Numbers, values: Numbers) -> NDArray[np.bool_]:
+    """Return which stored numbers stand for nothing."""
+    empty: NDArray[np.bool_] = ~np.isfinite(values)
     if raw.dtype.kind == "f":
-        empty |= np.abs(values) > 9e36
+        empty |= np.abs(values) > _LARGEST
     for name in ("_FillValue", "missing_value"):
         for fill in _listed(attributes.get(name)):
             empty |= raw == np.asarray(fill).astype(raw.dtype)
@@ -199,11 +210,7 @@ def unpacked(variable: Variable, raw: Numbers) -> NDArray[np.float64]:
         empty |= values < least
     if isinstance(most, int | float):
         empty |= values > most
-    values[empty] = np.nan
-    scale, offset = attributes.get("scale_factor", 1), attributes.get("add_offset", 0)
-    if isinstance(scale, int | float) and isinstance(offset, int | float):
-        values = values * scale + offset
-    return values
+    return empty
 
 
 def _axis(variable: Variable | None) -> Axis:

@@ -7,8 +7,9 @@ has no business naming files of this machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, BinaryIO, cast
 
 import h5py
@@ -22,6 +23,7 @@ _MOST_VARIABLES = 1000
 _DEEPEST = 16
 _LARGEST_CHUNK = 1 << 28
 _LARGEST_READ = 1 << 28
+_LONGEST_ATTRIBUTE = 1 << 20
 _WANTED = (
     "units", "standard_name", "long_name", "axis", "positive", "coordinates", "bounds", "climatology", "grid_mapping",
     "_FillValue", "missing_value", "scale_factor", "add_offset", "valid_min", "valid_max", "valid_range", "_Unsigned",
@@ -30,15 +32,18 @@ _WANTED = (
 _BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable"
 
 
+Axes = Mapping[tuple[int, int], str]
+
+
 @contextmanager
 def open_hdf5(file: WatchedFile) -> Iterator[Dataset]:
     """Read what variables there are; their numbers can be read while the context lasts."""
     with h5py.File(cast("BinaryIO", file), "r") as root:
-        found = list(_datasets(root, "", 0, set()))
-        is_netcdf = "_NCProperties" in root.attrs or any(_is_scale(dataset) for _, dataset in found)
-        variables = [
-            _variable(name, dataset) for name, dataset in found[:_MOST_VARIABLES] if not _is_bare_dimension(dataset)
-        ]
+        found = list(islice(_datasets(root, "", 0, set()), _MOST_VARIABLES))
+        scales = {name: dataset for name, dataset in found if _is_scale(dataset)}
+        is_netcdf = "_NCProperties" in root.attrs or bool(scales)
+        axes = _axes(scales)
+        variables = [_variable(name, dataset, axes) for name, dataset in found if not _is_bare_dimension(dataset)]
         yield Dataset("netcdf-4" if is_netcdf else "hdf5", tuple(variables), _attributes(root.attrs, ("title",)))
 
 
@@ -50,7 +55,7 @@ def _datasets(group: h5py.Group, path: str, depth: int, seen: set[int]) -> Itera
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             continue
         item = group[name]
-        address = h5py.h5o.get_info(item.id).addr
+        address = _address(item)
         if address in seen:
             continue
         seen.add(address)
@@ -60,7 +65,7 @@ def _datasets(group: h5py.Group, path: str, depth: int, seen: set[int]) -> Itera
             yield from _datasets(item, f"{path}{name}/", depth + 1, seen)
 
 
-def _variable(name: str, dataset: h5py.Dataset) -> Variable:
+def _variable(name: str, dataset: h5py.Dataset, axes: Axes) -> Variable:
     def read(index: Index) -> NDArray[Any]:
         chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
         if chunk > _LARGEST_CHUNK:
@@ -79,7 +84,7 @@ def _variable(name: str, dataset: h5py.Dataset) -> Variable:
     wanted = tuple(dataset.attrs) if dataset.shape == () else _WANTED  # a grid mapping is told by all of them
     return Variable(
         name=name,
-        dimensions=_dimensions(name, dataset),
+        dimensions=_dimensions(name, dataset, axes),
         shape=dataset.shape,
         type=dataset.dtype,
         attributes=_attributes(dataset.attrs, wanted),
@@ -87,23 +92,45 @@ def _variable(name: str, dataset: h5py.Dataset) -> Variable:
     )
 
 
-def _dimensions(name: str, dataset: h5py.Dataset) -> tuple[str, ...]:
+def _axes(scales: Mapping[str, h5py.Dataset]) -> Axes:
+    """Return the name of each axis that a dimension scale says it belongs to.
+
+    The variables say the same, in attributes of variable length, which a damaged file can make as
+    long as it likes.
+    """
+    found: dict[tuple[int, int], str] = {}
+    for name, scale in scales.items():
+        for reference, axis in _attribute(scale.attrs, "REFERENCE_LIST", []):
+            found[_address(scale.file[reference]), int(axis)] = name.rpartition("/")[2]
+    return found
+
+
+def _dimensions(name: str, dataset: h5py.Dataset, axes: Axes) -> tuple[str, ...]:
     """Return the names of the axes, empty where the file has none."""
     if _is_scale(dataset) and len(dataset.shape) == 1:
         return (name.rpartition("/")[2],)
-    linked = dataset.attrs.get("DIMENSION_LIST")
-    if linked is None or len(linked) != len(dataset.shape):
-        return ("",) * len(dataset.shape)
-    return tuple(dataset.file[scales[0]].name.rpartition("/")[2] if len(scales) else "" for scales in linked)
+    address = _address(dataset)
+    return tuple(axes.get((address, axis), "") for axis in range(len(dataset.shape)))
+
+
+def _address(item: h5py.Dataset | h5py.Group) -> int:
+    return int(h5py.h5o.get_info(item.id).addr)
+
+
+def _attribute(attributes: h5py.AttributeManager, name: str, default: Any = None) -> Any:
+    """Return an attribute as it is, the default where it is absent or too long to be true."""
+    if name not in attributes or attributes.get_id(name).get_storage_size() > _LONGEST_ATTRIBUTE:
+        return default
+    return attributes[name]
 
 
 def _is_scale(dataset: h5py.Dataset) -> bool:
-    return bool(dataset.attrs.get("CLASS") == b"DIMENSION_SCALE")
+    return bool(_attribute(dataset.attrs, "CLASS") == b"DIMENSION_SCALE")
 
 
 def _is_bare_dimension(dataset: h5py.Dataset) -> bool:
     """Whether this is a dimension without coordinates, or nothing a variable could be."""
-    name = dataset.attrs.get("NAME", b"") if _is_scale(dataset) else b""
+    name = _attribute(dataset.attrs, "NAME", b"") if _is_scale(dataset) else b""
     return dataset.shape is None or (isinstance(name, bytes) and name.startswith(_BARE_DIMENSION))
 
 
@@ -111,9 +138,7 @@ def _attributes(attributes: h5py.AttributeManager, wanted: tuple[str, ...]) -> A
     """Return the attributes that matter, as plain text, numbers and lists of them."""
     found: dict[str, Any] = {}
     for name in wanted:
-        if name not in attributes:
-            continue
-        value = attributes[name]
+        value = _attribute(attributes, name)
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
         elif isinstance(value, np.ndarray | np.generic):

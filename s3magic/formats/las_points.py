@@ -6,20 +6,21 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-import lazrs  # type: ignore[import-untyped]
+import lazrs
 import numpy as np
 from numpy.typing import NDArray
 
 from s3magic.errors import UnreadableFormat
 from s3magic.formats.base import Preview
 from s3magic.formats.drawing import limits, picture, stretch, viridis
-from s3magic.formats.las import Header
+from s3magic.formats.las import Header, plain_length
 from s3magic.formats.watch import WatchedFile
 
 _BUDGET = 2 << 20  # bytes of points that a picture is worth
 _MOST_POINTS = 1_000_000
 _MOST_CHUNKS = 8
 _NARROWEST = 1 / 8
+_LAYERS = {6: 9, 7: 10, 8: 11, 9: 10, 10: 12}  # by point format, and one more for each extra byte
 _OCTREE_ENTRY = struct.Struct("<iiiiQii")
 _COLOUR_AT = {2: 20, 3: 28, 5: 28, 7: 30, 8: 30, 10: 30}
 
@@ -131,9 +132,24 @@ def _rows(raw: bytes, piece: _Piece, header: Header) -> Numbers:
         return np.frombuffer(raw, np.uint8).reshape(-1, header.record_length)
     if not 0 < piece.points <= _MOST_POINTS:
         raise ValueError(f"a chunk of {piece.points} points is too large to draw")
+    _check_layers(raw, header)
     out = np.zeros(piece.points * header.record_length, np.uint8)
     lazrs.decompress_points_with_chunk_table(raw, header.laszip, out, [(piece.points, len(raw))])
     return out.reshape(piece.points, header.record_length)
+
+
+def _check_layers(raw: bytes, header: Header) -> None:
+    """Refuse a chunk whose layers claim more bytes than it has, for the decoder would first make room for them."""
+    layers = _LAYERS.get(header.point_format)
+    if layers is None:
+        return
+    at = header.record_length + 4  # the first point as it is, then how many there are
+    extra = header.record_length - plain_length(header.point_format)
+    claimed = sum(
+        struct.unpack(f"<{layers + extra}I", raw[at : at + 4 * (layers + extra)].ljust(4 * (layers + extra), b"\0"))
+    )
+    if claimed > len(raw):
+        raise ValueError(f"a chunk of {len(raw)} bytes claims to hold {claimed}")
 
 
 def _field(records: Numbers, at: int, kind: str, count: int) -> Numbers:
@@ -144,7 +160,8 @@ def _field(records: Numbers, at: int, kind: str, count: int) -> Numbers:
 
 def _coordinates(records: Numbers, header: Header) -> Numbers:
     """Return x, y, z in a row for each point."""
-    xyz: Numbers = _field(records, 0, "<i4", 3) * np.array(header.scale) + np.array(header.offset)
+    with np.errstate(all="ignore"):  # a nonsensical scale is told by what comes of it
+        xyz: Numbers = _field(records, 0, "<i4", 3) * np.array(header.scale) + np.array(header.offset)
     return xyz
 
 
@@ -162,6 +179,8 @@ def _colours(records: Numbers, header: Header) -> Numbers | None:
 def _shaded(xyz: Numbers, colours: Numbers | None, size: int) -> NDArray[np.uint8]:
     """Return RGBA pixels: the highest point of each cell, lit from the north-west."""
     good = np.isfinite(xyz).all(axis=1)
+    if not good.any():
+        raise ValueError("none of its points has a place")
     xyz, colours = xyz[good], colours[good] if colours is not None else None
     low, high = xyz.min(axis=0), xyz.max(axis=0)
     span = max(float(high[0] - low[0]), float(high[1] - low[1])) or 1.0

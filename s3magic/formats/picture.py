@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import math
 import struct
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -16,8 +15,9 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from s3magic.errors import UnreadableFormat
-from s3magic.formats.base import Extent, Preview, TileInfo
+from s3magic.formats.base import Preview, TileInfo
 from s3magic.formats.drawing import encoded, limits, stretch
+from s3magic.formats.exif import Exif, read_exif
 from s3magic.formats.watch import WatchedFile
 
 _HEAD = 64 << 10
@@ -48,22 +48,19 @@ def describe(file: WatchedFile) -> TileInfo:
     format_ = _format(file.read_at(0, min(16, file.size)))
     if format_ == "webp":
         width, height = _webp_size(file)
-        exif = Image.Exif()
+        exif = Exif()
     else:
         with _opened(file, format_) as image:
             width, height = image.size
             exif = _exif(image)
-    if exif.get(ExifTags.Base.Orientation) in _TURNED:
+    if exif.orientation in _TURNED:
         width, height = height, width
-    place = _place(exif)
     details: dict[str, Any] = {}
-    camera = " ".join(str(exif.get(tag, "")).strip("\0 ") for tag in (ExifTags.Base.Make, ExifTags.Base.Model)).strip()
-    taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
-    if camera:
-        details["camera"] = camera
-    if isinstance(taken, str):
-        details["taken"] = taken.strip("\0 ")
-    return TileInfo("picture", format_, crs84_extent=place, dimensions=f"{width}x{height}", details=details)
+    if exif.camera:
+        details["camera"] = exif.camera
+    if exif.taken:
+        details["taken"] = exif.taken
+    return TileInfo("picture", format_, crs84_extent=exif.place, dimensions=f"{width}x{height}", details=details)
 
 
 def preview(file: WatchedFile, *, size: int = 160) -> Preview:
@@ -81,7 +78,7 @@ def preview(file: WatchedFile, *, size: int = 160) -> Preview:
         is_thinned = format_ == "jpeg" and not image.info.get("progressive")
         _check_size(file, width, height, most=_MOST_THINNED_PIXELS if is_thinned else _MOST_PIXELS)
         image.draft("RGB", (size, size))
-        orientation = _exif(image).get(ExifTags.Base.Orientation, 1)
+        orientation = _exif(image).orientation
         small = _plain(image)
     small.thumbnail((size, size), Image.Resampling.LANCZOS)
     if orientation in _TURNED:
@@ -106,13 +103,10 @@ def _opened(file: WatchedFile, format_: str) -> ImageFile:
     return _DECODERS[format_](cast("BinaryIO", file))
 
 
-def _exif(image: ImageFile) -> Image.Exif:
-    """Return the EXIF data that stand before the pixels; asking Pillow could decode them all."""
-    exif = Image.Exif()
+def _exif(image: ImageFile) -> Exif:
+    """Return the EXIF data that stand before the pixels; asking Pillow for them could decode them all."""
     raw = image.info.get("exif")
-    if isinstance(raw, bytes):
-        exif.load(raw)
-    return exif
+    return read_exif(raw) if isinstance(raw, bytes) else Exif()
 
 
 def _webp_size(file: WatchedFile) -> tuple[int, int]:
@@ -139,39 +133,28 @@ def _check_size(file: WatchedFile, width: int, height: int, *, most: int) -> Non
 
 def _from_exif(file: WatchedFile, head: bytes, size: int) -> Preview | None:
     """Return the thumbnail in the first 64 KiB of a JPEG, turned upright; None where there is none."""
-    raw = _exif_segment(head)
-    if raw is None:
-        return None
-    exif = Image.Exif()
-    exif.load(raw)
-    first = exif.get_ifd(ExifTags.IFD.IFD1)
-    start, length = first.get(ExifTags.Base.JpegIFOffset), first.get(ExifTags.Base.JpegIFByteCount)
-    if not (isinstance(start, int) and isinstance(length, int)):
-        return None
-    body = raw[len(_EXIF) + start : len(_EXIF) + start + length]
-    if len(body) < length or not body.startswith(b"\xff\xd8"):
+    exif = read_exif(_exif_segment(head))
+    if not exif.thumbnail:
         return None
     try:
-        with JpegImageFile(io.BytesIO(body)) as image:
+        with JpegImageFile(io.BytesIO(exif.thumbnail)) as image:
             _check_size(file, *image.size, most=_MOST_PIXELS)
             small = _plain(image)
     except (OSError, SyntaxError, ValueError):
         return None  # a broken thumbnail is no reason to show nothing
     if 2 * max(small.size) < min(size, _USUAL):
         return None
-    orientation = exif.get(ExifTags.Base.Orientation, 1)
-    details = exif.get_ifd(ExifTags.IFD.Exif)
-    width, height = details.get(ExifTags.Base.ExifImageWidth), details.get(ExifTags.Base.ExifImageHeight)
     caption = "thumbnail of the camera, JPEG"
-    if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
+    if exif.size:
+        width, height = exif.size
         small = _without_bars(small, width / height)
-        caption = _caption(*((height, width) if orientation in _TURNED else (width, height)), "jpeg")
+        caption = _caption(*((height, width) if exif.orientation in _TURNED else (width, height)), "jpeg")
     small.thumbnail((size, size), Image.Resampling.LANCZOS)
-    return encoded(_upright(small, orientation), caption=caption, source="exif", photo=True)
+    return encoded(_upright(small, exif.orientation), caption=caption, source="exif", photo=True)
 
 
-def _exif_segment(head: bytes) -> bytes | None:
-    """Return the EXIF segment of a JPEG, where it lies within its first bytes."""
+def _exif_segment(head: bytes) -> bytes:
+    """Return the EXIF segment of a JPEG, where it lies within its first bytes; else nothing."""
     at = 2
     while at + 4 <= len(head) and head[at] == 0xFF:
         marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
@@ -179,9 +162,9 @@ def _exif_segment(head: bytes) -> bytes | None:
         if marker == _APP1 and body.startswith(_EXIF):
             return body
         if marker == _START_OF_SCAN or length < 2:
-            return None
+            break
         at += 2 + length
-    return None
+    return b""
 
 
 def _without_bars(image: Image.Image, shape: float) -> Image.Image:
@@ -205,31 +188,10 @@ def _plain(image: Image.Image) -> Image.Image:
     return image.convert("RGBA" if has_alpha else "RGB")
 
 
-def _upright(image: Image.Image, orientation: Any) -> Image.Image:
-    transposition = _TRANSPOSITIONS.get(orientation) if isinstance(orientation, int) else None
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    transposition = _TRANSPOSITIONS.get(orientation)
     return image if transposition is None else image.transpose(transposition)
 
 
 def _caption(width: int, height: int, format_: str) -> str:
     return f"{width} x {height} pixels, {_TITLES[format_]}"
-
-
-def _place(exif: Image.Exif) -> Extent | None:
-    """Return the point where a picture was taken, as an extent of no size."""
-    tags = exif.get_ifd(ExifTags.IFD.GPSInfo)
-    latitude = _degrees(tags.get(ExifTags.GPS.GPSLatitude), tags.get(ExifTags.GPS.GPSLatitudeRef), "S")
-    longitude = _degrees(tags.get(ExifTags.GPS.GPSLongitude), tags.get(ExifTags.GPS.GPSLongitudeRef), "W")
-    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
-        return None
-    return (longitude, latitude, longitude, latitude)
-
-
-def _degrees(parts: Any, side: Any, negative: str) -> float | None:
-    try:
-        degrees, minutes, seconds = (float(part) for part in parts)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    value = degrees + minutes / 60 + seconds / 3600
-    if not math.isfinite(value):
-        return None
-    return round(-value if str(side).strip("\0 ") == negative else value, 7)

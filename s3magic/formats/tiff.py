@@ -23,15 +23,22 @@ _TYPES = {
 
 
 class Tag(IntEnum):
-    """The tags this package reads."""
+    """The tags this package reads, those of EXIF among them."""
 
+    GPS_LATITUDE_SIDE = 1
+    GPS_LATITUDE = 2
+    GPS_LONGITUDE_SIDE = 3
+    GPS_LONGITUDE = 4
     SUBFILE_TYPE = 254
     WIDTH = 256
     HEIGHT = 257
     BITS = 258
     COMPRESSION = 259
     PHOTOMETRIC = 262
+    MAKE = 271
+    MODEL = 272
     STRIP_OFFSETS = 273
+    ORIENTATION = 274
     SAMPLES = 277
     ROWS_PER_STRIP = 278
     STRIP_LENGTHS = 279
@@ -43,12 +50,19 @@ class Tag(IntEnum):
     TILE_LENGTHS = 325
     EXTRA_SAMPLES = 338
     SAMPLE_FORMAT = 339
+    JPEG_OFFSET = 513
+    JPEG_LENGTH = 514
     PIXEL_SCALE = 33550
     TIE_POINTS = 33922
     TRANSFORMATION = 34264
+    EXIF = 34665
     GEO_KEYS = 34735
     GEO_DOUBLES = 34736
     GEO_TEXT = 34737
+    GPS = 34853
+    TAKEN = 36867
+    EXIF_WIDTH = 40962
+    EXIF_HEIGHT = 40963
     GDAL_METADATA = 42112
     GDAL_NODATA = 42113
 
@@ -181,6 +195,11 @@ class Layout:
     order: str
     is_big: bool
     directories: tuple[Directory, ...]
+    _file: WatchedFile
+
+    def directory_at(self, offset: int) -> Directory:
+        """Read a directory that no other is linked to, as EXIF has them."""
+        return _directory(self._file, offset, order=self.order, is_big=self.is_big)[0]
 
     def header(self, first: int) -> bytes:
         """Return the first bytes of a file of this kind whose first image is at ``first``."""
@@ -211,7 +230,7 @@ def read_layout(file: WatchedFile) -> Layout:
         raise ValueError("it holds no image")
     children = [at for at in found[0].values(Tag.SUB_DIRECTORIES, most=_MOST_DIRECTORIES) if at not in seen]
     found += [_directory(file, at, order=order, is_big=is_big)[0] for at in children]
-    return Layout(order, is_big, tuple(found))
+    return Layout(order, is_big, tuple(found), file)
 
 
 def _directory(file: WatchedFile, offset: int, *, order: str, is_big: bool) -> tuple[Directory, int]:
