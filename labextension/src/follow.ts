@@ -63,6 +63,7 @@ export class Follower {
       this._links.set(document.sessionContext, new KernelLink(document.sessionContext));
     }
     document.disposed.connect(() => this._update());
+    this._update();
   }
 
   private _update(): void {
