@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from s3magic.api import thumbs as thumbs
     from s3magic.api import unmount as unmount
     from s3magic.errors import S3MagicError as S3MagicError
-    from s3magic.link.dataset import LinkedDataset as LinkedDataset
-    from s3magic.link.manifest import LinkedTile as LinkedTile
+    from s3magic.linking.dataset import LinkedDataset as LinkedDataset
+    from s3magic.linking.manifest import LinkedTile as LinkedTile
     from s3magic.listing import Listing as Listing
     from s3magic.mount.model import Mount as Mount
-    from s3magic.sandbox.process import Sandbox as Sandbox
+    from s3magic.sandboxes.process import Sandbox as Sandbox
     from s3magic.store.base import ObjectInfo as ObjectInfo
-    from s3magic.thumbs.gallery import Gallery as Gallery
-    from s3magic.thumbs.gallery import GalleryItem as GalleryItem
+    from s3magic.thumbnails.gallery import Gallery as Gallery
+    from s3magic.thumbnails.gallery import GalleryItem as GalleryItem
 
 __version__ = "0.1.0"
 
@@ -77,14 +77,14 @@ _HOMES = {
     "Light": "access.permissions",
     "PermissionReport": "access.permissions",
     "S3MagicError": "errors",
-    "LinkedDataset": "link.dataset",
-    "LinkedTile": "link.manifest",
+    "LinkedDataset": "linking.dataset",
+    "LinkedTile": "linking.manifest",
     "Listing": "listing",
     "Mount": "mount.model",
-    "Sandbox": "sandbox.process",
+    "Sandbox": "sandboxes.process",
     "ObjectInfo": "store.base",
-    "Gallery": "thumbs.gallery",
-    "GalleryItem": "thumbs.gallery",
+    "Gallery": "thumbnails.gallery",
+    "GalleryItem": "thumbnails.gallery",
 }
 
 

@@ -13,12 +13,11 @@ from s3magic.url import S3Url
 if TYPE_CHECKING:
     from s3magic.access.connection import Connection
     from s3magic.access.permissions import PermissionReport
-    from s3magic.link.dataset import LinkedDataset
+    from s3magic.linking.dataset import LinkedDataset
     from s3magic.listing import Listing
     from s3magic.mount.model import Mount, MountTable
-    from s3magic.sandbox.process import Sandbox
-    from s3magic.store.s3 import S3Store
-    from s3magic.thumbs.gallery import Gallery
+    from s3magic.sandboxes.process import Sandbox
+    from s3magic.thumbnails.gallery import Gallery
 
 AnyPath = str | PathLike[str]
 
@@ -84,25 +83,21 @@ def connection() -> Connection:
     return current.connection()
 
 
-def open_store(url: S3Url | str) -> S3Store:
-    """Return the store of a URL's bucket, as the connection in use sees it (a `StoreOpener`)."""
-    return connection().store(S3Url.parse(url).bucket)
-
-
 def check(url: S3Url | str) -> PermissionReport:
     """Probe what the connection in use may do at a URL; reads a byte at most, changes nothing."""
-    from s3magic.access import permissions
+    from s3magic.access import current, permissions
 
     parsed = S3Url.parse(url)
-    return permissions.check(open_store(parsed), parsed)
+    return permissions.check(current.open_store(parsed), parsed)
 
 
 def ls(url: S3Url | str, *, recursive: bool = False, limit: int = 1000) -> Listing:
     """List a bucket, a folder or a pattern, at most ``limit`` entries; says when there are more."""
+    from s3magic.access import current
     from s3magic.listing import list_objects
 
     parsed = S3Url.parse(url)
-    return list_objects(open_store(parsed), parsed, recursive=recursive, limit=limit)
+    return list_objects(current.open_store(parsed), parsed, recursive=recursive, limit=limit)
 
 
 def mount(url: S3Url | str, path: AnyPath | None = None, *, memory: int | None = None, fresh: float = 10) -> Mount:
@@ -192,7 +187,7 @@ def link(
         Whether to download the tiles too.
     hash
         ``"auto"``: the SHA-256 that S3 knows, else of bodies up to ``read_limit`` bytes in all;
-        ``"read"``: of every body; ``"never"``: only what S3 knows.
+        ``"read"``: of every body; ``"never"``: none, until the first fetch fills it in.
     bbox
         Keep only tiles that touch ``(west, south, east, north)``, in CRS84 degrees.
     match
@@ -203,14 +198,15 @@ def link(
     LinkError
         When the tiles do not fit together; nothing is written then.
     """
-    from s3magic.link.add import add
+    from s3magic.access import current
+    from s3magic.linking.add import add
 
     urls = [pattern] if isinstance(pattern, str | S3Url) else list(pattern)
     chosen = connection()
     return add(
         [S3Url.parse(url) for url in urls],
         Path(path),
-        opener=open_store,
+        opener=current.open_store,
         access={**chosen.location.to_json(), "anonymous": chosen.choice.provider == "anonymous"},
         checkout=checkout,
         hash=hash,
@@ -219,13 +215,6 @@ def link(
         match=match,
         executor=executor,
     )
-
-
-def linked(path: AnyPath) -> LinkedDataset:
-    """Open a dataset that was linked before, to be fetched through the connection in use."""
-    from s3magic.link.dataset import LinkedDataset
-
-    return LinkedDataset(Path(path), opener=open_store)
 
 
 def thumbs(
@@ -246,13 +235,14 @@ def thumbs(
     """
     from platformdirs import user_cache_path
 
-    from s3magic.thumbs.gallery import Gallery
-    from s3magic.thumbs.presign import LinkMaker
+    from s3magic.access import current
+    from s3magic.thumbnails.gallery import Gallery
+    from s3magic.thumbnails.presign import LinkMaker
 
     chosen = connection()
     return Gallery(
         S3Url.parse(url),
-        opener=open_store,
+        opener=current.open_store,
         signer=LinkMaker(lambda bucket: chosen.store(bucket).client.location_for(bucket), chosen.credentials),
         size=size,
         limit=limit,
@@ -277,7 +267,7 @@ def sandbox(*, port: int = 0, data: AnyPath | None = None) -> Sandbox:
     from platformdirs import user_cache_path
 
     from s3magic.access import current
-    from s3magic.sandbox import process
+    from s3magic.sandboxes import process
 
     running = process.running()
     box = running or process.start(

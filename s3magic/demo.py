@@ -17,7 +17,7 @@ from s3magic import api, html
 from s3magic.errors import S3MagicError
 
 if TYPE_CHECKING:
-    from s3magic.sandbox.process import Sandbox
+    from s3magic.sandboxes.process import Sandbox
 
 Say = Callable[[str], None]
 
@@ -235,7 +235,7 @@ def _demand(condition: bool, message: str) -> None:  # noqa: FBT001
 
 
 def _received() -> int:
-    return api.open_store("s3://teaching/").client.bytes_received
+    return api.connection().store("teaching").client.bytes_received
 
 
 def _count_points(path: Path) -> int:

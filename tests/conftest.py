@@ -15,7 +15,7 @@ os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.d
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory):
     """A running sandbox; what a test writes, it writes under a name of its own."""
-    from s3magic.sandbox import process
+    from s3magic.sandboxes import process
 
     with process.start(cache=tmp_path_factory.getbasetemp().parent / "s3magic-sandbox-cache") as box:
         yield box

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "listing": GROUND | {"store"},
     "access": GROUND | {"store"},
     "mounting": GROUND | {"store", "access"},
-    "linking": GROUND | {"store", "formats"},
+    "linking": GROUND | {"store", "formats", "access"},
     "thumbnails": GROUND | {"store", "formats"},
     "sandboxes": GROUND | {"store"},
     "doctor": GROUND,

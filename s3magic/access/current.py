@@ -9,6 +9,7 @@ from s3magic.access.choice import Choice
 from s3magic.access.connection import Connection, open_connection
 
 if TYPE_CHECKING:
+    from s3magic.store.s3 import S3Store
     from s3magic.url import S3Url
 
 _lock = threading.Lock()
@@ -22,6 +23,11 @@ def connection(url: S3Url | None = None) -> Connection:  # noqa: ARG001 - one ch
         if _current is None:
             _current = open_connection(Choice())
         return _current
+
+
+def open_store(url: S3Url) -> S3Store:
+    """Return the store of a URL's bucket, as the connection in use sees it (a `StoreOpener`)."""
+    return connection(url).store(url.bucket)
 
 
 def chosen() -> Connection | None:

@@ -214,6 +214,6 @@ def _mount_to_json(mount: Mount) -> dict[str, Any]:
 
 
 def _sandbox() -> dict[str, str] | None:
-    process: Any = sys.modules.get("s3magic.sandbox.process")
+    process: Any = sys.modules.get("s3magic.sandboxes.process")
     running = None if process is None else process.running()
     return None if running is None else {"endpoint_url": running.endpoint_url}

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from IPython.core.formatters import IPythonDisplayFormatter
     from IPython.core.interactiveshell import InteractiveShell
 
-    from s3magic.thumbs.gallery import Gallery
+    from s3magic.thumbnails.gallery import Gallery
 
-_GALLERY = ("s3magic.thumbs.gallery", "Gallery")
+_GALLERY = ("s3magic.thumbnails.gallery", "Gallery")
 
 
 def load(shell: InteractiveShell) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from traitlets import Bool, Float, Int
 
+import s3magic
 from s3magic import api
 from s3magic.errors import InvalidInput
 from s3magic.notebook import cells, prompt, values
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 
     from s3magic.access.connection import Connection
     from s3magic.access.permissions import PermissionReport
-    from s3magic.link.dataset import LinkedDataset
+    from s3magic.linking.dataset import LinkedDataset
     from s3magic.listing import Listing, Summary
     from s3magic.mount.model import Mount, MountTable
     from s3magic.notebook.credential_panel import CredentialPanel
-    from s3magic.sandbox.process import Sandbox
-    from s3magic.thumbs.gallery import Gallery
+    from s3magic.sandboxes.process import Sandbox
+    from s3magic.thumbnails.gallery import Gallery
 
 _LINK_OPTIONS = {
     "add": {"checkout", "no_checkout", "bbox", "match", "hash"},
@@ -199,7 +200,7 @@ class S3Magics(Magics):
                 bbox=args.bbox,
                 match=args.match,
             )
-        dataset = api.linked(folder)
+        dataset = s3magic.LinkedDataset(folder)
         return dataset.status() if args.verb == "status" else dataset.fetch(match=args.match, bbox=args.bbox)
 
     @line_magic
@@ -226,7 +227,7 @@ class S3Magics(Magics):
     )
     def s3sandbox(self, args: Namespace) -> Sandbox | Sentence:
         """Start a local S3 with teaching data and use it; it needs no account."""
-        from s3magic.sandbox import process  # noqa: PLC0415 - loaded when asked for
+        from s3magic.sandboxes import process  # noqa: PLC0415 - loaded when asked for
 
         box = process.running()
         if args.verb == "start":

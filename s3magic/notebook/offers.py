@@ -40,7 +40,7 @@ def asker() -> int:
 
 def buckets() -> list[str]:
     """Return URLs of the buckets that the connection in use may list; asks S3."""
-    sandbox = sys.modules.get("s3magic.sandbox.process")
+    sandbox = sys.modules.get("s3magic.sandboxes.process")
     box = sandbox.running() if sandbox is not None else None
     if box is not None:
         return [f"s3://{name}/" for name in box.buckets]
@@ -51,7 +51,7 @@ def buckets() -> list[str]:
 def keys(beginning: str) -> list[str]:
     """Return URLs one level below a beginning, folders first; asks S3 for one page."""
     url = S3Url.parse(beginning)
-    page = api.open_store(url).list_page(url.key, delimiter="/", max_keys=_SHOWN)
+    page = api.connection().store(url.bucket).list_page(url.key, delimiter="/", max_keys=_SHOWN)
     names = [*page.prefixes, *(info.key for info in page.objects)]
     return [f"s3://{url.bucket}/{name}" for name in names if name != url.key]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -74,8 +76,8 @@ def test_a_link_is_made_by_a_click_and_is_not_kept(gallery, lab):
     shown.get_by_role("button", name="Open plain.tif").click()
     expect(shown.get_by_label("link")).to_have_count(0)
     shown.get_by_role("button", name="Get link").click()
+    expect(shown.get_by_label("link")).to_have_value(re.compile("X-Amz-Signature="))
     link = shown.get_by_label("link").input_value()
-    assert "X-Amz-Signature=" in link
     assert page.request.get(link).body()[:4] in (b"II*\0", b"MM\0*")
     lab.command(page, "docmanager:save")
     assert "X-Amz" not in (lab.root / "gallery.ipynb").read_text()

@@ -15,9 +15,9 @@ from s3magic.notebook import gallery_view
 from s3magic.notebook.gallery_view import GalleryView
 from s3magic.store.credentials import Credentials, Location
 from s3magic.store.memory import MemoryStore
-from s3magic.thumbs import icon
-from s3magic.thumbs.gallery import Gallery
-from s3magic.thumbs.presign import LinkMaker
+from s3magic.thumbnails import icon
+from s3magic.thumbnails.gallery import Gallery
+from s3magic.thumbnails.presign import LinkMaker
 
 
 class DotFormat:

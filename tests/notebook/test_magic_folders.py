@@ -33,7 +33,7 @@ def test_options_of_a_mount_reach_it(run, connection):
 
 def test_a_cell_has_a_mount_of_its_own(run, connection):
     text = run(f"%%s3mount {ODD} here\nfrom pathlib import Path\nname = 'a space.txt'\nPath('here', name).read_bytes()")
-    assert text == api.open_store(ODD).get("odd/a space.txt")
+    assert text == api.connection().store("teaching").get("odd/a space.txt")
     assert api.mounts() == []
 
 
@@ -95,7 +95,7 @@ def test_tiles_are_linked_looked_at_and_fetched(run, connection):
     assert not Path("tiles/a space.txt").exists() or b"git-lfs" in Path("tiles/a space.txt").read_bytes()
     assert run("%s3link add s3://teaching/odd/a*.txt tiles --hash never --no-checkout").tiles == dataset.tiles
     run("%s3link fetch tiles --match 'a+*'")
-    assert Path("tiles/a+plus.txt").read_bytes() == api.open_store(ODD).get("odd/a+plus.txt")
+    assert Path("tiles/a+plus.txt").read_bytes() == api.connection().store("teaching").get("odd/a+plus.txt")
     assert len(list(run("%s3link status tiles"))) == 2
 
 

@@ -155,7 +155,7 @@ def test_s3creds_keys_asks_in_a_terminal_unseen(run, loaded, sandbox, monkeypatc
 
 def test_the_sandbox_is_started_once_and_stopped(run, monkeypatch):
     from s3magic.access import current
-    from s3magic.sandbox import process
+    from s3magic.sandboxes import process
 
     monkeypatch.setattr(process, "_live", [])
     assert str(run("%s3sandbox status")).startswith("No sandbox")

@@ -1,0 +1,55 @@
+"""The bytes of exactly the object that was linked, going on where a connection broke; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from s3magic.errors import AccessDenied, NoSuchKey, NotFound, ObjectChanged, S3MagicError, Unreachable
+from s3magic.linking.manifest import LinkedTile
+from s3magic.store.base import Store
+
+ATTEMPTS = 5
+
+
+def body(store: Store, tile: LinkedTile, *, start: int = 0) -> Generator[bytes, None, None]:
+    """Yield the content of a tile from ``start`` on, in chunks.
+
+    The plain key is read on condition of the pinned ETag, for that needs the least permission; the
+    pinned version where that fails. A broken connection is taken up again, ``ATTEMPTS`` times
+    without a byte between. Raises `ObjectChanged` or `NoSuchKey`, naming the tile, when the
+    pinned bytes cannot be had any more.
+    """
+    key, position, left = tile.source.key, start, ATTEMPTS
+    version: str | None = None
+    refused: S3MagicError | None = None
+    while position < tile.size:
+        try:
+            with store.stream(key, start=position, etag=tile.etag, version_id=version) as chunks:
+                for chunk in chunks:
+                    position += len(chunk)
+                    left = ATTEMPTS
+                    yield chunk
+            if position < tile.size:
+                raise Unreachable(f"The body of {tile.url} was cut short", "Try again.")  # noqa: TRY301 - as a broken one
+        except Unreachable:
+            left -= 1
+            if not left:
+                raise
+        except (ObjectChanged, NotFound, AccessDenied) as error:
+            if version is not None or tile.version_id is None:
+                raise _gone(tile, refused or error) from error
+            version, refused = tile.version_id, error
+
+
+def _gone(tile: LinkedTile, error: S3MagicError) -> S3MagicError:
+    """Say what became of the pinned object by what its plain key answered."""
+    if isinstance(error, ObjectChanged):
+        return ObjectChanged(
+            f"{tile.name} changed since it was linked: {tile.url}",
+            "The bytes that were linked are not there any more; link it anew in another folder.",
+        )
+    if isinstance(error, NotFound):
+        return NoSuchKey(
+            f"{tile.name} is not there any more: {tile.url}", "Ask who keeps the bucket; status() shows all such tiles."
+        )
+    return error

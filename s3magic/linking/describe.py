@@ -1,0 +1,137 @@
+"""One object of S3 to one tile: a HEAD, the ranges its header needs, and the hash S3 knows; writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, cast
+
+from s3magic.errors import LinkError, UnreadableFormat
+from s3magic.formats import registry
+from s3magic.formats.base import TileInfo
+from s3magic.html import bytes_text
+from s3magic.linking import hashes
+from s3magic.linking.manifest import Box, LinkedTile, canonical
+from s3magic.store.base import ObjectInfo, Store, StoreOpener
+from s3magic.store.reader import ByteLimitReached, RangeReader
+from s3magic.url import S3Url
+
+HEADER_LIMIT = 2_000_000  # bytes of one tile that its metadata may cost
+_TILES = (".las", ".laz", ".tif", ".tiff", ".gtiff", ".btf", ".nc", ".nc4", ".h5", ".hdf5", ".he5")
+_TYPES = frozenset({"point-cloud", "raster", "grid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An object that is to be linked.
+
+    Parameters
+    ----------
+    info
+        The object, as a listing or HEAD told it.
+    version_id
+        The version the user pinned, if any.
+    asked
+        Whether ``info`` comes from HEAD, so that it knows all S3 does.
+    """
+
+    info: ObjectInfo
+    version_id: str | None = None
+    asked: bool = False
+
+    @property
+    def name(self) -> str:
+        """The file name it gets."""
+        return self.info.name
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A tile, and what must be equal in all tiles of a dataset."""
+
+    tile: LinkedTile
+    type: str
+    crs: str | None = None
+    schema: Any = None
+
+    @property
+    def name(self) -> str:
+        """The tile's name."""
+        return self.tile.name
+
+
+def describe(candidate: Candidate, *, opener: StoreOpener, hash: str) -> Described:  # noqa: A002 - the public word
+    """Describe an object by HEAD and range reads.
+
+    Raises `UnreadableFormat` when it is not what its name says, and what the store raises.
+    """
+    bucket = candidate.info.url.split("/")[2]
+    store = opener(S3Url(bucket, candidate.info.key))
+    info = candidate.info if candidate.asked else store.head(candidate.info.key, version_id=candidate.version_id)
+    about = _header(store, info, candidate.version_id)
+    is_tile = about.kind in _TYPES
+    oid, source = (None, None) if hash != "auto" else _known_hash(store, info, candidate.version_id)
+    tile = LinkedTile(
+        name=info.name,
+        url=info.url,
+        etag=info.etag,
+        size=info.size,
+        version_id=candidate.version_id or info.version_id,
+        oid=oid,
+        oid_from=source,
+        crc64nvme=info.checksums.get("CRC64NVME"),
+        last_modified=_time(info.last_modified),
+        format=about.format if is_tile else "file",
+    )
+    if not is_tile:
+        return Described(tile, "file")
+    tile = replace(
+        tile,
+        crs84_extent=_rounded(about.crs84_extent),
+        native_extent=about.native_extent,
+        point_count=about.point_count,
+        dimensions=about.dimensions,
+    )
+    return Described(tile, about.kind, about.crs, canonical(about.schema))
+
+
+def _header(store: Store, info: ObjectInfo, version_id: str | None) -> TileInfo:
+    """Read what the file says of itself; nothing is read of a file that is linked as such."""
+    if not info.name.lower().endswith(_TILES):
+        return TileInfo("file", "file")
+    reader = RangeReader(store, info, limit=HEADER_LIMIT, version_id=version_id)
+    try:
+        return registry.describe(cast("BinaryIO", reader), info.name)
+    except ByteLimitReached as error:
+        raise UnreadableFormat(
+            f"The header of {info.name} wants more than {bytes_text(HEADER_LIMIT)}",
+            "Write it with its metadata in one place, as a COG or COPC for example.",
+        ) from error
+
+
+def _known_hash(store: Store, info: ObjectInfo, version_id: str | None) -> tuple[str | None, str | None]:
+    if info.size == 0:
+        return hashes.EMPTY, "head"
+    if oid := hashes.whole(info):
+        return oid, "head"
+    if oid := hashes.only_part(store, info, version_id=version_id):
+        return oid, "part1"
+    return None, None
+
+
+def _rounded(extent: Box | None) -> Box | None:
+    """Keep a centimetre, so that another release of a projection library gives the same text."""
+    if extent is None:
+        return None
+    west, south, east, north = (round(float(number), 7) + 0.0 for number in extent)
+    return west, south, east, north
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def check_hash(word: str) -> None:
+    """Raise `LinkError` when ``hash`` is not one of its three words."""
+    if word not in {"auto", "read", "never"}:
+        raise LinkError(f"hash={word!r} is not known", "Choose auto, read or never.")

@@ -1,0 +1,242 @@
+"""Filling a dataset with its tiles: parallel, resumable, and in place only once the hash is right."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from s3magic.errors import LinkError, NotFound, ObjectChanged, ServerError
+from s3magic.html import bytes_text, card
+from s3magic.linking.body import body
+from s3magic.linking.folder import Folder, sync_folder
+from s3magic.linking.local import local_state
+from s3magic.linking.manifest import LinkedTile
+from s3magic.linking.selection import select
+from s3magic.linking.work import gather, meter, raise_failures
+from s3magic.store.base import StoreOpener
+
+_CHUNK = 1 << 20
+_SAVE_EVERY = 256  # newly learned hashes
+_ROOM = 0.01  # share of the download that must stay free beside it
+
+
+@dataclass(frozen=True, slots=True)
+class FetchReport:
+    """What a fetch did.
+
+    Parameters
+    ----------
+    fetched
+        Names of the tiles that were brought.
+    present
+        Names of those that were right already.
+    size
+        Bytes of the tiles that were brought.
+    """
+
+    fetched: tuple[str, ...]
+    present: tuple[str, ...]
+    size: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return the fields as JSON types."""
+        return {"fetched": list(self.fetched), "present": list(self.present), "size": self.size}
+
+    def __repr__(self) -> str:
+        return f"<{len(self.fetched)} tiles fetched ({bytes_text(self.size)}), {len(self.present)} already here>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("fetched", f"{len(self.fetched)} tiles, {bytes_text(self.size)}"),
+            ("already here", f"{len(self.present)} tiles"),
+        ]
+        return card("Tiles fetched", rows)
+
+
+def fetch(
+    folder: Folder,
+    *,
+    opener: StoreOpener,
+    match: str | None = None,
+    bbox: Sequence[float] | None = None,
+    executor: Executor | None = None,
+) -> FetchReport:
+    """Bring tiles that are not here yet; an interrupted fetch goes on where it was.
+
+    Raises
+    ------
+    TilesFailed
+        Some tiles failed, the others are here. A changed original is among the failed, never
+        taken for the tile.
+    LinkError
+        There is no room on the disk, or nothing is chosen; nothing was fetched.
+    """
+    report, failures = bring(folder, opener=opener, match=match, bbox=bbox, executor=executor)
+    raise_failures(failures, len(report.fetched) + len(report.present), "fetched")
+    return report
+
+
+def bring(
+    folder: Folder,
+    *,
+    opener: StoreOpener,
+    match: str | None = None,
+    bbox: Sequence[float] | None = None,
+    executor: Executor | None = None,
+) -> tuple[FetchReport, list[tuple[str, Exception]]]:
+    """Fetch, and return what failed, by name, instead of raising it."""
+    folder = Folder(folder.path.absolute())  # for an executor whose workers stand elsewhere
+    with folder.writing():
+        everything = folder.tiles()
+        chosen = select(everything, match=match, bbox=bbox)
+        for leftover in set(folder.scratch.glob("*.part")) - {folder.part(tile) for tile in everything}:
+            leftover.unlink()
+        with meter(
+            "Looking at files", sum(_on_disk(folder, tile) for tile in chosen), "B", tiles=len(chosen)
+        ) as looked:
+            look = gather(
+                partial(_look, folder=folder, report=looked),
+                chosen,
+                on_value=lambda _item, _value: looked.tile_done(),
+                stop=looked.stop,
+            )
+        look.raise_stop()
+        present = sorted(tile.name for tile, state in look.values if state == "file")
+        wanted = [tile for tile, state in look.values if state != "file"]
+        _check_room(folder, wanted)
+        learned: list[LinkedTile] = []
+
+        def save() -> None:
+            if learned:
+                folder.save_tiles(learned)
+                learned.clear()
+
+        def note(tile: LinkedTile, oid: str) -> None:
+            bar.tile_done()
+            if executor is not None:
+                bar(tile.size)
+            if tile.oid is None:
+                learned.append(replace(tile, oid=oid, oid_from="download"))
+                if len(learned) >= _SAVE_EVERY:
+                    save()
+
+        with meter("Fetching", sum(tile.size for tile in wanted), "B", tiles=len(wanted)) as bar:
+            work = partial(download, folder=folder, opener=opener, report=bar if executor is None else None)
+            try:
+                harvest = gather(work, wanted, executor=executor, on_value=note, stop=bar.stop)
+            finally:
+                save()
+        sync_folder(folder.path)
+    harvest.raise_stop()
+    failures = [*look.failures, *harvest.failures]
+    failed = {name for name, _ in failures}
+    fetched = [tile for tile in wanted if tile.name not in failed]
+    names = tuple(sorted(tile.name for tile in fetched))
+    return FetchReport(names, tuple(present), sum(tile.size for tile in fetched)), failures
+
+
+def download(
+    tile: LinkedTile, *, folder: Folder, opener: StoreOpener, report: Callable[[int], None] | None = None
+) -> str:
+    """Bring one tile and return its ``sha256:…``; its name shows the whole file or what was there before.
+
+    What an interrupted run gathered is taken up again where a known hash will tell whether it was right.
+    """
+    part, target = folder.part(tile), folder.path / tile.name
+    if tile.oid is None:
+        part.unlink(missing_ok=True)
+    resumed = part.exists()
+    oid = _gather_part(part, tile, opener, report)
+    if tile.oid is not None and oid != tile.oid and resumed:
+        part.unlink()
+        oid = _gather_part(part, tile, opener, None)
+    if tile.oid is not None and oid != tile.oid:
+        part.unlink()
+        raise ServerError(
+            f"The content of {tile.url} has the hash {oid}, linked was {tile.oid}",
+            "The ETag is the linked one, but the bytes are not: tell who keeps the bucket.",
+        )
+    state = local_state(target, replace(tile, oid=oid))
+    if state == "modified":
+        part.unlink()
+        raise _in_the_way(target)
+    part.replace(target)
+    return oid
+
+
+def _gather_part(part: Path, tile: LinkedTile, opener: StoreOpener, report: Callable[[int], None] | None) -> str:
+    """Append to a part until it is whole, flush it, and return the hash of all of it."""
+    digest, size = hashlib.sha256(), 0
+    with part.open("a+b") as file:
+        file.seek(0)
+        if os.fstat(file.fileno()).st_size > tile.size:
+            file.truncate(0)
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            _tell(report, len(chunk))
+        try:
+            with closing(body(opener(tile.source), tile, start=size)) as chunks:
+                for chunk in chunks:
+                    file.write(chunk)
+                    digest.update(chunk)
+                    size += len(chunk)
+                    _tell(report, len(chunk))
+        except Exception as error:
+            if not size or isinstance(error, ObjectChanged | NotFound):
+                part.unlink()
+            raise
+        file.flush()
+        os.fsync(file.fileno())
+    if size != tile.size:
+        part.unlink()
+        raise ServerError(f"{tile.url} has {size} bytes where {tile.size} were linked", "Check the endpoint.")
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _look(tile: LinkedTile, *, folder: Folder, report: Callable[[int], None]) -> tuple[LinkedTile, str]:
+    path = folder.path / tile.name
+    state = local_state(path, tile, report=report)
+    if state == "modified":
+        raise _in_the_way(path)
+    return tile, state
+
+
+def _on_disk(folder: Folder, tile: LinkedTile) -> int:
+    try:
+        size = (folder.path / tile.name).lstat().st_size
+    except OSError:
+        return 0
+    return size if size == tile.size else 0
+
+
+def _check_room(folder: Folder, wanted: Sequence[LinkedTile]) -> None:
+    needed = 0
+    for tile in wanted:
+        part = folder.part(tile)
+        needed += max(0, tile.size - (part.stat().st_size if tile.oid and part.exists() else 0))
+    free = shutil.disk_usage(folder.path).free
+    if needed * (1 + _ROOM) > free:
+        raise LinkError(
+            f"No room in {folder.path}: {bytes_text(needed)} to fetch, {bytes_text(free)} free",
+            "Fetch fewer tiles with match or bbox, or make room.",
+        )
+
+
+def _in_the_way(path: Path) -> LinkError:
+    return LinkError(
+        f"{path.name} is not the linked file any more: somebody changed it here",
+        f"Move {path} away, then fetch it again.",
+    )
+
+
+def _tell(report: Callable[[int], None] | None, amount: int) -> None:
+    if report is not None:
+        report(amount)

@@ -1,0 +1,104 @@
+"""Whether tiles make one dataset: one type, one CRS, one schema; names the odd ones out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from s3magic.errors import LinkError
+from s3magic.linking import manifest
+from s3magic.linking.describe import Described
+from s3magic.linking.manifest import DatasetInfo
+
+_LISTED = 10
+_LINE = 120
+
+
+def fit(
+    described: Sequence[Described],
+    sources: tuple[str, ...],
+    access: Mapping[str, object],
+    there: DatasetInfo | None,
+) -> DatasetInfo:
+    """Return what all tiles share.
+
+    Parameters
+    ----------
+    described
+        The new tiles.
+    sources, access
+        For a new dataset.
+    there
+        The dataset they join, if there is one.
+
+    Raises
+    ------
+    LinkError
+        They differ in type, CRS or schema; the odd ones are listed.
+    """
+    groups: dict[str, list[Described]] = {}
+    for one in described:
+        groups.setdefault(_key(one), []).append(one)
+    if there is not None:
+        usual = _key(there)
+    elif groups:
+        usual = max(sorted(groups), key=lambda key: len(groups[key]))
+    else:
+        return DatasetInfo("file", sources, access=access)
+    odd = sorted((one for key, group in groups.items() if key != usual for one in group), key=lambda one: one.name)
+    if odd:
+        model = there or _info(groups[usual][0], sources, access)
+        listed = "; ".join(f"{one.name}: {_difference(one, model)}" for one in odd[:_LISTED])
+        more = f"; and {len(odd) - _LISTED} more" if len(odd) > _LISTED else ""
+        raise LinkError(
+            f"These do not fit the other {model.type} tiles: {listed}{more}",
+            "Link them into a folder of their own, or leave them out with a narrower pattern.",
+        )
+    formats = {one.tile.format for one in described} | ({there.format} if there else set())
+    info = there or _info(groups[usual][0], sources, access)
+    return replace(info, format=formats.pop() if len(formats) == 1 else None)
+
+
+def _key(one: Described | DatasetInfo) -> str:
+    """Return what is equal for tiles that fit together."""
+    return manifest.canonical_text([one.type, manifest.crs_key(one.crs), one.schema])
+
+
+def _info(one: Described, sources: tuple[str, ...], access: Mapping[str, object]) -> DatasetInfo:
+    return DatasetInfo(one.type, sources, one.tile.format, one.schema, one.crs, access=access)
+
+
+def _difference(one: Described, model: DatasetInfo) -> str:
+    if one.type != model.type:
+        return f"a {one.type}"
+    if manifest.crs_key(one.crs) != manifest.crs_key(model.crs):
+        name, other = manifest.crs_name(one.crs), manifest.crs_name(model.crs)
+        return f"in {name}, not {other}" if name != other else f"in another {name}"
+    mine, usual = _parts(one.schema), _parts(model.schema)
+    more = [label for key, label in mine.items() if key not in usual]
+    less = [label for key, label in usual.items() if key not in mine]
+    said = {
+        "has": [label for label in more if label not in less],
+        "lacks": [label for label in less if label not in more],
+        "differs in": [label for label in more if label in less],
+    }
+    return ", ".join(f"{verb} {_brief(labels)}" for verb, labels in said.items() if labels) or "has another field order"
+
+
+def _parts(schema: Any) -> dict[str, str]:
+    """Return what a schema is made of, as text to compare by, with what people call each part."""
+    if isinstance(schema, Mapping):
+        return {text: text for name, value in schema.items() for text in [f"{name}={manifest.canonical_text(value)}"]}
+    parts = schema if isinstance(schema, list) else [schema]
+    return {
+        manifest.canonical_text(part): str(part["name"])
+        if isinstance(part, Mapping) and "name" in part
+        else manifest.canonical_text(part)
+        for part in parts
+    }
+
+
+def _brief(labels: Sequence[str]) -> str:
+    text = ", ".join(labels)
+    return text if len(text) <= _LINE else f"{text[: _LINE - 1]}…"

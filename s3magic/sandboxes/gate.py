@@ -1,0 +1,154 @@
+"""The door of the sandbox: every request passes here, is known, allowed, checked, and then answered.
+
+It decides no right itself (`policy`), keeps no object (`backend`), and knows nothing of processes.
+
+moto holds the objects. Alone it differs from real S3 in these points, which are mended on the way:
+
+=====================================  ==========================================================
+moto alone                             real S3, and so the sandbox
+=====================================  ==========================================================
+Any signature, any key id passes       SignatureDoesNotMatch, InvalidAccessKeyId (403)
+A presigned URL never ends             403 AccessDenied "Request has expired"; at most 7 days
+Any clock will do                      403 RequestTimeTooSkewed beyond 15 minutes
+Tokens are not looked at               400 ExpiredToken, InvalidToken
+Another region is answered             400 AuthorizationHeaderMalformed, naming the right one
+Policy conditions are ignored          `s3:prefix`, `s3:delimiter` count; a Deny wins
+A missing key is 404 for everybody     403 for whoever may not list the bucket
+Uploads are taken unchecked            400 BadDigest, XAmzContentSHA256Mismatch
+No checksum unless one was sent        CRC-64/NVME of the whole object
+A missing crc library gives CRC-32     The algorithm that was named
+Multipart checksums without ``-N``     Composite ``…-N``; HEAD of a part gives the part's own
+LIST without ChecksumType              ChecksumAlgorithm and ChecksumType of each object
+A form-typed body is lost              Stored like any other
+A range copies the whole object        Only its bytes are read
+Conditions and writes are two steps    If-Match and If-None-Match are atomic with the write
+Unknown upload id is a server error    404 NoSuchUpload
+Anonymous reads follow the ACL         They follow the bucket policy
+=====================================  ==========================================================
+
+Not here, though S3 has it: Signature Version 2 (refused, as in new regions), virtual-hosted
+addressing, redirects between regions, ACLs that grant anything, encryption keys, CORS.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from s3magic.sandboxes import listing, objects, payload, policy, signature, writes
+from s3magic.sandboxes.actions import Need, arn, needs
+from s3magic.sandboxes.answers import Response, S3Failure, denied, element, xml
+from s3magic.sandboxes.request import S3Request, read
+from s3magic.sandboxes.users import ACCOUNT, REGION, User
+
+if TYPE_CHECKING:
+    from s3magic.sandboxes.backend import Backend
+
+_log = logging.getLogger(__name__)
+_STS = "https://sts.amazonaws.com/doc/2011-06-15/"
+_FIRST_ERROR = 400
+_METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
+
+
+class Gate:
+    """A WSGI application: S3 and ``sts:GetCallerIdentity`` on one endpoint.
+
+    Parameters
+    ----------
+    backend
+        Keeps the objects.
+    users
+        Who may come, by access key id.
+    """
+
+    def __init__(self, backend: Backend, users: Mapping[str, User]) -> None:
+        self._backend = backend
+        self._users = users
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one WSGI request."""
+        request_id = uuid.uuid4().hex[:16].upper()
+        resource = environ["REQUEST_URI"].partition("?")[0]
+        try:
+            response = self._answer(read(environ))
+        except S3Failure as failure:
+            response = failure.response(resource=resource, request_id=request_id)
+        except Exception:  # noqa: BLE001 - a server outlives its faults; the log has them
+            _log.exception("the sandbox failed")
+            fault = S3Failure(500, "InternalError", "We encountered an internal error. Please try again.")
+            response = fault.response(resource=resource, request_id=request_id)
+        headers = {"x-amz-request-id": request_id, "server": "AmazonS3", **response.headers}
+        body = response.body
+        if environ["REQUEST_METHOD"] == "HEAD" or response.status in {204, 304}:
+            body = ()
+            if response.status >= _FIRST_ERROR or response.status in {204, 304}:
+                headers.pop("content-length", None)
+        start_response(response.status_line, [(name, _latin(value)) for name, value in headers.items()])
+        return body
+
+    def _answer(self, request: S3Request) -> Response:
+        signed = signature.verify(request, self._users, region=REGION)
+        user = signed.user if signed else None
+        if signed and signed.service == "sts":
+            return _identity(request, signed.user)
+        if request.method not in _METHODS or (
+            request.method == "POST" and not request.key and "delete" not in request.query
+        ):
+            raise S3Failure(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+        creates = request.method == "PUT" and not request.key and not request.query
+        if request.bucket and not creates:
+            self._backend.bucket(request.bucket)
+
+        def allowed(need: Need) -> bool:
+            return self._allowed(user, need)
+
+        for need in needs(request):
+            if not allowed(need):
+                raise denied()
+        body = payload.decode(request, signed)
+        try:
+            return self._serve(request, body, allowed)
+        except S3Failure as failure:
+            if failure.code == "NoSuchKey" and not allowed(Need("s3:ListBucket", arn(request.bucket))):
+                raise denied() from None
+            raise
+
+    def _serve(self, request: S3Request, body: payload.Payload, allowed: Callable[[Need], bool]) -> Response:
+        if request.method in {"GET", "HEAD"}:
+            if request.lists_objects:
+                return listing.list_objects(request, self._backend)
+            if request.key and "attributes" in request.query:
+                return objects.attributes(request, self._backend)
+            if request.key and not {"acl", "tagging", "uploadId", "legal-hold", "retention"} & set(request.query):
+                return objects.get(request, self._backend)
+            return self._backend.forward(request, b"")
+        with self._backend.lock:
+            return writes.write(request, body, self._backend, allowed)
+
+    def _allowed(self, user: User | None, need: Need) -> bool:
+        documents = [user.policy] if user else []
+        documents += self._backend.policies(need.resource)
+        return policy.allows(
+            documents,
+            need.action,
+            resource=need.resource,
+            principal=user.arn if user else None,
+            context=need.context,
+        )
+
+
+def _identity(request: S3Request, user: User) -> Response:
+    """Answer GetCallerIdentity, which needs no right."""
+    if b"Action=GetCallerIdentity" not in request.body and request.query.get("Action") != "GetCallerIdentity":
+        raise S3Failure(400, "InvalidAction", "The sandbox knows one action of STS: GetCallerIdentity.")
+    fields = {"Arn": user.arn, "UserId": user.user_id, "Account": ACCOUNT}
+    result = element("GetCallerIdentityResult", (element(*pair) for pair in fields.items()))
+    about = element("ResponseMetadata", iter([element("RequestId", str(uuid.uuid4()))]))
+    return xml(element("GetCallerIdentityResponse", iter([result, about]), namespace=_STS))
+
+
+def _latin(value: str) -> str:
+    """Make a header value fit for WSGI; header values are bytes in disguise."""
+    return value.encode("utf-8").decode("latin-1") if any(c > "\xff" for c in value) else value

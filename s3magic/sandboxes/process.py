@@ -1,0 +1,241 @@
+"""Starting, holding and ending a sandbox from another process; what it serves is not known here."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+from s3magic import errors
+from s3magic.errors import InvalidInput, MissingLibrary, ServerError
+from s3magic.html import Markup, card, cell
+from s3magic.process import open_pidfd, start_daemon
+from s3magic.sandboxes.users import REGION, make_credentials
+from s3magic.store.credentials import Credentials
+
+_START_SECONDS = 120
+_STOP_SECONDS = 5
+_LIBRARIES = ("cheroot", "moto", "laspy", "tifffile", "PIL", "h5py", "pyarrow")
+
+_live: list[Sandbox] = []
+
+
+class Sandbox:
+    """A local S3 with teaching data, in a process of its own.
+
+    Use `start` to get one. It ends with `stop`, with its ``with`` block, and with the process
+    that started it, however that ends.
+
+    Attributes
+    ----------
+    endpoint_url : str
+        Where it listens: ``http://127.0.0.1:PORT``.
+    users : Mapping[str, Credentials]
+        Keys by name: ``teacher``, ``student``, ``visitor``, ``guest``, ``expired``.
+    connection : Any
+        The connection of whoever composed it; None here.
+
+    Examples
+    --------
+    >>> with start() as sandbox:  # doctest: +SKIP
+    ...     sandbox.buckets
+    ['private', 'public', 'scratch', 'teaching']
+    """
+
+    region = REGION
+
+    def __init__(self, process: Any, link: socket.socket, users: Mapping[str, Credentials]) -> None:
+        self._process = process
+        self._link = link
+        self._answers = link.makefile("rb")
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+        self._buckets: list[str] = []
+        self.users = MappingProxyType(dict(users))
+        self.endpoint_url = ""
+        self.connection: Any = None
+        self._endings: list[Callable[[], object]] = []
+
+    @property
+    def buckets(self) -> list[str]:
+        """The buckets it started with."""
+        return list(self._buckets)
+
+    @property
+    def state(self) -> str:
+        """``running`` or ``stopped``."""
+        return "running" if self._process.poll() is None else "stopped"
+
+    def reset(self) -> None:
+        """Put everything back as it was at the start; endpoint and keys stay."""
+        self._ask(reset=True)
+
+    def stop(self) -> None:
+        """End it; ending it twice is harmless, and a forked child cannot."""
+        if os.getpid() != self._owner:
+            return
+        _end(self._process)
+        with self._lock:
+            self._answers.close()
+            self._link.close()
+        if self in _live:
+            _live.remove(self)
+        while self._endings:
+            self._endings.pop()()
+
+    def on_stop(self, action: Callable[[], object]) -> None:
+        """Do something once it is stopped."""
+        self._endings.append(action)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.endpoint_url} {self.state}>"
+
+    def _repr_html_(self) -> str:
+        users = "<br>".join(
+            f"{cell(name)}: <code>{cell(keys.access_key_id)}</code>" for name, keys in self.users.items()
+        )
+        rows: list[tuple[str, object]] = [
+            ("State", self.state),
+            ("Endpoint", self.endpoint_url),
+            ("Buckets", ", ".join(self.buckets)),
+            ("Access keys", Markup(users)),
+        ]
+        if self.state == "running":
+            steps = ("%s3ls s3://teaching/", "%s3thumbs s3://teaching/photos/", "m = %s3mount s3://teaching/iris/")
+            rows.append(("Try", Markup("<br>".join(f"<code>{cell(step)}</code>" for step in steps))))
+        return card("S3 sandbox", rows)
+
+    def _ask(self, **order: object) -> dict[str, Any]:
+        with self._lock:
+            try:
+                self._link.sendall(json.dumps(order).encode() + b"\n")
+                line = self._answers.readline()
+            except (OSError, ValueError):
+                line = b""
+        answer = json.loads(line) if line else {}
+        if "error" in answer:
+            kind = getattr(errors, answer["error"], ServerError)
+            raise kind(answer["message"], answer["hint"])
+        if not answer:
+            raise ServerError("The sandbox is not running", "Start a new one: %s3sandbox start.")
+        self._buckets = answer["buckets"]
+        return dict(answer)
+
+
+def start(
+    *,
+    port: int = 0,
+    data: str | os.PathLike[str] | None = None,
+    parent_pid: int | None = None,
+    cache: Path | None = None,
+) -> Sandbox:
+    """Start a sandbox and return it when it is ready, its data in place.
+
+    Parameters
+    ----------
+    port
+        Port on 127.0.0.1; 0 for any that is free.
+    data
+        A folder of your own, copied into a bucket of its name.
+    parent_pid
+        The process it shall end with; this one when None.
+    cache
+        A folder to keep the teaching data in, so that later starts are quick; None to make it each time.
+
+    Raises
+    ------
+    InvalidInput
+        The folder is none, or the port is taken.
+    MissingLibrary
+        The extra ``sandbox`` is not installed.
+    """
+    folder = Path(data).expanduser().resolve() if data is not None else None
+    if folder is not None and not folder.is_dir():
+        raise InvalidInput(f"Not a folder: {data}", "Give data= a folder whose files shall be in the sandbox.")
+    _check_libraries()
+    users = make_credentials()
+    ours, theirs = socket.socketpair()
+    pidfd = open_pidfd(parent_pid)
+    try:
+        process = start_daemon(
+            "s3magic.sandboxes.server", str(theirs.fileno()), str(pidfd), pass_fds=(theirs.fileno(), pidfd)
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+        os.close(pidfd)
+    sandbox = Sandbox(process, ours, users)
+    ours.settimeout(_START_SECONDS)
+    try:
+        answer = sandbox._ask(  # noqa: SLF001 - of this module
+            port=port,
+            data=str(folder) if folder else None,
+            cache=str(cache.resolve()) if cache else None,
+            users={name: _fields(keys) for name, keys in users.items()},
+        )
+    except BaseException:
+        sandbox.stop()
+        raise
+    sandbox.endpoint_url = f"http://127.0.0.1:{answer['port']}"
+    _live.append(sandbox)
+    return sandbox
+
+
+def running() -> Sandbox | None:
+    """Return the sandbox this process started last, if it still runs."""
+    return next((sandbox for sandbox in reversed(_live) if sandbox.state == "running"), None)
+
+
+def _end(process: Any) -> None:
+    """End a child and reap it, by force where asking does not help."""
+    if process.poll() is not None:
+        return
+    pidfd = open_pidfd(process.pid)
+    try:
+        process.terminate()
+        if not select.select([pidfd], [], [], _STOP_SECONDS)[0]:
+            process.kill()
+        process.wait()
+    finally:
+        os.close(pidfd)
+
+
+def _fields(keys: Credentials) -> dict[str, str | None]:
+    return {
+        "access_key_id": keys.access_key_id,
+        "secret_access_key": keys.secret_access_key,
+        "session_token": keys.session_token,
+        "expires": keys.expires.isoformat() if keys.expires else None,
+    }
+
+
+def _check_libraries() -> None:
+    absent = [name for name in _LIBRARIES if find_spec(name) is None]
+    if absent:
+        raise MissingLibrary(
+            f"The sandbox needs {', '.join(absent)}", "Install it with: pip install 's3magic[sandbox]'"
+        )
+
+
+@atexit.register
+def _stop_all() -> None:
+    for sandbox in _live.copy():
+        sandbox.stop()

@@ -1,0 +1,299 @@
+"""A page of previews that fill in the background, and what can be asked of it; draws nothing and signs nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from s3magic.errors import InvalidInput
+from s3magic.html import bytes_text
+from s3magic.parallel import WORKERS
+from s3magic.store.base import ObjectInfo
+from s3magic.thumbnails import icon, page
+from s3magic.thumbnails.cache import DiskCache
+from s3magic.thumbnails.catalogue import Catalogue
+from s3magic.thumbnails.presign import SignedUrl, Signer, check_expires
+from s3magic.thumbnails.preview import READ_LIMIT, Thumbnail, look
+from s3magic.url import S3Url
+
+if TYPE_CHECKING:
+    from s3magic.store.base import StoreOpener
+
+SIZES = range(16, 1025)
+LIMITS = range(1, 1001)
+LARGE = 800
+"""Longer side in pixels of the large view."""
+_PATIENCE = 60
+"""Seconds that a page waits for previews when it is shown by itself; those still under way say so."""
+
+
+class GalleryItem:
+    """One object of a gallery.
+
+    What the listing said is there at once; what the preview says is waited for, so that a script
+    never sees half of it. `ready` tells without waiting.
+    """
+
+    __slots__ = ("_future", "info")
+
+    def __init__(self, info: ObjectInfo, future: Future[Thumbnail]) -> None:
+        self.info = info
+        self._future = future
+
+    @property
+    def name(self) -> str:
+        """The last part of the key."""
+        return self.info.name
+
+    @property
+    def url(self) -> str:
+        """``s3://bucket/key``; never a signed link."""
+        return self.info.url
+
+    @property
+    def size(self) -> int:
+        """Length of the object in bytes."""
+        return self.info.size
+
+    @property
+    def format(self) -> str:
+        """What the object says it is: ``"laz-1.4/copc-1.0"``, ``"netcdf-4"`` …; else ``"file"``."""
+        return self.preview.format
+
+    @property
+    def ready(self) -> bool:
+        """Whether the preview is there, or will not come."""
+        return self._future.done()
+
+    @property
+    def preview(self) -> Thumbnail:
+        """All that is known of the picture."""
+        try:
+            return self._future.result()
+        except CancelledError:
+            return Thumbnail(error="Stopped before it was read")
+
+    @property
+    def thumbnail(self) -> bytes:
+        """The picture, as PNG, JPEG or WebP; an icon with the letters of the type where there is none."""
+        return self.preview.image or icon.draw(icon.letters(self.name))
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read of the object for the preview."""
+        return self.preview.bytes_read
+
+    @property
+    def error(self) -> str | None:
+        """Why there is no picture, in words; None when there is one or the type has none."""
+        return self.preview.error
+
+    def to_json(self) -> dict[str, object]:
+        """Return what is known, pictures left out, as JSON types."""
+        return {**self.info.to_json(), "name": self.name, **self.preview.to_json()}
+
+    def __repr__(self) -> str:
+        state = self.error or "ready" if self.ready else "under way"
+        return f"<GalleryItem {self.url} ({bytes_text(self.size)}): {state}>"
+
+
+class Gallery:
+    """Previews of the objects under a URL.
+
+    The first page is listed at once; its previews are made by threads in the background.
+
+    Parameters
+    ----------
+    url
+        One object, a prefix or a pattern.
+    opener
+        Gives the store of the URL's bucket.
+    signer
+        Makes the links, when they are asked for.
+    size
+        Longer side of a preview in pixels, 16 to 1024.
+    limit
+        Objects on a page, 1 to 1000.
+    match
+        Keep only objects whose name fits this glob.
+    expires
+        Seconds that a link lives unless said otherwise.
+    cache
+        Folder where previews are remembered; None for nowhere.
+    read_limit
+        The most bytes that one preview may read.
+
+    Raises
+    ------
+    InvalidInput
+        When an argument makes no sense; nothing was asked of S3 then.
+    NotFound, CredentialsError
+        When the URL cannot be listed.
+    """
+
+    def __init__(
+        self,
+        url: S3Url | str,
+        *,
+        opener: StoreOpener,
+        signer: Signer,
+        size: int = 160,
+        limit: int = 60,
+        match: str | None = None,
+        expires: int = 3600,
+        cache: str | os.PathLike[str] | None = None,
+        read_limit: int = READ_LIMIT,
+    ) -> None:
+        parsed = S3Url.parse(url)
+        if size not in SIZES:
+            raise InvalidInput(f"A preview cannot be {size!r} pixels wide", "Choose between 16 and 1024.")
+        if limit not in LIMITS:
+            raise InvalidInput(f"A page cannot hold {limit!r} objects", "Choose between 1 and 1000; more() shows more.")
+        self.size = size
+        self.limit = limit
+        self.expires = check_expires(expires)
+        self.read_limit = read_limit
+        self._signer = signer
+        self._store = opener(parsed)
+        self._cache = DiskCache(cache) if cache is not None else None
+        self._catalogue = Catalogue(self._store, parsed, match=match)
+        self._lock = threading.Lock()
+        self._items: list[GalleryItem] = []
+        self._selected: set[str] = set()
+        self._bytes_read = 0
+        self.more()
+
+    @property
+    def url(self) -> S3Url:
+        """What is shown."""
+        return self._catalogue.url
+
+    @property
+    def items(self) -> list[GalleryItem]:
+        """What is on the pages so far, in key order."""
+        with self._lock:
+            return list(self._items)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read of all objects up to now, large views included."""
+        return self._bytes_read
+
+    @property
+    def found(self) -> int:
+        """Objects the listing has met; all there are once `complete`."""
+        return self._catalogue.found
+
+    @property
+    def complete(self) -> bool:
+        """Whether the listing came to its end."""
+        return self._catalogue.complete
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `more` may bring something."""
+        return not self._catalogue.exhausted
+
+    def more(self) -> list[GalleryItem]:
+        """List the next page, begin its previews and return its items."""
+        infos = self._catalogue.take(self.limit)
+        if not infos:
+            return []
+        pool = ThreadPoolExecutor(min(WORKERS, len(infos)), thread_name_prefix="s3magic-thumbs")
+        added = [GalleryItem(info, pool.submit(self._look, info)) for info in infos]
+        pool.shutdown(wait=False)
+        with self._lock:
+            self._items += added
+        return added
+
+    def wait(self, timeout: float | None = None) -> Gallery:
+        """Wait until every preview is there, at most ``timeout`` seconds; return the gallery.
+
+        An interrupt ends the waiting, not the work.
+        """
+        wait([item._future for item in self.items], timeout=timeout)  # noqa: SLF001
+        return self
+
+    def stop(self) -> None:
+        """Give up the previews that were not begun."""
+        for item in self.items:
+            item._future.cancel()  # noqa: SLF001
+
+    def when_ready(self, item: GalleryItem, call: Callable[[GalleryItem], None]) -> None:
+        """Call back once an item's preview is there, from the thread that made it; now if it is."""
+        item._future.add_done_callback(lambda _: call(item))  # noqa: SLF001
+
+    def enlarge(self, item: GalleryItem) -> Thumbnail:
+        """Read a larger picture of an item."""
+        picture = look(self._store, item.info, size=LARGE, read_limit=self.read_limit, cache=self._cache)
+        self._count(picture.bytes_read)
+        return picture
+
+    @property
+    def selected(self) -> list[GalleryItem]:
+        """The items that were chosen, here or by a click, in key order."""
+        return [item for item in self.items if item.url in self._selected]
+
+    def select(self, items: Iterable[GalleryItem], *, on: bool = True) -> None:
+        """Choose items, or with ``on=False`` give them back."""
+        urls = {item.url for item in items}
+        with self._lock:
+            self._selected = self._selected | urls if on else self._selected - urls
+
+    def urls(self, *, expires: int | None = None) -> list[SignedUrl]:
+        """Make links to the selected items, or to all where none is selected.
+
+        Parameters
+        ----------
+        expires
+            Seconds; the credentials may end earlier, and the links with them: each says when.
+
+        Raises
+        ------
+        InvalidInput
+            When ``expires`` is over seven days.
+        """
+        return [self.link(item, expires=expires) for item in self.selected or self.items]
+
+    def link(self, item: GalleryItem, *, expires: int | None = None) -> SignedUrl:
+        """Make a link to one item; see `urls`."""
+        return self._signer(
+            S3Url(self.url.bucket, item.info.key), expires=self.expires if expires is None else check_expires(expires)
+        )
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page, once complete, as one HTML file that needs nothing else and holds no link."""
+        target = Path(path)
+        target.write_text(page.document(self.wait()), encoding="utf-8")
+        return target
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A gallery cannot be pickled, for it holds a connection; to_html(path) keeps what it shows")
+
+    def _repr_html_(self) -> str:
+        return page.part(self.wait(_PATIENCE))
+
+    def __repr__(self) -> str:
+        items = self.items
+        ready = sum(item.ready for item in items)
+        lines = [f"<Gallery {self.url}: {page.note(self)}>"]
+        if ready < len(items):
+            lines.append(f"  {ready} of {len(items)} previews are ready")
+        failed = [item for item in items if item.ready and item.error]
+        lines += [f"  {item.name}: {item.error}" for item in failed[:5]]
+        if len(failed) > 5:
+            lines.append(f"  … and {len(failed) - 5} more without a picture")
+        return "\n".join(lines)
+
+    def _look(self, info: ObjectInfo) -> Thumbnail:
+        thumbnail = look(self._store, info, size=self.size, read_limit=self.read_limit, cache=self._cache)
+        self._count(thumbnail.bytes_read)
+        return thumbnail
+
+    def _count(self, read: int) -> None:
+        with self._lock:
+            self._bytes_read += read

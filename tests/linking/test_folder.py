@@ -1,0 +1,74 @@
+"""The files of a dataset: lines for git, and one writer."""
+
+from __future__ import annotations
+
+import pytest
+
+from s3magic.errors import LinkError
+from s3magic.linking import folder as folders
+from s3magic.linking import manifest
+from s3magic.linking.folder import Folder, attribute_lines
+from s3magic.linking.manifest import LinkedTile
+
+
+def test_each_name_has_its_line():
+    assert attribute_lines(["b c.laz", "a*.tif"]) == [
+        r"/a\*.tif filter=lfs diff=lfs merge=lfs -text",
+        "/b[[:space:]]c.laz filter=lfs diff=lfs merge=lfs -text",
+    ]
+
+
+def test_very_many_names_are_told_by_their_endings(monkeypatch):
+    monkeypatch.setattr(folders, "BY_NAME", 3)
+    lines = attribute_lines([f"{number}.laz" for number in range(3)] + ["x.copc.laz", "README"])
+    assert [line.split()[0] for line in lines] == ["/*.laz", "/README"]
+
+
+def test_tiles_of_one_file_are_kept_beside_each_other(tmp_path):
+    names = [name for name in map(str, range(1000)) if manifest.shard(name) == "00.jsonl"][:2]
+    tiles = [LinkedTile(name, f"s3://b/{name}", "e", 1) for name in names]
+    folder = Folder(tmp_path)
+    with folder.writing():
+        folder.save_tiles(tiles[:1])
+        folder.save_tiles(tiles[1:])
+    assert len(names) == 2
+    assert sorted(folder.tiles(), key=lambda tile: names.index(tile.name)) == tiles
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    folder = Folder(tmp_path)
+    with folder.writing():
+        folder.write(tmp_path / "a", b"old")
+
+        def full(handle):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(folders.os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            folder.write(tmp_path / "a", b"new")
+        assert list(folder.scratch.glob("*.new")) == []
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_what_a_killed_writer_left_is_swept_up(tmp_path):
+    folder = Folder(tmp_path)
+    folder.scratch.mkdir(parents=True)
+    (folder.scratch / "1234.new").write_bytes(b"half")
+    with folder.writing():
+        assert not (folder.scratch / "1234.new").exists()
+    assert not folder.scratch.exists()
+
+
+def test_what_cannot_be_written_is_told(tmp_path):
+    (tmp_path / ".s3link").write_text("a file in the way")
+    with pytest.raises(LinkError, match="Cannot write to"), Folder(tmp_path).writing():
+        pass
+
+
+def test_records_elsewhere_are_not_followed(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "ds").mkdir()
+    (tmp_path / "ds" / ".s3link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LinkError, match="symbolic link"), Folder(tmp_path / "ds").writing():
+        pass
+    assert not list((tmp_path / "elsewhere").iterdir())

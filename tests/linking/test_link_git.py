@@ -1,0 +1,114 @@
+"""A linked dataset in a real git repository: git-lfs takes its pointers for its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from s3magic import process
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("git") and shutil.which("git-lfs")), reason="git and git-lfs are not installed"
+)
+
+
+@pytest.fixture
+def git(tmp_path):
+    """Run git in ``tmp_path / "repository"``, knowing nothing of this machine's configuration."""
+    home, repository = tmp_path / "home", tmp_path / "repository"
+    home.mkdir()
+    repository.mkdir()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    env |= {"HOME": str(home), "GIT_CONFIG_GLOBAL": str(home / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
+
+    def run(*argv, cwd=repository):
+        done = process.run(["git", *argv], cwd=cwd, env=env)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("config", "--global", "user.name", "A")
+    run("config", "--global", "user.email", "a@example.org")
+    run("config", "--global", "init.defaultBranch", "main")
+    run("init")
+    run("lfs", "install")
+    run.path = repository
+    return run
+
+
+ODD = [
+    "plain.bin",
+    "with space.bin",
+    "[1]*?.bin",
+    "ümlaut+%20.bin",
+    "#hash.bin",
+    "!bang.bin",
+    'quo"te.bin',
+    "no-ending",
+]
+
+
+def listed(git):
+    return {line.split(" ", 2)[0] for line in git("lfs", "ls-files", "--long").splitlines()}
+
+
+def test_pointers_are_git_lfs_pointers(memory, link, git):
+    for number, name in enumerate(ODD):
+        memory.put(f"x/{name}", b"content of tile %d" % number * 100)
+    dataset = link("x/*", path=git.path / "data" / "ds")
+    (git.path / "data" / "ds" / "other.bin").write_bytes(b"no tile of ours")
+    git("add", "-A")
+    git("commit", "-m", "Link")
+    assert listed(git) == {tile.oid.removeprefix("sha256:") for tile in dataset.tiles}
+    git("lfs", "fsck", "--pointers")
+    committed = git("show", "HEAD:data/ds/with space.bin")
+    assert committed == (dataset.path / "with space.bin").read_text()
+    assert git("show", "HEAD:data/ds/other.bin") == "no tile of ours"
+
+
+@pytest.mark.usefixtures("clouds")
+def test_fetched_files_are_no_change_to_git(link, git):
+    dataset = link("tiles/*.laz", path=git.path / "ds")
+    git("add", "-A")
+    git("commit", "-m", "Link")
+    dataset.fetch()
+    git("add", "-A")
+    assert git("status", "--porcelain") == ""
+    git("lfs", "fsck", "--pointers")
+
+
+@pytest.mark.usefixtures("clouds")
+def test_unhashed_tiles_become_pointers_once_they_are_fetched(link, git):
+    dataset = link("tiles/*.laz", path=git.path / "ds", hash="never")
+    git("add", "-A")
+    git("commit", "-m", "Link")
+    assert listed(git) == set()
+    dataset.fetch()
+    git("add", "-A")
+    git("commit", "-m", "Fetch")
+    assert listed(git) == {tile.oid.removeprefix("sha256:") for tile in dataset.tiles}
+    git("lfs", "fsck", "--pointers")
+
+
+def test_half_fetched_files_are_not_committed(memory, link, git):
+    memory.put("x/a.bin", b"content")
+    dataset = link("x/*", path=git.path / "ds")
+    with dataset._folder.writing():
+        dataset._folder.part(dataset.tiles[0]).write_bytes(b"cont")
+    git("add", "-A")
+    assert "partial" not in git("ls-files")
+
+
+@pytest.mark.usefixtures("clouds")
+def test_a_clone_is_a_dataset(link, git, tmp_path, memory):
+    from s3magic.linking.dataset import LinkedDataset
+
+    dataset = link("tiles/*.laz", path=git.path / "ds")
+    git("add", "-A")
+    git("commit", "-m", "Link")
+    git("clone", "--config", "lfs.fetchexclude=*", str(git.path), str(tmp_path / "clone"), cwd=tmp_path)
+    clone = LinkedDataset(tmp_path / "clone" / "ds", opener=lambda url: memory)
+    assert clone.tiles == dataset.tiles
+    assert len(clone.fetch().fetched) == 5
+    assert clone.status().local == {"file": 5}

@@ -1,0 +1,134 @@
+"""Previews and links against the sandbox, over HTTP, with the formats as they are."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import urllib3
+
+import s3magic
+from s3magic.formats import registry
+from s3magic.store.credentials import Credentials, Location
+from s3magic.thumbnails.gallery import Gallery
+from s3magic.thumbnails.presign import LinkMaker
+
+PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
+
+
+@pytest.fixture
+def thumbs(connection, monkeypatch, tmp_path):
+    """The public function, with a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return s3magic.thumbs
+
+
+@pytest.fixture
+def http():
+    with urllib3.PoolManager(retries=False, timeout=20) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("folder", ["cogs/", "tiles/", "photos/", "iris/*.nc"])
+def test_teaching_data_is_shown_without_reading_it_all(thumbs, connection, folder):
+    gallery = thumbs(f"s3://teaching/{folder}").wait()
+    assert gallery.items
+    for item in gallery.items:
+        assert item.error is None, item
+        assert item.preview.image.startswith(PICTURES), item
+        assert max(item.preview.width, item.preview.height) <= 160
+        assert 0 < item.bytes_read <= 4_000_000
+        assert item.preview.caption
+    assert gallery.bytes_read == sum(item.bytes_read for item in gallery.items)
+
+
+def test_what_is_counted_is_what_was_sent(thumbs, connection):
+    client = connection.store("teaching").client
+    gallery = thumbs("s3://teaching/cogs/").wait()
+    listed_only = thumbs("s3://teaching/tables/").wait()
+    listings = client.bytes_received - gallery.bytes_read
+    assert listed_only.bytes_read == 0
+    assert 0 < listings < 20_000
+
+
+def test_a_large_grid_is_seen_through_a_small_part_of_it(thumbs):
+    gallery = thumbs("s3://teaching/iris/A1B_north_america.nc").wait()
+    (item,) = gallery.items
+    assert item.bytes_read < item.size / 3
+
+
+def test_a_second_look_reads_nothing(thumbs):
+    first = thumbs("s3://teaching/{cogs,tiles}/**").wait()
+    again = thumbs("s3://teaching/{cogs,tiles}/**").wait()
+    assert first.bytes_read > 0
+    assert again.bytes_read == 0
+    assert [item.thumbnail for item in again.items] == [item.thumbnail for item in first.items]
+
+
+def test_broken_files_break_nothing(thumbs, tmp_path):
+    gallery = thumbs("s3://teaching/broken/").wait()
+    known = [item for item in gallery.items if registry.find(item.name)]
+    assert len(known) >= 3
+    assert all(item.error for item in known)
+    assert all(item.thumbnail.startswith(PICTURES) for item in gallery.items)
+    assert known[0].error in gallery.to_html(tmp_path / "page.html").read_text()
+
+
+def test_odd_keys_are_shown_and_linked_as_they_are(thumbs, connection, http):
+    gallery = thumbs("s3://teaching/odd/").wait()
+    store = connection.store("teaching")
+    assert any(".." in item.info.key for item in gallery.items)
+    for item, link in zip(gallery.items, gallery.urls(), strict=True):
+        _, host, target = link.url.partition(connection.location.endpoint_url)
+        # a pool sends the address as it is; a browser would resolve ".." before it asks
+        answer = http.connection_from_url(host).urlopen("GET", target)
+        assert (answer.status, answer.data) == (200, store.get(item.info.key)), item
+
+
+def test_a_link_opens_without_credentials_and_without_its_signature_does_not(thumbs, connection, http):
+    gallery = thumbs("s3://teaching/cogs/plain.tif")
+    (link,) = gallery.urls(expires=60)
+    answer = http.request("GET", link.url)
+    assert answer.data == connection.store("teaching").get("cogs/plain.tif")
+    assert http.request("GET", link.url.partition("?")[0]).status == 403
+    assert http.request("GET", link.url.replace("plain.tif", "relief_0_0.tif")).status == 403
+
+
+def test_a_link_is_refused_once_its_time_is_over(thumbs, http):
+    (link,) = thumbs("s3://teaching/cogs/plain.tif").urls(expires=1)
+    deadline = time.monotonic() + 30
+    while (status := http.request("GET", link.url).status) == 200 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert status == 403
+    assert b"expired" in http.request("GET", link.url).data.lower()
+
+
+def test_an_anonymous_link_is_plain_and_opens(sandbox, http):
+    location = Location(endpoint_url=sandbox.endpoint_url)
+    link = LinkMaker(lambda _: location, lambda: None)
+    anonymous = s3magic.connect("anonymous", endpoint_url=sandbox.endpoint_url)
+    gallery = Gallery("s3://public/", opener=lambda url: anonymous.store(url.bucket), signer=link).wait()
+    assert gallery.items
+    for url in gallery.urls():
+        assert "?" not in url.url
+        assert http.request("GET", url.url).status == 200
+
+
+def test_what_may_not_be_read_is_told_on_its_tile(sandbox):
+    guest = sandbox.users["guest"]
+    keys = Credentials(guest.access_key_id, guest.secret_access_key)
+    limited = s3magic.connect(
+        "keys",
+        access_key_id=keys.access_key_id,
+        secret_access_key=keys.secret_access_key,
+        endpoint_url=sandbox.endpoint_url,
+    )
+    sign = LinkMaker(lambda _: limited.location, limited.credentials)
+    with pytest.raises(s3magic.S3MagicError, match="Not allowed"):
+        Gallery("s3://teaching/photos/", opener=lambda url: limited.store(url.bucket), signer=sign)
+
+
+def test_links_name_the_lifetime_that_was_asked(thumbs):
+    (link,) = thumbs("s3://teaching/cogs/plain.tif", expires=120).urls()
+    assert parse_qs(urlsplit(link.url).query)["X-Amz-Expires"] == ["120"]
