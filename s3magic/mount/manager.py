@@ -44,8 +44,8 @@ def mount(
 ) -> Mount:
     """Show a bucket or a prefix as a folder of read-only files.
 
-    The same URL on the same folder gives the mount that is there, and a URL inside a live mount
-    its sub-folder.
+    The same URL on the same folder gives the mount that is there. Without a folder, a URL inside
+    a mount of this process gives its sub-folder.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def mount(
         _check(url, memory=memory, fresh=fresh)
         _clear_dead()
         target = Path(os.path.realpath(default_path(url) if path is None else path))
-        live = _find(url, None if path is None else target, location)
+        live = _find(url, target, location, anywhere=path is None)
         if live is not None:
             _share(live.record)
             return live
@@ -189,8 +189,8 @@ def _check_folder(path: Path) -> None:
             raise MountError(f"You may not write in {path}", "Choose a folder of your own.")
 
 
-def _find(url: S3Url, target: Path | None, location: Location) -> Mount | None:
-    """Return the live mount that shows a URL already (on the target, if there is one)."""
+def _find(url: S3Url, target: Path, location: Location, *, anywhere: bool) -> Mount | None:
+    """Return the live mount that shows a URL on the target already; or ``anywhere``, if it is one of ours."""
     folder = url if url.is_prefix else url.with_key(f"{url.key}/")
     for record in _live():
         base = S3Url.parse(record.url)
@@ -199,7 +199,7 @@ def _find(url: S3Url, target: Path | None, location: Location) -> Mount | None:
         inner = folder.key[len(base.key) :].removesuffix("/")
         names = [file_name(segment) or segment for segment in inner.split("/")] if inner else []
         path = record.path.joinpath(*names)
-        if target not in {None, path}:
+        if path != target and not (anywhere and record.pid in _ours):
             continue
         if not path.is_dir():
             if path.exists():

@@ -325,9 +325,10 @@ def test_a_mount_that_two_kernels_use_outlives_the_first(filled, kernel, mount, 
 
 def test_what_a_killed_daemon_leaves_is_cleared_at_the_next_mount(filled, mount, eventually):
     mounted = mount("s3://scratch/p/")
+    assert [path.stat().st_size for path in sorted(mounted.path.iterdir())] == [3, 0]
     os.kill(mounted.record.pid, signal.SIGKILL)
     eventually(lambda: mounted.state == "stale")
-    with pytest.raises(OSError, match="not connected"):
+    with pytest.raises(OSError, match=r"not connected|connection abort"):
         list(mounted.path.iterdir())
     again = mount("s3://scratch/p/")
     assert again.record.pid != mounted.record.pid
@@ -457,3 +458,14 @@ def test_an_ordinary_user_mounts_reads_and_unmounts(filled, kernel, room, eventu
     child.kill()
     eventually(lambda: records.started(int(pid)) is None)
     assert not (room / "m").exists()
+
+
+def test_without_a_folder_a_mount_of_another_kernel_elsewhere_is_not_taken(filled, kernel, mount, room):
+    child = kernel("""
+    m = api.mount("s3://scratch/p/", "elsewhere")
+    print("mounted", flush=True)
+    sys.stdin.readline()
+    """)
+    assert child.stdout.readline() == "mounted\n"
+    assert mount("s3://scratch/p/", None).path == room / "s3/scratch/p"
+    assert len(api.mounts()) == 2

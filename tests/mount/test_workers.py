@@ -1,0 +1,58 @@
+"""Threads for what may wait."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from s3magic.mount.workers import Workers
+
+
+@pytest.fixture
+def pool():
+    made = []
+
+    def make(most):
+        made.append(Workers(most, name="test"))
+        return made[-1]
+
+    yield make
+    for workers in made:
+        workers.stop()
+
+
+def test_what_is_asked_for_goes_before_what_is_foreseen(pool):
+    workers, gate, done, order = pool(1), threading.Event(), threading.Event(), []
+    workers.submit(gate.wait)
+    for number in range(3):
+        workers.submit(lambda number=number: order.append(f"later {number}"), later=True)
+    workers.submit(lambda: order.append("now"))
+    workers.submit(done.set, later=True)
+    gate.set()
+    assert done.wait(20)
+    assert order == ["now", "later 0", "later 1", "later 2"]
+
+
+def test_as_many_run_at_once_as_are_queued(pool):
+    workers, together = pool(4), threading.Barrier(5, timeout=20)
+    for _ in range(4):
+        workers.submit(together.wait)
+    together.wait()
+
+
+def test_no_more_run_than_allowed(pool):
+    workers, lock, done = pool(3), threading.Lock(), threading.Semaphore(0)
+    running, most = set(), 0
+
+    def task():
+        nonlocal most
+        with lock:
+            running.add(threading.get_ident())
+            most = max(most, len(running))
+        done.release()
+
+    for _ in range(50):
+        workers.submit(task)
+    assert all(done.acquire(timeout=20) for _ in range(50))
+    assert most <= 3
