@@ -56,7 +56,7 @@ def imports(module):
             assert not node.level, f"{module}: relative import"
             yield node.module
             if node.module == "s3magic":
-                yield from (f"s3magic.{name.name}" for name in node.names)
+                yield from (f"s3magic.{name.name}" for name in node.names if not name.name.startswith("__"))
 
 
 def room(module):

@@ -1,0 +1,87 @@
+"""The s3magic command, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Run the command in a folder and a cache of its own."""
+
+    def run(*arguments, **environ):
+        return subprocess.run(
+            [sys.executable, "-m", "s3magic", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), **environ},
+        )
+
+    return run
+
+
+def mounted(folder):
+    return [line for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
+
+
+def test_the_demo_passes_and_leaves_nothing(command, tmp_path):
+    done = command("demo", "--html", str(tmp_path / "page.html"), TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✗" not in done.stdout
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("data:image/") > 20
+    assert "X-Amz-Signature" not in page
+    assert not mounted(tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("s3magic-demo-")] == []
+
+
+def test_a_step_that_fails_ends_the_demo_and_nothing_is_left(monkeypatch, tmp_path):
+    from s3magic import api, demo
+    from s3magic.errors import LinkError
+
+    def refuse(*args):
+        raise LinkError("No tiles today", "Come back tomorrow.")
+
+    monkeypatch.setattr(api, "link", refuse)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    said = []
+    assert demo.run(page=tmp_path / "page.html", say=said.append) is False
+    assert any(line.startswith("✗ Link tiles") for line in said)
+    assert "    Come back tomorrow." in said
+    assert "Come back tomorrow" in (tmp_path / "page.html").read_text()
+    assert api.mounts() == []
+
+
+def test_the_doctor_names_what_is_there_and_no_secret(command):
+    done = command("doctor", AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="not-a-real-secret")
+    assert done.returncode == 0
+    assert "AWS_ACCESS_KEY_ID" in done.stdout
+    assert "iris" in done.stdout
+    assert "AKIAEXAMPLE" not in done.stdout
+    assert "not-a-real-secret" not in done.stdout
+
+
+def test_the_sandbox_serves_the_command_beside_it(command):
+    code = "import s3magic, json; print(json.dumps([i.key for i in s3magic.ls('s3://teaching/photos/')]))"
+    done = command("sandbox", "--exec", sys.executable, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert "photos/alps-at-noon.jpg" in json.loads(done.stdout)
+    assert command("sandbox", "--exec", sys.executable, "-c", "raise SystemExit(7)").returncode == 7
+
+
+def test_mistakes_get_two_lines(command):
+    done = command("sandbox", "--data", "/nonexistent")
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 2
+    assert command("umount").returncode == 2
+    assert command("umount", "--all").returncode == 0
+    assert command("nonsense").returncode == 2
