@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from s3magic.linking.dataset import LinkedDataset as LinkedDataset
     from s3magic.linking.manifest import LinkedTile as LinkedTile
     from s3magic.listing import Listing as Listing
-    from s3magic.mount.model import Mount as Mount
+    from s3magic.mounting.model import Mount as Mount
     from s3magic.sandboxes.process import Sandbox as Sandbox
     from s3magic.store.base import ObjectInfo as ObjectInfo
     from s3magic.thumbnails.gallery import Gallery as Gallery
@@ -80,7 +80,7 @@ _HOMES = {
     "LinkedDataset": "linking.dataset",
     "LinkedTile": "linking.manifest",
     "Listing": "listing",
-    "Mount": "mount.model",
+    "Mount": "mounting.model",
     "Sandbox": "sandboxes.process",
     "ObjectInfo": "store.base",
     "Gallery": "thumbnails.gallery",
@@ -114,13 +114,3 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     from s3magic.notebook.extension import unload
 
     unload(shell)
-
-
-class _Package(type(__import__("sys"))):  # type: ignore[misc]
-    # TEMPORARY until the rooms are renamed: keep s3magic.mount the function, not the folder
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOMES and type(value).__name__ == "module"):
-            super().__setattr__(name, value)
-
-
-__import__("sys").modules[__name__].__class__ = _Package

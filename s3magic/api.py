@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from s3magic.access.permissions import PermissionReport
     from s3magic.linking.dataset import LinkedDataset
     from s3magic.listing import Listing
-    from s3magic.mount.model import Mount, MountTable
+    from s3magic.mounting.model import Mount, MountTable
     from s3magic.sandboxes.process import Sandbox
     from s3magic.thumbnails.gallery import Gallery
 
@@ -125,7 +125,7 @@ def mount(url: S3Url | str, path: AnyPath | None = None, *, memory: int | None =
     >>> with s3magic.mount("s3://teaching/iris/") as m:  # doctest: +SKIP
     ...     cubes = iris.load(m / "E1_north_america.nc")
     """
-    from s3magic.mount import manager
+    from s3magic.mounting import manager
 
     chosen = connection()
     return manager.mount(
@@ -140,7 +140,7 @@ def mount(url: S3Url | str, path: AnyPath | None = None, *, memory: int | None =
 
 def mounts() -> MountTable:
     """Return the mounts that are up, of this kernel and of others of the same user."""
-    from s3magic.mount import manager
+    from s3magic.mounting import manager
 
     return manager.mounts()
 
@@ -159,7 +159,7 @@ def unmount(
     MountBusy
         When somebody still uses it after ``timeout`` seconds; says who.
     """
-    from s3magic.mount import manager
+    from s3magic.mounting import manager
 
     manager.unmount(None if path is None else Path(path), all=all, timeout=timeout, force=force)
 

@@ -14,7 +14,7 @@ from s3magic.errors import MountBusy
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from s3magic.mount.model import Mount
+    from s3magic.mounting.model import Mount
 
 
 def run(shell: InteractiveShell, cell: str) -> object:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from s3magic.access.connection import Connection
     from s3magic.access.identity import Identity
-    from s3magic.mount.model import Mount
+    from s3magic.mounting.model import Mount
 
 PANEL = "s3magic:panel"
 RPC = "s3magic:rpc"

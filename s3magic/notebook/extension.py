@@ -64,6 +64,6 @@ def _show_gallery(gallery: Gallery) -> None:
 
 
 def _unmount_ours() -> None:
-    manager = sys.modules.get("s3magic.mount.manager")
+    manager = sys.modules.get("s3magic.mounting.manager")
     if manager is not None:  # else nothing was mounted, and asking would load the room
         manager.unmount_ours()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from s3magic.access.permissions import PermissionReport
     from s3magic.linking.dataset import LinkedDataset
     from s3magic.listing import Listing, Summary
-    from s3magic.mount.model import Mount, MountTable
+    from s3magic.mounting.model import Mount, MountTable
     from s3magic.notebook.credential_panel import CredentialPanel
     from s3magic.sandboxes.process import Sandbox
     from s3magic.thumbnails.gallery import Gallery

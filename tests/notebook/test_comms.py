@@ -10,7 +10,7 @@ import uuid
 
 import pytest
 
-from s3magic.mount import attach
+from s3magic.mounting import attach
 
 jupyter_client = pytest.importorskip("jupyter_client")
 

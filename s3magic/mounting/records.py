@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from s3magic.errors import MountError
-from s3magic.mount import attach
-from s3magic.mount.attach import MountPoint
+from s3magic.mounting import attach
+from s3magic.mounting.attach import MountPoint
 
 _NAME_CHARACTERS = 20
 _PRIVATE = 0o700

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from s3magic.errors import ArchivedObject, ObjectChanged
-from s3magic.mount.inodes import Entry, Node, NodeTable, file_entry, file_name, folder_entry, segment_of
-from s3magic.mount.listings import DELIMITER, Listing
-from s3magic.mount.reads import Content, Reads
-from s3magic.mount.workers import Workers
+from s3magic.mounting.inodes import Entry, Node, NodeTable, file_entry, file_name, folder_entry, segment_of
+from s3magic.mounting.listings import DELIMITER, Listing
+from s3magic.mounting.reads import Content, Reads
+from s3magic.mounting.workers import Workers
 from s3magic.store.base import ListPage, Store
 
 Held = TypeVar("Held")

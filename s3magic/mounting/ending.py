@@ -8,9 +8,9 @@ import signal
 import time
 
 from s3magic.errors import MountBusy, MountError
-from s3magic.mount import attach
-from s3magic.mount.holders import holders
-from s3magic.mount.records import Record
+from s3magic.mounting import attach
+from s3magic.mounting.holders import holders
+from s3magic.mounting.records import Record
 
 _DAEMON_SECONDS = 10.0
 _PAUSE = 0.05

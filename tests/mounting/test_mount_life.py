@@ -25,7 +25,7 @@ from s3magic.errors import (
     NoSuchKey,
     Unreachable,
 )
-from s3magic.mount import attach, records
+from s3magic.mounting import attach, records
 
 
 def is_mounted(path):
@@ -166,7 +166,7 @@ def test_an_identity_without_the_right_is_told_before(filled, sandbox, mount, ro
 def test_an_endpoint_that_is_not_there_is_told_before(room, connection, mount):
     from dataclasses import replace
 
-    from s3magic.mount import manager
+    from s3magic.mounting import manager
     from s3magic.url import S3Url
 
     nowhere = replace(connection.location, endpoint_url="http://127.0.0.1:9")

@@ -1,4 +1,4 @@
-"""The process behind one mount: ``python -m s3magic.mount.daemon CHANNEL BROKER OWNER``, three inherited descriptors.
+"""The process behind one mount: ``python -m s3magic.mounting.daemon CHANNEL BROKER OWNER``, all inherited descriptors.
 
 Its instructions come as JSON over the channel, its credentials from the broker's socket, and the
 end of its owner by a pidfd. Nothing secret is in its arguments, its environment or a log.
@@ -22,10 +22,10 @@ from typing import Any
 
 from s3magic.access.wire import BrokerSource
 from s3magic.errors import InvalidInput, MountError, NoSuchKey
-from s3magic.mount import attach, control, records
-from s3magic.mount.fuse import Connection
-from s3magic.mount.operations import FileSystem
-from s3magic.mount.records import Record
+from s3magic.mounting import attach, control, records
+from s3magic.mounting.fuse import Connection
+from s3magic.mounting.operations import FileSystem
+from s3magic.mounting.records import Record
 from s3magic.store.base import Store
 from s3magic.store.client import Client
 from s3magic.store.credentials import Location

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3magic.mount.inodes import ROOT, Entry, NodeTable, file_name, folder_entry, segment_of
+from s3magic.mounting.inodes import ROOT, Entry, NodeTable, file_name, folder_entry, segment_of
 
 SEGMENTS = st.one_of(
     st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), max_size=30),

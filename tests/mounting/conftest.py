@@ -29,7 +29,7 @@ def eventually():
 @pytest.fixture
 def room(monkeypatch):
     """A folder of its own for records and mounts, with a short name: sockets have no long ones."""
-    from s3magic.mount import attach, ending, records
+    from s3magic.mounting import attach, ending, records
 
     folder = Path(tempfile.mkdtemp(prefix="s3m-"))
     (folder / "run").mkdir(mode=0o700)

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from s3magic.errors import MountError
 from s3magic.html import bytes_text, card, table
-from s3magic.mount import control, ending
-from s3magic.mount.records import Record
+from s3magic.mounting import control, ending
+from s3magic.mounting.records import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from s3magic.errors import AccessDenied, ObjectChanged, Unreachable
-from s3magic.mount.inodes import file_entry
-from s3magic.mount.reads import Reads
-from s3magic.mount.workers import Workers
+from s3magic.mounting.inodes import file_entry
+from s3magic.mounting.reads import Reads
+from s3magic.mounting.workers import Workers
 from s3magic.store.memory import MemoryStore
 
 MIB = 1 << 20

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from s3magic.mount.workers import Workers
+from s3magic.mounting.workers import Workers
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from functools import partial
 from itertools import chain
 
 from s3magic.errors import NotFound, ObjectChanged, ServerError, Unreachable
-from s3magic.mount.ahead import PART, UNIT, Readers
-from s3magic.mount.inodes import Entry
-from s3magic.mount.workers import Workers
+from s3magic.mounting.ahead import PART, UNIT, Readers
+from s3magic.mounting.inodes import Entry
+from s3magic.mounting.workers import Workers
 from s3magic.store.base import Store
 
 TRIES = 3

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from s3magic.mount.ahead import LARGEST_WINDOW, PART, Readers
+from s3magic.mounting.ahead import LARGEST_WINDOW, PART, Readers
 
 MIB = 1 << 20
 GIB = 1 << 30

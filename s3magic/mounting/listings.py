@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from s3magic.mount.inodes import Entry, file_entry, file_name, folder_entry
+from s3magic.mounting.inodes import Entry, file_entry, file_name, folder_entry
 from s3magic.store.base import ListPage
 
 DELIMITER = "/"

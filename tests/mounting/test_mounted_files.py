@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from s3magic.mount import attach
+from s3magic.mounting import attach
 
 MIB = 1 << 20
 SIZE = 5 * MIB + 123

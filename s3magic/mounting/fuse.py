@@ -14,10 +14,10 @@ from collections.abc import Callable
 from functools import partial
 from struct import Struct
 
-from s3magic.mount.failures import errno_of
-from s3magic.mount.inodes import NAME_BYTES, Entry, Node
-from s3magic.mount.operations import FileSystem
-from s3magic.mount.workers import Workers
+from s3magic.mounting.failures import errno_of
+from s3magic.mounting.inodes import NAME_BYTES, Entry, Node
+from s3magic.mounting.operations import FileSystem
+from s3magic.mounting.workers import Workers
 
 METADATA_SECONDS = 10
 DATA_SECONDS = 60

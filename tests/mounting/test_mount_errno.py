@@ -8,7 +8,7 @@ import os
 import pytest
 
 from s3magic import errors
-from s3magic.mount.failures import errno_of
+from s3magic.mounting.failures import errno_of
 
 
 @pytest.mark.parametrize(

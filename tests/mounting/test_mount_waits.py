@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from s3magic.mount import control, records
-from s3magic.mount.model import Mount
-from s3magic.mount.records import Record
+from s3magic.mounting import control, records
+from s3magic.mounting.model import Mount
+from s3magic.mounting.records import Record
 
 DAEMON = """
 import sys, threading, socket
-from s3magic.mount import daemon, fuse
+from s3magic.mounting import daemon, fuse
 from s3magic.store.memory import MemoryStore
 
 channel, owner, metadata, data, interrupt = sys.argv[1:]

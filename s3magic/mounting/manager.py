@@ -14,10 +14,10 @@ from typing import Any
 
 from s3magic import process
 from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey
-from s3magic.mount import attach, control, ending, records
-from s3magic.mount.inodes import file_name
-from s3magic.mount.model import Mount, MountTable
-from s3magic.mount.records import Record
+from s3magic.mounting import attach, control, ending, records
+from s3magic.mounting.inodes import file_name
+from s3magic.mounting.model import Mount, MountTable
+from s3magic.mounting.records import Record
 from s3magic.store.credentials import Location
 from s3magic.url import S3Url
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3magic.errors import ArchivedObject
-from s3magic.mount.inodes import ROOT, file_name
-from s3magic.mount.operations import FileSystem
+from s3magic.mounting.inodes import ROOT, file_name
+from s3magic.mounting.operations import FileSystem
 from s3magic.store.memory import MemoryStore
 
 PART = st.sampled_from(["a", "b", "a.b", "a!", "", ".", "..", "%2F", "x" * 256, "é"])
