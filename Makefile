@@ -6,7 +6,7 @@ STAMPS := $(VENV)/stamps
 NEEDS  := pyproject.toml Makefile scripts/system-packages
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser lab lint build bench-byte-path clean
+.PHONY: help demo test test-unit test-browser lab lint build bench-byte-path bench-footprint clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -36,6 +36,9 @@ build: $(STAMPS)/build  ## Build the wheel and the sdist, the JupyterLab panel i
 
 bench-byte-path: $(STAMPS)/bench  ## Compare the HTTP client with its peers, over HTTP and TLS
 	$(BIN)/python benchmarks/byte_path.py
+
+bench-footprint: $(STAMPS)/test  ## Measure what loading, a mount and its daemon cost
+	$(BIN)/python benchmarks/footprint.py
 
 clean:  ## Remove what was built and installed here
 	rm -rf $(VENV) dist demo-out labextension/node_modules labextension/lib s3magic/labextension
