@@ -64,7 +64,7 @@ def field(values: NDArray[Any], *, size: int, caption: str, source: Source) -> P
     """
     low, high = limits(values)
     known = np.isfinite(values)
-    shares = np.clip(stretch(np.where(known, values, low), (low, high)), 0, 1)
+    shares = np.clip(np.nan_to_num(stretch(np.where(known, values, low), (low, high))), 0, 1)
     scale = size / max(values.shape)
     height, width = (max(1, round(length * scale)) for length in values.shape)
     method = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST

@@ -178,7 +178,7 @@ def _data_type(image: Directory) -> str:
 
 
 def _type_name(image: Directory) -> str:
-    return f"{'unsigned ' if image.sample_format == 1 else ''}{_data_type(image)}, {image.bits} bits"
+    return f"{'unsigned ' if image.sample_format == 1 else ''}{_data_type(image)}, {image.bits} bit{'s' if image.bits > 1 else ''}"
 
 
 def _compression(image: Directory) -> str:

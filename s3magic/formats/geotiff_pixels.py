@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tifffile import TiffFile
 
 from s3magic.errors import UnreadableFormat
+from s3magic.formats import jpeg
 from s3magic.formats.base import Preview, Source
 from s3magic.formats.drawing import field, limits, picture, stretch
 from s3magic.formats.tiff import Directory, Layout, Tag
@@ -18,6 +19,7 @@ from s3magic.formats.watch import WatchedFile
 
 _MOST_NUMBERS = 1 << 26  # decoded at once: a picture of 8000 x 8000 in one band
 _BYTE = 255
+_JPEG, _JPEG_HEAD = 7, 4096
 _GREY_INVERTED, _PALETTE, _CMYK = 0, 3, 5
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters of what it logs, it raises too
@@ -69,6 +71,8 @@ def _decoded(file: WatchedFile, layout: Layout, image: Directory) -> Numbers:
             f"Too large to draw: {file.name} has {image.width} x {image.height} pixels and no smaller copy of them",
             "Add overviews to the file, for instance with gdaladdo, or save it as a COG.",
         )
+    if image.value(Tag.COMPRESSION) == _JPEG:
+        _check_jpegs(file, image)
     file.seek(0)
     with TiffFile(cast("BinaryIO", _EnteredAt(file, layout, image))) as tiff:
         page = tiff.pages.first
@@ -79,6 +83,14 @@ def _decoded(file: WatchedFile, layout: Layout, image: Directory) -> Numbers:
     if data.dtype == bool:
         data = data.astype(np.uint8)
     return np.moveaxis(data, 0, -1).reshape(height, width, -1) if separate > 1 else data[0]
+
+
+def _check_jpegs(file: WatchedFile, image: Directory) -> None:
+    """Refuse tiles that are larger than the image says, for the decoder would make room for all they claim."""
+    for offset, length in image.data:
+        found = jpeg.size(file.read_at(offset, min(length, _JPEG_HEAD))) if offset else None
+        if found and found[0] * found[1] > 4 * image.block_width * image.block_height:
+            raise ValueError(f"a tile of {found[0]} x {found[1]} pixels is larger than the image says")
 
 
 class _EnteredAt(io.RawIOBase):

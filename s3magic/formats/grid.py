@@ -118,7 +118,10 @@ def main_variable(dataset: Dataset) -> Variable | None:
     fitting = [
         one
         for one in dataset.variables
-        if one.is_number and sum(length > 1 for length in one.shape) > 1 and not _is_auxiliary(dataset, one)
+        if one.is_number
+        and all(one.shape)
+        and sum(length > 1 for length in one.shape) > 1
+        and not _is_auxiliary(dataset, one)
     ]
     if not fitting:
         return None
@@ -136,7 +139,10 @@ def series_variable(dataset: Dataset) -> Variable | None:
     fitting = [
         one
         for one in dataset.variables
-        if one.is_number and sum(length > 1 for length in one.shape) == 1 and not _is_auxiliary(dataset, one)
+        if one.is_number
+        and all(one.shape)
+        and sum(length > 1 for length in one.shape) == 1
+        and not _is_auxiliary(dataset, one)
     ]
     return max(fitting, key=lambda one: max(one.shape), default=None)
 

@@ -180,7 +180,7 @@ def read_header(file: WatchedFile) -> Header:
     if is_compressed and _LASZIP not in found:
         raise ValueError("it does not say how its points are compressed")
     point_format &= 0x3F
-    if point_format >= len(_FIELDS) or record_length < plain_length(point_format):
+    if point_format >= len(_FIELDS) or record_length < _plain_length(point_format):
         raise ValueError(f"point format {point_format} with records of {record_length} bytes is unknown")
     return Header(
         version=f"{major}.{minor}",
@@ -281,7 +281,7 @@ def _crs(header: Header) -> str | None:
 
 def _schema(header: Header) -> list[dict[str, Any]]:
     fields = [_field(*text.rsplit(" ", 1)) for text in _FIELDS[header.point_format].split(", ")]
-    left = header.record_length - plain_length(header.point_format)
+    left = header.record_length - _plain_length(header.point_format)
     for name, kind in _extra_bytes(header.records.get(_EXTRA_BYTES, b"")):
         extra = _field(name, kind)
         if extra["size"] > 8 * left:
@@ -315,8 +315,7 @@ def _extra_bytes(body: bytes) -> list[tuple[str, str]]:
     return found
 
 
-def plain_length(point_format: int) -> int:
-    """Return the bytes of a point of a format, without extra bytes."""
+def _plain_length(point_format: int) -> int:
     return (20, 28, 26, 34, 57, 63, 30, 36, 38, 59, 67)[point_format]
 
 

@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from s3magic.errors import UnreadableFormat
 from s3magic.formats.base import Preview
 from s3magic.formats.drawing import limits, picture, stretch, viridis
-from s3magic.formats.las import Header, plain_length
+from s3magic.formats.las import Header
 from s3magic.formats.watch import WatchedFile
 
 _BUDGET = 2 << 20  # bytes of points that a picture is worth
 _MOST_POINTS = 1_000_000
+_MOST_BYTES = 1 << 28
 _MOST_CHUNKS = 8
 _NARROWEST = 1 / 8
-_LAYERS = {6: 9, 7: 10, 8: 11, 9: 10, 10: 12}  # by point format, and one more for each extra byte
+_ITEM = struct.Struct("<HHH")  # kind, bytes and version of a part of a point
+_LAYERS = {10: 9, 11: 1, 12: 2, 13: 1}  # by kind of item
+_EXTRA_BYTES = 14  # as many layers as bytes
 _OCTREE_ENTRY = struct.Struct("<iiiiQii")
 _COLOUR_AT = {2: 20, 3: 28, 5: 28, 7: 30, 8: 30, 10: 30}
 
@@ -130,7 +133,7 @@ def _rows(raw: bytes, piece: _Piece, header: Header) -> Numbers:
     """Return the points of a piece, decompressed, one a row."""
     if not header.is_compressed:
         return np.frombuffer(raw, np.uint8).reshape(-1, header.record_length)
-    if not 0 < piece.points <= _MOST_POINTS:
+    if not 0 < piece.points <= _MOST_POINTS or piece.points * header.record_length > _MOST_BYTES:
         raise ValueError(f"a chunk of {piece.points} points is too large to draw")
     _check_layers(raw, header)
     out = np.zeros(piece.points * header.record_length, np.uint8)
@@ -138,16 +141,24 @@ def _rows(raw: bytes, piece: _Piece, header: Header) -> Numbers:
     return out.reshape(piece.points, header.record_length)
 
 
+def _layers(header: Header) -> int:
+    """Return in how many layers a chunk is kept, 0 where point follows point.
+
+    Raises `ValueError` where the record that tells it does not fit the points: the decoder would
+    go wrong in ways that are hard to catch.
+    """
+    count = int.from_bytes(header.laszip[32:34], "little")
+    items = list(_ITEM.iter_unpack(header.laszip[34 : 34 + count * _ITEM.size]))
+    if not items or len(items) != count or sum(size for _, size, _ in items) != header.record_length:
+        raise ValueError("what it says of its compression does not fit its points")
+    return sum(size if kind == _EXTRA_BYTES else _LAYERS.get(kind, 0) for kind, size, _ in items)
+
+
 def _check_layers(raw: bytes, header: Header) -> None:
     """Refuse a chunk whose layers claim more bytes than it has, for the decoder would first make room for them."""
-    layers = _LAYERS.get(header.point_format)
-    if layers is None:
-        return
+    layers = _layers(header)
     at = header.record_length + 4  # the first point as it is, then how many there are
-    extra = header.record_length - plain_length(header.point_format)
-    claimed = sum(
-        struct.unpack(f"<{layers + extra}I", raw[at : at + 4 * (layers + extra)].ljust(4 * (layers + extra), b"\0"))
-    )
+    claimed = sum(struct.unpack(f"<{layers}I", raw[at : at + 4 * layers].ljust(4 * layers, b"\0")))
     if claimed > len(raw):
         raise ValueError(f"a chunk of {len(raw)} bytes claims to hold {claimed}")
 

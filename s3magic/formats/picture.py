@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from s3magic.errors import UnreadableFormat
+from s3magic.formats import jpeg
 from s3magic.formats.base import Preview, TileInfo
 from s3magic.formats.drawing import encoded, limits, stretch
 from s3magic.formats.exif import Exif, read_exif
@@ -24,9 +25,7 @@ _HEAD = 64 << 10
 _USUAL = 160
 _MOST_PIXELS = 64_000_000
 _MOST_THINNED_PIXELS = 400_000_000  # a plain JPEG is thinned while it is decoded
-_APP1, _START_OF_SCAN = 0xE1, 0xDA
 _TITLES = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WebP"}
-_EXIF = b"Exif\0\0"
 _TURNED = (5, 6, 7, 8)
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -37,9 +36,18 @@ _TRANSPOSITIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+class _Jpeg(JpegImageFile):
+    """A JPEG whose EXIF Pillow leaves alone: it would look for the resolution and warn of each broken tag."""
+
+    def _read_dpi_from_exif(self) -> None:
+        return
+
+
 # Opened by what they begin with, and by no other of Pillow's many decoders.
 _DECODERS: dict[str, type[ImageFile]] = {
-    "jpeg": JpegImageFile, "png": PngImageFile, "gif": GifImageFile, "webp": WebPImageFile
+    "jpeg": _Jpeg, "png": PngImageFile, "gif": GifImageFile, "webp": WebPImageFile
 }  # fmt: skip
 
 
@@ -133,11 +141,11 @@ def _check_size(file: WatchedFile, width: int, height: int, *, most: int) -> Non
 
 def _from_exif(file: WatchedFile, head: bytes, size: int) -> Preview | None:
     """Return the thumbnail in the first 64 KiB of a JPEG, turned upright; None where there is none."""
-    exif = read_exif(_exif_segment(head))
+    exif = read_exif(jpeg.exif_block(head))
     if not exif.thumbnail:
         return None
     try:
-        with JpegImageFile(io.BytesIO(exif.thumbnail)) as image:
+        with _Jpeg(io.BytesIO(exif.thumbnail)) as image:
             _check_size(file, *image.size, most=_MOST_PIXELS)
             small = _plain(image)
     except (OSError, SyntaxError, ValueError):
@@ -151,20 +159,6 @@ def _from_exif(file: WatchedFile, head: bytes, size: int) -> Preview | None:
         caption = _caption(*((height, width) if exif.orientation in _TURNED else (width, height)), "jpeg")
     small.thumbnail((size, size), Image.Resampling.LANCZOS)
     return encoded(_upright(small, exif.orientation), caption=caption, source="exif", photo=True)
-
-
-def _exif_segment(head: bytes) -> bytes:
-    """Return the EXIF segment of a JPEG, where it lies within its first bytes; else nothing."""
-    at = 2
-    while at + 4 <= len(head) and head[at] == 0xFF:
-        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
-        body = head[at + 4 : at + 2 + length]
-        if marker == _APP1 and body.startswith(_EXIF):
-            return body
-        if marker == _START_OF_SCAN or length < 2:
-            break
-        at += 2 + length
-    return b""
 
 
 def _without_bars(image: Image.Image, shape: float) -> Image.Image:

@@ -163,6 +163,12 @@ class Directory:
         return bool(self.value(Tag.SUBFILE_TYPE) & 4)
 
     @property
+    def data(self) -> list[tuple[int, int]]:
+        """Where each tile or strip begins, and its bytes."""
+        offsets, lengths = (self.values(tag) for tag in self._data_tags)
+        return list(zip(offsets, lengths, strict=False))
+
+    @property
     def first_data(self) -> int:
         """Where the first stored tile or strip begins; 0 where none of the first is stored."""
         return next((int(offset) for offset in self.values(self._data_tags[0], most=64) if offset), 0)

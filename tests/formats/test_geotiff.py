@@ -222,6 +222,26 @@ def test_a_file_cut_short_is_told(describe, data, share):
     assert error.value.hint
 
 
+def test_tiles_in_jpeg(preview):
+    data = np.zeros((120, 160, 3), "u1")
+    data[:, :80] = (200, 40, 10)
+    packed = geotiff(data, photometric="rgb", compression="jpeg", tile=(64, 64))
+    _, pixels = preview(packed, "a.tif")
+    assert np.abs(pixels[:, 5:70, :3] - (200, 40, 10)).mean() < 8
+    # A tile that claims to be 65,000 pixels wide and high.
+    frame = packed.index(b"\xff\xc0") + 5
+    with pytest.raises(UnreadableFormat, match=r"a\.tif"):
+        preview(packed[:frame] + struct.pack(">HH", 65_000, 65_000) + packed[frame + 4 :], "a.tif")
+
+
+def test_one_bit_an_image(preview):
+    data = np.zeros((64, 64), bool)
+    data[:32] = True
+    _, pixels = preview(geotiff(data, photometric="minisblack"), "a.tif", size=64)
+    assert pixels[5:25, :, 0].min() > 240
+    assert pixels[40:60, :, 0].max() < 15
+
+
 def test_directories_in_a_circle(describe, preview):
     data = bytearray(cog(RAMP, overviews=1))
     (count,) = struct.unpack_from("<H", data, 8)

@@ -185,3 +185,19 @@ def test_a_chunk_table_that_lies_is_told(preview):
     struct.pack_into("<I", data, table + 4, 0x7FFFFFFF)
     with pytest.raises(UnreadableFormat, match=r"a\.laz"):
         preview(bytes(data), "a.laz")
+
+
+def test_a_chunk_that_claims_too_much_is_refused(preview):
+    data = bytearray(copc())
+    (start,) = struct.unpack_from("<I", data, 96)
+    struct.pack_into("<I", data, start + 8 + 30 + 4, 0xFFFFFFF0)  # bytes of the first chunk's first layer
+    with pytest.raises(UnreadableFormat, match=r"a\.copc\.laz"):
+        preview(bytes(data), "a.copc.laz")
+
+
+def test_compression_that_does_not_fit_the_points_is_refused(preview):
+    data = bytearray(las(compress=True))
+    at = data.index(b"laszip encoded") - 2 + 54 + 32
+    data[at : at + 2] = b"\0\0"
+    with pytest.raises(UnreadableFormat, match=r"a\.laz"):
+        preview(bytes(data), "a.laz")

@@ -80,6 +80,13 @@ def test_a_broken_thumbnail_is_passed_over(preview):
     assert preview(encoded(photo(), exif=block), "a.jpg")[0].source == "whole"
 
 
+def test_broken_exif_is_passed_over(preview, describe):
+    for block in (b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", exif(orientation=3)[:20], exif(orientation=99)):
+        data = encoded(photo(), exif=block)
+        assert describe(data, "a.jpg").dimensions == "640x480"
+        assert preview(data, "a.jpg")[0].source == "whole"
+
+
 @pytest.mark.parametrize(("place", "expected"), [((-36, 174), (174.5, -36.5)), ((51, -1), (-1.5, 51.5))])
 def test_the_place_it_was_taken(describe, place, expected):
     lon, lat = expected
