@@ -18,21 +18,12 @@ from urllib3.exceptions import HTTPError, ProxyError, SSLError
 from s3magic.errors import Unreachable
 from s3magic.store.credentials import CredentialSource, Location
 from s3magic.store.failures import Failure
+from s3magic.store.pacing import Pace
 from s3magic.store.signing import object_url, sign
+from s3magic.store.tuning import Tuning
 
 CONNECTIONS = 64
 _TIMEOUT = urllib3.Timeout(connect=5, read=30)
-_RETRIES = urllib3.Retry(
-    total=4,
-    backoff_factor=0.2,
-    backoff_jitter=0.2,
-    backoff_max=8,
-    status_forcelist=(429, 500, 502, 503, 504),
-    allowed_methods=None,
-    redirect=False,
-    raise_on_status=False,
-)
-_ONCE = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, redirect=False, raise_on_status=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +60,8 @@ class Client:
         Endpoint, region and addressing.
     credentials
         Asked before each request; it answers from memory.
+    tuning
+        How many requests at once, how fast, and how often again; all stores of the client share it.
 
     Attributes
     ----------
@@ -76,18 +69,20 @@ class Client:
         What was asked and what bodies brought, since the client was made.
     """
 
-    def __init__(self, location: Location, credentials: CredentialSource) -> None:
+    def __init__(self, location: Location, credentials: CredentialSource, tuning: Tuning | None = None) -> None:
         self.location = location
         self.requests = 0
         self.bytes_received = 0
         self._credentials = credentials
+        self._pace = Pace(tuning or Tuning())
         self._regions: dict[str, str] = {}
         self._lock = threading.Lock()
         self._pools: dict[tuple[str, str], Any] = {}
 
     def send(self, request: Request) -> Response:
         """Send a request and return its whole answer; raise the error that a bad one means."""
-        answer = self._follow(request, preload=True)
+        with self._pace.permit():
+            answer = self._follow(request, preload=True)
         self.count(len(answer.data))
         return Response(answer.status, answer.headers, answer.data)
 
@@ -97,15 +92,16 @@ class Client:
 
         Left in the middle, the connection is closed; left at the end, it is kept for the next.
         """
-        answer = self._follow(request, preload=False)
-        try:
-            yield answer
-        except HTTPError as error:
-            raise self._unreachable(error) from error
-        finally:
-            if answer.length_remaining:
-                answer.close()
-            answer.release_conn()
+        with self._pace.permit():
+            answer = self._follow(request, preload=False)
+            try:
+                yield answer
+            except HTTPError as error:
+                raise self._unreachable(error) from error
+            finally:
+                if answer.length_remaining:
+                    answer.close()
+                answer.release_conn()
 
     def count(self, received: int) -> None:
         """Add to the bytes received."""
@@ -129,6 +125,7 @@ class Client:
     def _send(self, location: Location, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:
         url = object_url(location, request.bucket, request.key, request.query)
         headers = {**request.headers, "Accept-Encoding": "identity"}
+        retries = self._pace.begin(request.method, repeatable=request.repeatable)
         signed = sign(location, self._credentials(), method=request.method, url=url, headers=headers, body=request.body)
         with self._lock:
             self.requests += 1
@@ -139,7 +136,7 @@ class Client:
                 parts.path + (f"?{parts.query}" if parts.query else ""),
                 body=request.body or None,
                 headers=signed,
-                retries=_RETRIES if request.repeatable else _ONCE,
+                retries=retries,
                 timeout=_TIMEOUT,
                 preload_content=preload,
                 decode_content=False,

@@ -22,10 +22,10 @@ from s3magic.errors import (
     Unreachable,
     WrongRegion,
 )
-from s3magic.store import client as client_room
 from s3magic.store.client import Client
 from s3magic.store.credentials import Credentials, Location
 from s3magic.store.s3 import S3Store
+from s3magic.store.tuning import Tuning
 
 KEYS = Credentials("AKIDEXAMPLE", "not-a-real-secret")
 
@@ -70,7 +70,8 @@ def reply(handler, status, body=b"", **headers):
 
 
 def store_at(url, **location):
-    return S3Store("b", Client(Location(endpoint_url=url, **location), lambda: KEYS))
+    tuning = Tuning(max_retries=2, initial_delay=0)
+    return S3Store("b", Client(Location(endpoint_url=url, **location), lambda: KEYS, tuning))
 
 
 def error_body(code, extra=""):
@@ -111,8 +112,7 @@ def test_a_wrong_region_is_told_at_a_custom_endpoint():
     assert "eu-west-2" in str(caught.value)
 
 
-def test_nobody_listening_is_unreachable(monkeypatch):
-    monkeypatch.setattr(client_room, "_RETRIES", client_room._RETRIES.new(total=1, backoff_factor=0))
+def test_nobody_listening_is_unreachable():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{held.getsockname()[1]}"
@@ -122,8 +122,7 @@ def test_nobody_listening_is_unreachable(monkeypatch):
     assert isinstance(caught.value, ConnectionError)
 
 
-def test_a_busy_server_is_asked_again(monkeypatch):
-    monkeypatch.setattr(client_room, "_RETRIES", client_room._RETRIES.new(backoff_factor=0, backoff_jitter=0))
+def test_a_busy_server_is_asked_again():
     left = [503, 503, 200]
 
     def answer(handler):
@@ -142,9 +141,7 @@ def test_a_conditional_put_is_not_sent_twice():
         assert len(asked) == 1
 
 
-def test_a_body_cut_short_is_asked_again_and_never_returned(monkeypatch):
-    monkeypatch.setattr(client_room, "_RETRIES", client_room._RETRIES.new(total=2, backoff_factor=0))
-
+def test_a_body_cut_short_is_asked_again_and_never_returned():
     def answer(handler):
         handler.send_response(200)
         handler.send_header("Content-Length", "10")
