@@ -44,21 +44,25 @@ def test_the_demo_passes_and_leaves_nothing(command, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("s3magic-demo-")] == []
 
 
-def test_a_step_that_fails_ends_the_demo_and_nothing_is_left(monkeypatch, tmp_path):
-    from s3magic import api, demo
-    from s3magic.errors import LinkError
+FAILING = """
+from s3magic import api, demo
+from s3magic.errors import LinkError
 
-    def refuse(*args):
-        raise LinkError("No tiles today", "Come back tomorrow.")
+def refuse(*args, **options):
+    raise LinkError("No tiles today", "Come back tomorrow.")
 
-    monkeypatch.setattr(api, "link", refuse)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    said = []
-    assert demo.run(page=tmp_path / "page.html", say=said.append) is False
-    assert any(line.startswith("✗ Link tiles") for line in said)
-    assert "    Come back tomorrow." in said
-    assert "Come back tomorrow" in (tmp_path / "page.html").read_text()
-    assert api.mounts() == []
+api.link = refuse
+raise SystemExit(0 if demo.run() else 1)
+"""
+
+
+def test_a_step_that_fails_ends_the_demo_and_nothing_is_left(tmp_path):
+    environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, check=False, env=environ)
+    assert done.returncode == 1
+    assert "✗ Link tiles" in done.stdout
+    assert "    Come back tomorrow." in done.stdout
+    assert not mounted(tmp_path)
 
 
 def test_the_doctor_names_what_is_there_and_no_secret(command):

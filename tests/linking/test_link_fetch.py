@@ -354,6 +354,6 @@ def test_a_manifest_cannot_lead_out_of_the_folder(dataset):
         LinkedDataset(dataset.path, opener=lambda url: None).fetch()
 
 
-def test_without_a_connection_fetch_says_so(dataset):
-    with pytest.raises(LinkError, match="without a connection"):
-        LinkedDataset(dataset.path).fetch()
+def test_a_dataset_opened_by_its_folder_asks_the_connection_in_use(dataset, store, monkeypatch):
+    monkeypatch.setattr("s3magic.access.current.open_store", lambda url: store)
+    assert len(LinkedDataset(dataset.path).fetch().fetched) == len(dataset.tiles)
