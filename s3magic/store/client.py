@@ -109,15 +109,20 @@ class Client:
             self.bytes_received += received
 
     def _follow(self, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:
-        """Send to where the bucket lives; when AWS names another region, once more to there."""
+        """Send to where the bucket lives; once more when AWS names another region, or the credentials just ended."""
+        again = False
         while True:
             location = self.location_for(request.bucket)
             answer = self._send(location, request, preload=preload)
             if answer.status < HTTPStatus.MULTIPLE_CHOICES:
                 return answer
-            failure = Failure.read(answer.status, answer.headers, answer.data)
+            failure: Failure | None = Failure.read(answer.status, answer.headers, answer.data)
             if request.method == "HEAD" and answer.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED):
-                failure = self._ask_why(location, request) or failure
+                failure = self._ask_why(location, request)
+            if not again and (failure is None or failure.is_expiry):  # a refresh may have come between
+                again = True
+                continue
+            failure = failure or Failure.read(answer.status, answer.headers, b"")
             if not failure.region or failure.region == location.region or location.endpoint_url:
                 raise failure.to_error(request.method, request.bucket, request.key)
             self._regions[request.bucket] = failure.region

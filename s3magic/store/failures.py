@@ -73,6 +73,7 @@ _KINDS: dict[str, tuple[type[S3MagicError], str, str]] = {
     "KeyTooLongError": (InvalidInput, "The key is too long: {url}", "A key has at most 1024 bytes."),
     "InvalidBucketName": (InvalidInput, "Not a bucket name: {bucket}", "Check the name."),
 }
+_EXPIRED = frozenset({"ExpiredToken", "TokenRefreshRequired"})
 _BY_STATUS = {301: "PermanentRedirect", 403: "AccessDenied", 404: "NoSuchKey", 412: "PreconditionFailed"}
 _ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
 
@@ -99,6 +100,11 @@ class Failure:
             message = root.findtext("Message") or ""
             region = region or root.findtext("Region")
         return cls(status, code, message, region)
+
+    @property
+    def is_expiry(self) -> bool:
+        """Whether the credentials ended; the request was not carried out."""
+        return self.code in _EXPIRED
 
     def to_error(self, method: str, bucket: str, key: str) -> S3MagicError:
         """Return the error that tells a person what this means for one request."""

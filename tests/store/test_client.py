@@ -134,6 +134,27 @@ def test_a_busy_server_is_asked_again():
     assert len(asked) == 3
 
 
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_credentials_that_end_under_way_are_asked_for_again(method):
+    lives = [Credentials(f"AKID{number}", "not-a-real-secret") for number in (1, 2, 2)]
+
+    def answer(handler):
+        ended = "AKID1" in handler.headers["Authorization"]
+        reply(handler, 400 if ended else 200, error_body("ExpiredToken") if ended else b"x")
+
+    with server(answer) as (url, _):
+        store = S3Store("b", Client(Location(endpoint_url=url), lambda: lives.pop(0)))
+        assert getattr(store, method)("k")
+    assert not lives or method == "get"
+
+
+def test_credentials_that_stay_ended_are_told_after_one_more_try():
+    with server(lambda h: reply(h, 400, error_body("ExpiredToken"))) as (url, asked):
+        with pytest.raises(ExpiredCredentials):
+            store_at(url).get("k")
+        assert len(asked) == 2
+
+
 def test_a_conditional_put_is_not_sent_twice():
     with server(lambda h: reply(h, 503, error_body("SlowDown"))) as (url, asked):
         with pytest.raises(ServerError):
