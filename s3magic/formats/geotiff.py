@@ -178,7 +178,8 @@ def _data_type(image: Directory) -> str:
 
 
 def _type_name(image: Directory) -> str:
-    return f"{'unsigned ' if image.sample_format == 1 else ''}{_data_type(image)}, {image.bits} bit{'s' if image.bits > 1 else ''}"
+    sign = "unsigned " if image.sample_format == 1 else ""
+    return f"{sign}{_data_type(image)}, {image.bits} bit{'s' if image.bits > 1 else ''}"
 
 
 def _compression(image: Directory) -> str:

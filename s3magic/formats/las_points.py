@@ -19,8 +19,9 @@ from s3magic.formats.watch import WatchedFile
 _BUDGET = 2 << 20  # bytes of points that a picture is worth
 _MOST_POINTS = 1_000_000
 _MOST_BYTES = 1 << 28
-_MOST_CHUNKS = 8
+_RUNS, _RUN = 24, 32 << 10  # where the budget is less than the file: so many places, so many bytes at each
 _NARROWEST = 1 / 8
+_PALE = 110
 _ITEM = struct.Struct("<HHH")  # kind, bytes and version of a part of a point
 _LAYERS = {10: 9, 11: 1, 12: 2, 13: 1}  # by kind of item
 _EXTRA_BYTES = 14  # as many layers as bytes
@@ -45,11 +46,15 @@ def draw(file: WatchedFile, header: Header, *, size: int) -> Preview:
     if not len(records):
         raise UnreadableFormat(f"No points to draw in {file.name}", "The file is well formed but empty.")
     xyz = _coordinates(records, header)
+    is_sample = len(records) < header.point_count
     caption = f"{header.point_count:,} points, {header.format}"
+    if is_sample:
+        caption += f", {len(records):,} of them drawn"
     low, high = (float(value) for value in (header.mins[2], header.maxs[2]))
     if np.isfinite(low) and np.isfinite(high):
         caption += f", {low:.4g} to {high:.4g} high"
-    pixels = _shaded(xyz, _colours(records, header), size)
+    with np.errstate(all="ignore"):  # nonsensical coordinates make a nonsensical picture, and no noise
+        pixels = _shaded(xyz, _colours(records, header), size, box=_box(xyz, header), is_sample=is_sample)
     return picture(pixels, size=size, caption=caption, source="points", photo=True)
 
 
@@ -66,17 +71,17 @@ def _records(file: WatchedFile, header: Header) -> Numbers:
 
 
 def _spread_records(header: Header) -> list[_Piece]:
-    """All records of a small file, else some long runs of them at even distances."""
+    """All records of a small file, else some runs of them at even distances."""
     length, count = header.record_length, header.point_count
     if length * count <= _BUDGET:
         return [_Piece(header.offset_to_points, length * count, count)]
-    run = _BUDGET // _MOST_CHUNKS // length
-    firsts = np.linspace(0, count - run, _MOST_CHUNKS).astype(int)
+    run = max(1, _RUN // length)
+    firsts = np.linspace(0, count - run, _RUNS).astype(int)
     return [_Piece(header.offset_to_points + int(first) * length, run * length, run) for first in firsts]
 
 
 def _chunks(file: WatchedFile, header: Header) -> list[_Piece]:
-    """Some compressed chunks at even distances, all of them where they are small."""
+    """All compressed chunks where they are small, else some at even distances, and no more of each than it takes."""
     if not header.point_count:
         return []
     at = header.offset_to_points + 8
@@ -86,9 +91,19 @@ def _chunks(file: WatchedFile, header: Header) -> list[_Piece]:
         at += length
     if sum(piece.length for piece in pieces) <= _BUDGET and header.point_count <= _MOST_POINTS:
         return pieces
+    if not _layers(header):
+        # Point follows point: the beginning of a chunk can be read without its end.
+        pieces = [_beginning(piece) for piece in pieces]
     middle = sorted(piece.length for piece in pieces)[len(pieces) // 2]
-    wanted = max(1, min(_MOST_CHUNKS, len(pieces), _BUDGET // max(1, middle)))
+    wanted = max(1, min(_RUNS, len(pieces), _BUDGET // max(1, middle)))
     return [pieces[int(index)] for index in np.linspace(0, len(pieces) - 1, wanted)]
+
+
+def _beginning(piece: _Piece) -> _Piece:
+    """Return the first points of a chunk, a few less than its first bytes should hold."""
+    if piece.length <= _RUN:
+        return piece
+    return _Piece(piece.start, _RUN, max(1, int(piece.points * _RUN / piece.length * 0.8)))
 
 
 def _chunk_table(file: WatchedFile, header: Header) -> list[tuple[int, int]]:
@@ -187,23 +202,36 @@ def _colours(records: Numbers, header: Header) -> Numbers | None:
     return colours >> 8 if colours.max() > 255 else colours
 
 
-def _shaded(xyz: Numbers, colours: Numbers | None, size: int) -> NDArray[np.uint8]:
-    """Return RGBA pixels: the highest point of each cell, lit from the north-west."""
-    good = np.isfinite(xyz).all(axis=1)
-    if not good.any():
+def _box(xyz: Numbers, header: Header) -> Numbers:
+    """Return the lower and the upper corner of the cloud: the header's, where the points do not belie it."""
+    stated = np.array([header.mins, header.maxs])
+    finite = xyz[np.isfinite(xyz).all(axis=1)]
+    if not len(finite):
         raise ValueError("none of its points has a place")
+    seen = np.array([finite.min(axis=0), finite.max(axis=0)])
+    margin = (stated[1] - stated[0]) * 0.01 + 1e-9
+    fits = np.isfinite(stated).all() and (seen[0] >= stated[0] - margin).all() and (seen[1] <= stated[1] + margin).all()
+    return stated if fits else seen
+
+
+def _shaded(xyz: Numbers, colours: Numbers | None, size: int, *, box: Numbers, is_sample: bool) -> NDArray[np.uint8]:
+    """Return RGBA pixels: the highest point of each cell, lit from the north-west.
+
+    Between the places of a sample the picture is guessed, and drawn pale.
+    """
+    good = np.isfinite(xyz).all(axis=1)
     xyz, colours = xyz[good], colours[good] if colours is not None else None
-    low, high = xyz.min(axis=0), xyz.max(axis=0)
+    low, high = box
     span = max(float(high[0] - low[0]), float(high[1] - low[1])) or 1.0
     # A narrow strip gets some air, so that it stays a picture.
     air = np.maximum(0, span * _NARROWEST - (high - low)) / 2
     low, high = low - air, high + air
     # Cells as fine as the picture, but no finer than the points are dense.
-    share = max(1e-3, float(high[0] - low[0]) / span * float(high[1] - low[1]) / span)
+    share = float(high[0] - low[0]) / span * float(high[1] - low[1]) / span
     side = int(min(size, max(16, np.sqrt(len(xyz) / share))))
     columns, rows = (max(1, round(float(length) / span * side)) for length in (high[0] - low[0], high[1] - low[1]))
-    column = np.minimum(((xyz[:, 0] - low[0]) / span * side).astype(int), columns - 1)
-    row = rows - 1 - np.minimum(((xyz[:, 1] - low[1]) / span * side).astype(int), rows - 1)
+    column = np.clip(((xyz[:, 0] - low[0]) / span * side).astype(int), 0, columns - 1)
+    row = rows - 1 - np.clip(((xyz[:, 1] - low[1]) / span * side).astype(int), 0, rows - 1)
     order = np.argsort(xyz[:, 2], kind="stable")  # the highest point of a cell is written last
     cell = (row * columns + column)[order]
     height = np.full(rows * columns, np.nan)
@@ -211,11 +239,13 @@ def _shaded(xyz: Numbers, colours: Numbers | None, size: int) -> NDArray[np.uint
     paint = np.full((rows * columns, 3), np.nan)
     paint[cell] = viridis(stretch(xyz[order, 2], limits(xyz[:, 2]))) if colours is None else colours[order]
     filled = _fill(np.column_stack([height, paint]).reshape(rows, columns, 4))
-    light = _light(filled[..., 0], cell=span / side)
-    pixels = np.zeros((rows, columns, 4), np.uint8)
     seen = np.isfinite(filled[..., 0])
+    if is_sample:
+        filled = _guess(filled)
+    light = np.where(seen, _light(filled[..., 0], cell=span / side), 1)
+    pixels = np.zeros((rows, columns, 4), np.uint8)
     pixels[..., :3] = np.nan_to_num(np.clip(filled[..., 1:] * light[..., None], 0, 255))
-    pixels[..., 3] = np.where(seen, 255, 0)
+    pixels[..., 3] = np.where(seen, 255, _PALE if is_sample else 0)
     return pixels
 
 
@@ -235,6 +265,30 @@ def _fill(layers: Numbers) -> Numbers:
         layers = layers.copy()
         layers[fillable] = total[fillable] / count[fillable][:, None]
     return layers
+
+
+def _guess(layers: Numbers) -> Numbers:
+    """Fill every empty cell: with the mean of ever larger blocks around it, the finest that holds anything."""
+    known = np.isfinite(layers[..., 0])
+    if known.all() or min(known.shape) < 2:
+        return layers
+    rows, columns, _ = layers.shape
+    even = ((0, rows % 2), (0, columns % 2))
+    weight = np.pad(known.astype(float), even)
+    total = np.pad(np.nan_to_num(layers), (*even, (0, 0)))
+    weight, total = (
+        one.reshape(one.shape[0] // 2, 2, one.shape[1] // 2, 2, *one.shape[2:]).sum(axis=(1, 3))
+        for one in (weight, total)
+    )
+    coarse = _guess(total / weight[..., None])
+    finer = np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)
+    padded = np.pad(finer, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    height, width, _ = finer.shape
+    smooth = np.mean(
+        [padded[down : down + height, right : right + width] for down in range(3) for right in range(3)], axis=0
+    )
+    filled: Numbers = np.where(known[..., None], layers, smooth[:rows, :columns])
+    return filled
 
 
 def _light(height: Numbers, *, cell: float) -> Numbers:

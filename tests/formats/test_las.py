@@ -137,12 +137,22 @@ def test_a_large_las_is_sampled(reader):
     assert file.bytes_read < 4 << 20
 
 
-def test_a_large_laz_is_sampled_by_chunks(reader):
+def test_a_large_laz_is_sampled_by_chunks(reader, preview):
     rng = np.random.default_rng(1)
-    data = las(points=tuple(rng.uniform(0, 500, (3, 1_200_000))), compress=True)
+    x, y = rng.uniform(0, 500, (2, 1_500_000))
+    x.sort()  # so that each chunk covers but a strip
+    data = las(points=(x, y, x / 10 + rng.normal(0, 2, len(x))), compress=True)
     file = reader(data, "a.laz", block=64 << 10)
     assert registry.find("a.laz").preview(file).source == "points"
-    assert file.bytes_read < len(data) / 2
+    assert file.bytes_read < 3_000_000 < len(data)
+    found, pixels = preview(data, "a.laz")
+    assert "1,500,000 points, laz-1.2, " in found.caption
+    assert " of them drawn, " in found.caption
+    # What was not read is guessed, and pale.
+    pale = pixels[..., 3] < 160
+    assert 0.05 < pale.mean() < 0.95
+    assert pixels[..., 3].min() > 60
+    assert pixels[:, 5, 0].mean() < pixels[:, -5, 0].mean()
 
 
 def test_a_cap_comes_through_unchanged(reader):
