@@ -13,7 +13,7 @@ from s3magic.process import find_program
 
 _LIBRARIES = {
     "iris": ("load NetCDF, PP and GRIB as cubes", "iris"),
-    "laspy": ("link and preview LAS, LAZ and COPC", "geo"),
+    "lazrs": ("link and preview LAS, LAZ and COPC", "geo"),
     "tifffile": ("link and preview GeoTIFF and COG", "geo"),
     "h5py": ("link and preview NetCDF and HDF5", "geo"),
     "PIL": ("preview photographs", "thumbs"),
