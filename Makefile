@@ -6,7 +6,7 @@ STAMPS := $(VENV)/stamps
 NEEDS  := pyproject.toml Makefile scripts/system-packages
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser lab lint build bench-byte-path bench-footprint clean
+.PHONY: help demo test test-unit test-browser lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -40,8 +40,14 @@ bench-byte-path: $(STAMPS)/bench  ## Compare the HTTP client with its peers, ove
 bench-footprint: $(STAMPS)/test  ## Measure what loading, a mount and its daemon cost
 	$(BIN)/python benchmarks/footprint.py
 
+bench-mount: $(STAMPS)/bench  ## Measure the mount beside s3fs-fuse and rclone, near and far (half an hour)
+	$(BIN)/python -m benchmarks.mount
+
+bench-mount-short: $(STAMPS)/bench  ## The same once, with a quarter of the data
+	$(BIN)/python -m benchmarks.mount --runs 1 --scale 0.25 --limit 30
+
 clean:  ## Remove what was built and installed here
-	rm -rf $(VENV) dist demo-out labextension/node_modules labextension/lib s3magic/labextension
+	rm -rf $(VENV) dist demo-out bench-out labextension/node_modules labextension/lib s3magic/labextension
 
 $(BIN)/python: scripts/system-packages
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || scripts/system-packages python3-venv
@@ -76,6 +82,7 @@ $(STAMPS)/build: $(BIN)/python $(NEEDS)
 	touch $@
 
 $(STAMPS)/bench: $(BIN)/python $(NEEDS)
-	scripts/system-packages nginx-light
-	S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e . --group bench
+	scripts/system-packages nginx-light fuse3
+	scripts/system-packages --optional s3fs
+	S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[iris]' --group bench
 	touch $@

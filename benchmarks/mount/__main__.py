@@ -1,0 +1,119 @@
+"""Measure mounts beside each other: ``python -m benchmarks.mount --help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.mount import data, report
+from benchmarks.mount.peers import KNOWN, Peer, Place, other
+from benchmarks.mount.rows import OPTIONAL, ROWS
+from benchmarks.mount.samples import Sample, take
+from benchmarks.mount.server import Far, Server, serve
+
+LOCAL = "local"
+ROOM = 6_000_000_000
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mount", description=__doc__)
+    default = ",".join(name for name in ROWS if name not in OPTIONAL)
+    parser.add_argument("--rows", default=default, help=f"of {', '.join(ROWS)}; default: {default}")
+    names = ",".join([*KNOWN, LOCAL])
+    parser.add_argument("--engines", default=names, help=f"of {names} (the files themselves); default: all")
+    parser.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="another program, as '[NAME=]COMMAND {url} {dir}'; {bucket}, {endpoint} and {cache} are filled in, too",
+    )
+    parser.add_argument("--runs", type=int, default=3, help="samples of each; the median counts (3)")
+    parser.add_argument("--where", default="far,near", help="with the delay, without it, or both (far,near)")
+    parser.add_argument("--delay", type=float, default=30, help="milliseconds that far adds to a request (30)")
+    parser.add_argument("--rate", type=float, default=90, help="MB/s that far leaves a connection (90)")
+    parser.add_argument("--limit", type=float, default=90, help="seconds after which a row is given up (90)")
+    parser.add_argument("--scale", type=float, default=1, help="size of the data; 1 is what the table is about")
+    parser.add_argument("--data", type=Path, help="keep the data here, for the next time")
+    parser.add_argument("--out", type=Path, default=Path("bench-out"), help="folder of the results (bench-out)")
+    parsed = parser.parse_args()
+    for words, known in ((parsed.rows, ROWS), (parsed.engines, [*KNOWN, LOCAL]), (parsed.where, ["far", "near"])):
+        unknown = [word for word in words.split(",") if word and word not in known]
+        if unknown:
+            parser.error(f"there is no {unknown[0]!r}; there is {', '.join(known)}")
+    return parsed
+
+
+def chosen(names: str, others: list[str]) -> dict[str, Peer | None]:
+    """Return the programs to measure by name; those that are not installed are passed over with a word."""
+    found: dict[str, Peer | None] = {name: KNOWN.get(name) for name in names.split(",") if name}
+    found |= {peer.name: peer for peer in map(other, others)}
+    for name, peer in list(found.items()):
+        if peer is not None and not peer.is_installed:
+            print(f"{peer.title}: not installed, passed over")
+            del found[name]
+    return found
+
+
+def measure(options: argparse.Namespace, peers: dict[str, Peer | None], server: Server, work: Path) -> list[Sample]:
+    """Take all samples, the programs in turn."""
+    samples: list[Sample] = []
+    hopeless: set[tuple[str, str, str]] = set()
+    names = list(peers)
+    for run in range(options.runs):
+        for where in options.where.split(","):
+            for row in options.rows.split(","):
+                for name in names[run % len(names) :] + names[: run % len(names)]:
+                    if (name, where, row) in hopeless or (name == LOCAL and where == "far" and "near" in options.where):
+                        continue
+                    bucket = f"sample-{len(samples)}"
+                    sample = Sample(row, name, where, run, bucket)
+                    place = Place(server.endpoints[where], bucket, work / bucket / "mount", work / bucket / "cache")
+                    take(sample, peers[name], place, options.data, limit=options.limit)
+                    sample.requests, sent = server.traffic.of(bucket)
+                    sample.fetched = sent / 1e6
+                    samples.append(sample)
+                    print(report.line(sample), flush=True)
+                    if sample.trouble.startswith(">"):
+                        hopeless.add((name, where, row))
+    for sample in samples:  # what was still under way when it was counted first
+        sample.requests, sent = server.traffic.of(sample.bucket)
+        sample.fetched = sent / 1e6
+    return samples
+
+
+def main() -> int:
+    """Measure, write, and say where the results are; 1 when any answer was wrong."""
+    options = arguments()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    peers = chosen(options.engines, options.peer)
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > ROOM * min(1, options.scale)
+    with ExitStack() as stack:
+        parent = memory if has_room else None
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-mount-", dir=parent)))
+        options.data = (options.data or work / "data").resolve()
+        data.prepare(options.data, {ROWS[row].data for row in options.rows.split(",")}, scale=options.scale)
+        server = stack.enter_context(serve(options.data, work, Far(options.delay, options.rate)))
+        samples = measure(options, peers, server, work)
+    options.out.mkdir(parents=True, exist_ok=True)
+    titles = {name: peer.title if peer else "the files themselves" for name, peer in peers.items()}
+    report.write(options.out, samples, titles, report.conditions(options))
+    print(f"\n{(options.out / 'table.md').read_text()}\nIn {options.out}/: table.md, samples.json, plot.svg")
+    return int(any(sample.trouble.startswith("WRONG") for sample in samples))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nStopped; everything is cleaned up.", file=sys.stderr)
+        os._exit(130)

@@ -1,0 +1,162 @@
+"""What was measured, as a table (Markdown), all samples (JSON) and a plot (SVG); measures nothing."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+from benchmarks.mount.rows import ROWS
+from benchmarks.mount.samples import Sample
+
+OURS, LOCAL = "builtin", "local"
+FETCHED_TOO = frozenset({"random", "iris"})
+CPU_TOO = frozenset({"sequential"})
+
+Key = tuple[str, str, str]
+
+
+def conditions(options: argparse.Namespace) -> dict[str, object]:
+    """Return what the figures depend on."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "runs": options.runs,
+        "delay_ms": options.delay,
+        "megabytes_per_second": options.rate,
+        "scale": options.scale,
+        "limit": options.limit,
+    }
+
+
+def line(sample: Sample) -> str:
+    """Return one sample as it comes."""
+    unit = ROWS[sample.row].unit
+    value = sample.trouble if sample.value is None else f"{_number(sample.value)} {unit}"
+    rest = f"{sample.requests} requests, {sample.fetched:.1f} MB, CPU {sample.cpu:.2f} s, {sample.memory:.0f} MB held"
+    return f"{sample.where:5}{sample.row:11}{sample.peer:13}{value:>16}   {rest}"
+
+
+def write(folder: Path, samples: Sequence[Sample], titles: Mapping[str, str], about: Mapping[str, object]) -> None:
+    """Write ``table.md``, ``samples.json`` and ``plot.svg``."""
+    everything = {"conditions": dict(about), "samples": [sample.to_json() for sample in samples]}
+    (folder / "samples.json").write_text(json.dumps(everything, indent=1) + "\n")
+    (folder / "table.md").write_text(table(samples, titles, about))
+    plot(folder / "plot.svg", samples, titles)
+
+
+def table(samples: Sequence[Sample], titles: Mapping[str, str], about: Mapping[str, object]) -> str:
+    """Return the medians with their ranges, and how many times faster the built-in engine is than each."""
+    groups = _groups(samples)
+    shared = f"{about['cores']} cores shared by reader, mount, proxy and server, {about['system']}"
+    parts = [f"Medians of {about['runs']} (least–most), {about['date']}, {shared}."]
+    if about["scale"] != 1:
+        parts.append(f"**Data at {about['scale']} of its size: not to be compared with the full table.**")
+    for where in dict.fromkeys(sample.where for sample in samples):
+        far = f"{about['delay_ms']:g} ms a request, {about['megabytes_per_second']:g} MB/s a connection"
+        names = [name for name in titles if any(key[1:] == (name, where) for key in groups)]
+        rows = [row for row in ROWS if any(key[0] == row and key[2] == where for key in groups)]
+        head = [far if where == "far" else "No delay", *(titles[name] for name in names)]
+        lines = [head, ["---"] * len(head)]
+        for row in rows:
+            lines += _lines(row, where, names, groups)
+        lines.append(["most memory in any row, MB", *(_memory(name, where, samples) for name in names)])
+        parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
+        peers = [name for name in names if name not in {OURS, LOCAL}]
+        if OURS in names and peers:
+            parts.append(f"How many times faster {titles[OURS]} is:")
+            lines = [["", *(titles[name] for name in peers)], ["---"] * (len(peers) + 1)]
+            lines += [[ROWS[row].title, *(ratio(row, name, where, groups) for name in peers)] for row in rows]
+            parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _groups(samples: Sequence[Sample]) -> dict[Key, list[Sample]]:
+    groups: dict[Key, list[Sample]] = {}
+    for sample in samples:
+        groups.setdefault((sample.row, sample.peer, sample.where), []).append(sample)
+    return groups
+
+
+def _lines(row: str, where: str, names: Sequence[str], groups: Mapping[Key, list[Sample]]) -> list[list[str]]:
+    found = [groups.get((row, name, where), []) for name in names]
+    lines = [[f"{ROWS[row].title}, {ROWS[row].unit}", *map(_cell, found)]]
+    mounts = [[sample for sample in group if sample.value and sample.requests] for group in found]
+    if row in FETCHED_TOO:
+        lines.append(["… MB fetched", *(_median([sample.fetched for sample in group]) for group in mounts)])
+    if row in CPU_TOO:
+        lines.append(["… CPU s", *(_median([sample.cpu for sample in group]) for group in mounts)])
+    return lines
+
+
+def _cell(group: Sequence[Sample]) -> str:
+    values = [sample.value for sample in group if sample.value is not None]
+    troubles = [sample.trouble for sample in group if sample.trouble]
+    if troubles:
+        return troubles[0]
+    if not values:
+        return "–"
+    return f"{_number(median(values))} ({_number(min(values))}–{_number(max(values))})"
+
+
+def _memory(name: str, where: str, samples: Sequence[Sample]) -> str:
+    held = [sample.memory for sample in samples if sample.peer == name and sample.where == where and sample.memory]
+    return _number(max(held)) if held else "–"
+
+
+def _median(values: Sequence[float]) -> str:
+    return _number(median(values)) if values else "–"
+
+
+def ratio(row: str, peer: str, where: str, groups: Mapping[Key, list[Sample]]) -> str:
+    """Return how many times faster the built-in engine is; where the peer was given up, at least how many."""
+    ours = [sample.value for sample in groups.get((row, OURS, where), []) if sample.value]
+    theirs = groups.get((row, peer, where), [])
+    values = [sample.value for sample in theirs if sample.value]
+    if not ours:
+        return "–"
+    if not values:
+        limit = next((float(s.trouble.split()[1]) for s in theirs if s.trouble.startswith(">")), 0)
+        is_time = ROWS[row].unit == "s"
+        return f"> {limit / median(ours):.1f}" if limit and is_time else "–"
+    quotient = median(values) / median(ours) if ROWS[row].unit == "s" else median(ours) / median(values)
+    return f"{quotient:.2f}" if quotient < 10 else f"{quotient:.0f}"
+
+
+def plot(path: Path, samples: Sequence[Sample], titles: Mapping[str, str]) -> None:
+    """Draw a panel for each row and distance: medians as bars, ranges as whiskers."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    groups = _groups(samples)
+    places = list(dict.fromkeys(sample.where for sample in samples))
+    rows = [row for row in ROWS if any(key[0] == row for key in groups)]
+    colours = {name: f"C{index}" for index, name in enumerate(titles)}
+    with mpl.rc_context({"svg.fonttype": "none", "font.size": 8}):
+        figure = Figure(figsize=(6 * len(places), 1.5 * len(rows)), layout="constrained")
+        axes = figure.subplots(len(rows), len(places), squeeze=False)
+        for line_of_axes, row in zip(axes, rows, strict=True):
+            for axis, where in zip(line_of_axes, places, strict=True):
+                unit = ROWS[row].unit
+                better = "more" if unit == "MB/s" else "less"
+                axis.set_title(f"{where}: {ROWS[row].title}, {unit} ({better} is better)", loc="left")
+                for at, name in enumerate(titles):
+                    values = [s.value for s in groups.get((row, name, where), []) if s.value is not None]
+                    if values:
+                        middle = median(values)
+                        reach = [[middle - min(values)], [max(values) - middle]]
+                        axis.barh(at, middle, xerr=reach, color=colours[name], error_kw={"lw": 0.8})
+                axis.set_yticks(range(len(titles)), list(titles.values()))
+                axis.invert_yaxis()
+                axis.spines[["top", "right"]].set_visible(False)
+        figure.savefig(path)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

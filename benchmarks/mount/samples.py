@@ -1,0 +1,144 @@
+"""Taking one sample: a fresh mount, one row read through it, what that took, and whether it was right."""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.mount.peers import MountFailed, Peer, Place, Usage, mounted
+from benchmarks.mount.rows import ROWS
+
+ROOT = Path(__file__).parent.parent.parent
+READY_SECONDS = 60
+
+
+@dataclass(slots=True)
+class Sample:
+    """One measurement.
+
+    Attributes
+    ----------
+    value : float | None
+        In the row's unit; None when there is none, and `trouble` says why.
+    cpu, memory : float
+        CPU seconds of the mount during the row, and the most memory it ever held, in MB.
+    requests, fetched : float
+        What the server was asked for, and MB it sent for that; of the whole life of the mount.
+    """
+
+    row: str
+    peer: str
+    where: str
+    run: int
+    bucket: str
+    value: float | None = None
+    seconds: float | None = None
+    trouble: str = ""
+    cpu: float = 0
+    memory: float = 0
+    requests: int = 0
+    fetched: float = 0
+
+    def to_json(self) -> dict[str, object]:
+        """Return the fields as JSON types."""
+        return asdict(self)
+
+
+def take(sample: Sample, peer: Peer | None, place: Place, data: Path, *, limit: float) -> None:
+    """Fill in a sample; whatever happens, nothing of the mount remains.
+
+    Parameters
+    ----------
+    peer
+        None for the files themselves, without any mount.
+    limit
+        Seconds after which the row is given up.
+    """
+    if peer is None:
+        with _reader(sample.row, data, data / "objects") as reader:
+            reader.measure(sample, began=0, limit=limit)
+            reader.judge(sample, limit=limit)
+        return
+    row = ROWS[sample.row]
+    with _reader(sample.row, data, place.folder) as reader:
+        try:
+            with mounted(peer, place) as mount:
+                if not row.from_start:
+                    mount.wait()
+                before = mount.usage() if not row.from_start else Usage(0, 0)
+                reader.measure(sample, began=mount.began, limit=limit)
+                after = mount.usage()
+                sample.cpu, sample.memory = after.cpu - before.cpu, after.memory
+        except MountFailed as error:
+            sample.trouble = str(error)
+        if not sample.trouble:
+            reader.judge(sample, limit=limit)
+
+
+class _Reader:
+    """The process that reads."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def hear(self, seconds: float) -> str:
+        """Return its next line; raise `queue.Empty` when it takes too long."""
+        return self._lines.get(timeout=seconds)
+
+    def say(self, word: str) -> None:
+        """Tell it to go on."""
+        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.flush()
+
+    def measure(self, sample: Sample, *, began: float, limit: float) -> None:
+        """Let it act."""
+        self.say(str(began))
+        try:
+            line = self.hear(limit)
+        except queue.Empty:
+            sample.trouble = f"> {limit:g} s"
+            return
+        if not line:
+            sample.trouble = "failed: " + self._process.stderr.read().strip().rpartition("\n")[2][-200:]
+            return
+        measured = json.loads(line)
+        sample.seconds, sample.value = measured["seconds"], measured["value"]
+
+    def judge(self, sample: Sample, *, limit: float) -> None:
+        """Let it check what it read; a wrong answer has no value."""
+        if sample.trouble:
+            return
+        self.say("judge")
+        line = self.hear(limit)
+        fault = json.loads(line)["fault"] if line else "the check failed"
+        if fault:
+            sample.value, sample.trouble = None, f"WRONG: {fault}"
+
+
+@contextmanager
+def _reader(row: str, data: Path, folder: Path) -> Iterator[_Reader]:
+    argv = [sys.executable, "-m", "benchmarks.mount.rows", row, str(data), str(folder)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(argv, **pipes, text=True, start_new_session=True, cwd=ROOT)
+    try:
+        reader = _Reader(process)
+        if not reader.hear(READY_SECONDS):
+            raise SystemExit(f"The row {row} cannot be measured: {process.stderr.read().strip()[-500:]}")
+        yield reader
+    finally:
+        process.kill()
+        process.wait()
