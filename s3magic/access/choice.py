@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from s3magic.access import role
 from s3magic.access.providers import PROVIDERS
 from s3magic.errors import InvalidInput
 from s3magic.store.credentials import Credentials
+from s3magic.store.tuning import Tuning
 
 ADDRESSING_STYLES = ("auto", "virtual", "path")
 
@@ -26,10 +28,16 @@ class Choice:
     Parameters
     ----------
     provider
-        ``"default"`` (botocore's whole chain, then unsigned), ``"environment"``, ``"profile"``,
-        ``"anonymous"`` or ``"keys"`` (the keys themselves are never part of a choice).
+        One of `PROVIDERS`: ``"default"`` is botocore's whole chain, then unsigned; the keys of
+        ``"keys"`` are never part of a choice.
     profile
         Name of a profile of the AWS configuration; whether it exists is found out on opening.
+    role_arn, external_id, session_name, duration
+        For ``"role"``: which, what its owner expects to be told, what the session is called, and
+        how many seconds it lasts.
+    source
+        For ``"role"``: the provider of the credentials that take it on; None for ``"profile"``
+        where a profile is named, else ``"default"``.
     region
         Region to sign for; None for what the AWS configuration says, else ``us-east-1``.
     endpoint_url
@@ -40,6 +48,8 @@ class Choice:
         Whether each request says that its sender pays.
     order
         Several providers instead of one: the first that finds credentials is taken.
+    tuning
+        How hard the store is asked.
 
     Raises
     ------
@@ -55,16 +65,23 @@ class Choice:
     provider: str = "default"
     _: KW_ONLY
     profile: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+    session_name: str | None = None
+    duration: int | None = None
+    source: str | None = None
     region: str | None = None
     endpoint_url: str | None = None
     addressing_style: str = "auto"
     requester_pays: bool = False
     order: tuple[str, ...] = ()
+    tuning: Tuning = field(default_factory=Tuning)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", tuple(self.order))
         _check_providers(self)
         _check_profile(self)
+        _check_role(self)
         if self.region is not None and not _REGION.fullmatch(self.region):
             raise InvalidInput(f"Not a region: {self.region!r}", "A region looks like eu-west-2.")
         if self.endpoint_url is not None:
@@ -82,24 +99,37 @@ class Choice:
     @property
     def needs_secrets(self) -> bool:
         """Whether keys must be handed over beside the choice."""
-        return "keys" in self.providers
+        return "keys" in (*self.providers, self.role_source)
+
+    @property
+    def role_source(self) -> str | None:
+        """The provider of the credentials that take on the role, where one is to be taken on."""
+        if "role" not in self.providers:
+            return None
+        return self.source or ("profile" if self.profile else "default")
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
         return {
             "provider": self.provider,
             "profile": self.profile,
+            "role_arn": self.role_arn,
+            "external_id": self.external_id,
+            "session_name": self.session_name,
+            "duration": self.duration,
+            "source": self.source,
             "region": self.region,
             "endpoint_url": self.endpoint_url,
             "addressing_style": self.addressing_style,
             "requester_pays": self.requester_pays,
             "order": list(self.order),
+            "tuning": self.tuning.to_json(),
         }
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Choice:
         """Make the choice again of what `to_json` gave."""
-        return cls(**fields)
+        return cls(**{**fields, "tuning": Tuning.from_json(fields["tuning"])})
 
 
 def keys(
@@ -142,11 +172,35 @@ def _check_profile(choice: Choice) -> None:
         return
     if not choice.profile.strip():
         raise InvalidInput("The profile has no name", "Name a profile of your AWS configuration.")
-    if not any(PROVIDERS[name].takes_profile for name in choice.providers):
+    asked = choice.providers if choice.source is None else (*choice.providers, choice.source)
+    if not any(PROVIDERS[name].takes_profile for name in asked if name in PROVIDERS):
         raise InvalidInput(
             f"A profile does not go with the provider {choice.provider!r}",
             f"Choose the provider 'profile' to use the profile {choice.profile!r}.",
         )
+
+
+def _check_role(choice: Choice) -> None:
+    if choice.role_source is None:
+        for name in ("role_arn", "external_id", "session_name", "duration", "source"):
+            if getattr(choice, name) is not None:
+                raise InvalidInput(
+                    f"{name} does not go with the provider {' then '.join(choice.providers)}",
+                    "Choose the provider 'role' to take on a role.",
+                )
+        return
+    if choice.role_arn is None:
+        raise InvalidInput("The provider 'role' needs a role", "Give role_arn, like arn:aws:iam::123456789012:role/x.")
+    role.check_arn(choice.role_arn, on_aws=choice.endpoint_url is None)
+    if choice.external_id is not None:
+        role.check_external_id(choice.external_id)
+    if choice.session_name is not None:
+        role.check_session_name(choice.session_name)
+    if choice.duration is not None:
+        role.check_duration(choice.duration)
+    sources = tuple(name for name in PROVIDERS if name not in {"role", "anonymous"})
+    if choice.role_source not in sources:
+        raise InvalidInput(f"Nothing a role could be taken on with: {choice.source!r}", f"Choose {_one_of(sources)}.")
 
 
 def _endpoint(url: str) -> str:

@@ -19,18 +19,26 @@ class Provider:
         None for botocore's whole chain; empty where botocore is not asked.
     takes_profile
         Whether the name of a profile goes with it.
+    about
+        What it is, for people, in one line.
     """
 
     name: str
     methods: tuple[str, ...] | None = ()
     takes_profile: bool = False
+    about: str = ""
 
 
 PROVIDERS: Mapping[str, Provider] = {
     provider.name: provider
     for provider in (
-        Provider("default", methods=None, takes_profile=True),
-        Provider("environment", methods=("env",)),
+        Provider(
+            "default",
+            methods=None,
+            takes_profile=True,
+            about="Whatever the AWS tools would find: environment, profile, container, instance.",
+        ),
+        Provider("environment", methods=("env",), about="AWS_ACCESS_KEY_ID and its companions."),
         Provider(
             "profile",
             methods=(
@@ -43,9 +51,22 @@ PROVIDERS: Mapping[str, Provider] = {
                 "config-file",
             ),
             takes_profile=True,
+            about="A profile of your AWS configuration, whatever it holds.",
         ),
-        Provider("anonymous"),
-        Provider("keys"),
+        Provider("sso", methods=("sso",), takes_profile=True, about="What 'aws sso login' signed you in to."),
+        Provider("role", methods=(), takes_profile=True, about="A role you are trusted with: delegated access."),
+        Provider(
+            "web-identity",
+            methods=("assume-role-with-web-identity",),
+            takes_profile=True,
+            about="A role taken on with a token file, as in Kubernetes or CI.",
+        ),
+        Provider("process", methods=("custom-process",), takes_profile=True, about="The program a profile names."),
+        Provider("ecs", methods=("container-role",), about="What a container is given: ECS, EKS Pod Identity."),
+        Provider("imds", methods=("iam-role",), about="The role of the EC2 instance this runs on."),
+        Provider("login", methods=("login",), takes_profile=True, about="What 'aws login' signed you in to."),
+        Provider("anonymous", about="Requests are not signed: for public buckets."),
+        Provider("keys", about="An access key, kept in memory alone."),
     )
 }
 

@@ -49,6 +49,67 @@ def test_bad_words_are_refused_in_two_lines(words):
     assert hint
 
 
+ROLE = "arn:aws:iam::123456789012:role/path/reader"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"role_arn": None}, "needs a role"),
+        ({"role_arn": "reader"}, "Not the ARN of a role: 'reader'"),
+        ({"role_arn": "arn:aws:iam::1234:role/reader"}, "Not the ARN of a role"),
+        ({"role_arn": "arn:aws:iam::123456789012:user/reader"}, "Not the ARN of a role"),
+        ({"role_arn": ROLE + "\n"}, "Not the ARN of a role"),
+        ({"external_id": "x"}, "The external ID is too short"),
+        ({"external_id": "x" * 1225}, "The external ID is too long"),
+        ({"external_id": "two words"}, "The external ID holds a character"),
+        ({"external_id": "größe"}, "The external ID holds a character"),
+        ({"session_name": "a"}, "The session name is too short"),
+        ({"session_name": "a" * 65}, "The session name is too long"),
+        ({"session_name": "a/b"}, "The session name holds a character"),
+        ({"duration": 899}, "cannot last 899 s"),
+        ({"duration": 43201}, "cannot last 43201 s"),
+        ({"duration": 1000.5}, "cannot last"),
+        ({"source": "psychic"}, "taken on with: 'psychic'"),
+        ({"source": "role"}, "taken on with: 'role'"),
+        ({"source": "anonymous"}, "taken on with: 'anonymous'"),
+        ({"provider": "profile"}, "role_arn does not go with"),
+        ({"provider": "environment", "role_arn": None, "source": "keys"}, "source does not go with"),
+    ],
+)
+def test_a_role_that_makes_no_sense_is_refused_in_words_of_its_own(words, told):
+    assert told in refused(**{"provider": "role", "role_arn": ROLE, **words})[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {},
+        {"role_arn": "arn:aws-us-gov:iam::123456789012:role/x"},
+        {"role_arn": "arn:aws-cn:iam::123456789012:role/a+b=c,d.e@f-g"},
+        {"role_arn": "arn:aws:iam:::role/S3Access", "endpoint_url": "http://ceph:8080"},
+        {"external_id": "ab"},
+        {"external_id": "A_9+=,.@:/-" * 111},
+        {"session_name": "me@example.org"},
+        {"duration": 900},
+        {"duration": 43200},
+    ],
+)
+def test_a_role_that_makes_sense_is_kept_as_it_is(words):
+    choice = Choice(**{"provider": "role", "role_arn": ROLE, **words})
+
+    assert Choice.from_json(choice.to_json()) == choice
+
+
+def test_a_role_is_taken_on_with_the_profile_named_or_the_chain():
+    assert Choice("role", role_arn=ROLE).role_source == "default"
+    assert Choice("role", role_arn=ROLE, profile="work").role_source == "profile"
+    assert Choice("role", role_arn=ROLE, profile="work", source="sso").role_source == "sso"
+    assert Choice("role", role_arn=ROLE, source="keys").needs_secrets
+    assert not Choice("role", role_arn=ROLE).needs_secrets
+    assert Choice().role_source is None
+
+
 def test_the_refusal_names_what_there_is():
     assert "anonymous" in refused(provider="psychic")[1]
     assert "localhost:9000" in refused(endpoint_url="localhost:9000")[0]

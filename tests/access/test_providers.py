@@ -23,34 +23,6 @@ from s3magic.errors import (
 )
 
 
-@pytest.fixture
-def aws(tmp_path, monkeypatch):
-    """Write AWS configuration files that are in force."""
-
-    class Aws:
-        def config(self, text):
-            (tmp_path / "config").write_text(text)
-            monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-
-        def credentials(self, text):
-            (tmp_path / "credentials").write_text(text)
-            monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-
-        def environ(self, **variables):
-            for name, value in variables.items():
-                monkeypatch.setenv(name, value)
-
-    return Aws()
-
-
-@pytest.fixture
-def closed_port():
-    """A loopback port on which nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        yield sock.getsockname()[1]
-
-
 def key_of(connection):
     credentials = connection.credentials()
     return credentials and credentials.access_key_id
