@@ -47,6 +47,15 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
+/** Make an element of long text, such as a path, that may break after a slash or a colon. */
+export function breakable<K extends keyof HTMLElementTagNameMap>(tag: K, text: string, attributes: Attributes = {}) {
+  const node = make(tag, attributes);
+  for (const part of text.split(/(?<=[/:]+)(?![/:])/)) {
+    node.append(part, document.createElement('wbr'));
+  }
+  return node;
+}
+
 /** Make a button. */
 export function button(text: string, onClick: () => unknown, attributes: Attributes = {}): HTMLButtonElement {
   const node = make('button', { ...attributes, text, onClick, class: `s3magic-Button ${attributes.class ?? ''}`.trim() });

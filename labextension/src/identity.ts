@@ -1,6 +1,6 @@
 /** The section that tells who S3 takes us for. */
 
-import { button, make, section } from './dom';
+import { breakable, button, make, section } from './dom';
 import type { Connection, Failure, Identity, Status } from './types';
 
 export interface IdentityActions {
@@ -82,7 +82,7 @@ function details(lines: [string, string | null][]): HTMLElement {
   const list = make('dl', { class: 's3magic-Details' });
   for (const [name, value] of lines) {
     if (value) {
-      list.append(make('dt', { text: name }), make('dd', { text: value }));
+      list.append(make('dt', { text: name }), breakable('dd', value));
     }
   }
   return list;

@@ -9,7 +9,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { Follower } from './follow';
 import { s3Icon } from './icon';
 import { insideRoot } from './mounts';
-import { S3Panel, type FolderOpener } from './panel';
+import { S3Panel, type FolderFinder } from './panel';
 
 const SHOW = 's3magic:show-panel';
 const BROWSE = 'filebrowser:go-to-path';
@@ -29,7 +29,7 @@ const panel: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null
   ): void => {
     const follower = new Follower(app.shell, notebooks, consoles);
-    const widget = new S3Panel(follower, folderOpener(app, labShell !== null));
+    const widget = new S3Panel(follower, folderFinder(app, labShell !== null));
     app.shell.add(widget, 'left', { rank: 350, type: 'S3' });
     restorer?.add(widget, widget.id);
     app.commands.addCommand(SHOW, {
@@ -45,14 +45,16 @@ const panel: JupyterFrontEndPlugin<void> = {
 export default [panel];
 
 /** In JupyterLab the file browser beside us shows a folder; Notebook 7 has it on a page of its own. */
-function folderOpener(app: JupyterFrontEnd, isLab: boolean): FolderOpener {
+function folderFinder(app: JupyterFrontEnd, isLab: boolean): FolderFinder {
   return (path, home) => {
-    const place = insideRoot(path, PageConfig.getOption('serverRoot'), home);
-    if (place === null) {
+    const name = insideRoot(path, PageConfig.getOption('serverRoot'), home);
+    if (name === null) {
       return null;
     }
-    return isLab
-      ? () => void app.commands.execute(BROWSE, { path: `/${place}` })
-      : () => void window.open(URLExt.join(PageConfig.getBaseUrl(), 'tree', URLExt.encodeParts(place)), '_blank');
+    const tree = URLExt.join(PageConfig.getBaseUrl(), 'tree', URLExt.encodeParts(name));
+    return {
+      name: name || '/',
+      open: () => void (isLab ? app.commands.execute(BROWSE, { path: `/${name}` }) : window.open(tree, '_blank'))
+    };
   };
 }

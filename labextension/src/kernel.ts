@@ -52,6 +52,11 @@ export class KernelLink {
     return this._status;
   }
 
+  /** Why the kernel cannot tell its status; null when it can. */
+  get trouble(): Failure | null {
+    return this._trouble;
+  }
+
   /** The language of the kernel, for people. */
   get language(): string {
     return this._language;
@@ -65,6 +70,7 @@ export class KernelLink {
     this._waiting.set(id, answer);
     rpc.send({ id, method, params: params as JSONObject });
     const status = (await answer.promise) as Methods[M]['result'];
+    this._trouble = null;
     this._take('loaded', status);
     return status;
   }
@@ -160,7 +166,13 @@ export class KernelLink {
 
   private _onMessage(message: FromKernel): void {
     if (message.event === 'changed') {
+      this._trouble = null;
       this._take('loaded', message.status);
+      return;
+    }
+    if (message.event === 'trouble') {
+      this._trouble = message.error;
+      this._changed.emit();
       return;
     }
     const answer = this._waiting.get(message.id); // none: the answer to another page
@@ -200,6 +212,7 @@ export class KernelLink {
     this._knownRpc = null;
     this._askedFor = '';
     this._identityFailure = null;
+    this._trouble = null;
     this._take(phase, null);
   }
 
@@ -221,6 +234,7 @@ export class KernelLink {
   private _knownRpc: string | null = null;
   private _phase: Phase = 'none';
   private _status: Status | null = null;
+  private _trouble: Failure | null = null;
   private _identityFailure: Failure | null = null;
   private _askedFor = '';
   private _language = '';

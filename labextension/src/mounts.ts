@@ -1,12 +1,19 @@
 /** The section with the mounts of the kernel. */
 
-import { button, make, section } from './dom';
+import { breakable, button, make, section } from './dom';
 import type { Mount, Status } from './types';
+
+/** A folder as the file browser knows it. */
+export interface Place {
+  /** Its path in the server's root. */
+  readonly name: string;
+  open(): void;
+}
 
 export interface MountActions {
   unmount(path: string): void;
-  /** Show a folder in the file browser; null when it lies outside the server's root. */
-  opener(path: string): (() => void) | null;
+  /** Where the file browser has a folder; null when it lies outside the server's root. */
+  find(path: string): Place | null;
   /** Whether a mount is being ended right now. */
   isEnding(path: string): boolean;
 }
@@ -36,7 +43,7 @@ export function insideRoot(path: string, root: string, home: string): string | n
 }
 
 function row(mount: Mount, actions: MountActions): HTMLElement {
-  const open = actions.opener(mount.path);
+  const place = actions.find(mount.path);
   const ending = actions.isEnding(mount.path);
   // A button that is ending keeps the focus, so it is told to be disabled rather than made so.
   const unmount = button(ending ? 'Unmounting …' : 'Unmount', () => !ending && actions.unmount(mount.path), {
@@ -47,20 +54,23 @@ function row(mount: Mount, actions: MountActions): HTMLElement {
   return make(
     'li',
     { class: 's3magic-Mount' },
-    make('div', { class: 's3magic-Url', text: mount.url, title: mount.url }),
-    open
-      ? button(mount.path, open, {
-          class: 's3magic-mod-link',
+    breakable('div', mount.url, { class: 's3magic-Url' }),
+    place
+      ? breakable('button', place.name, {
+          class: 's3magic-Button s3magic-mod-link',
           key: `open ${mount.path}`,
-          title: 'Show in the file browser'
+          label: `Show ${place.name} in the file browser`,
+          title: `Show in the file browser: ${mount.path}`,
+          attributes: { type: 'button' },
+          onClick: place.open
         })
-      : make('div', { class: 's3magic-Path', text: mount.path }),
+      : breakable('div', mount.path, { class: 's3magic-Path' }),
     make(
       'div',
       { class: 's3magic-Foot' },
       make('span', {
         class: 's3magic-Condition',
-        text: `${mount.condition}, ${mount.read_only ? 'read only' : 'writing'}`,
+        text: `${mount.condition}, ${mount.read_only ? 'read-only' : 'read and write'}`,
         attributes: { 'data-condition': mount.condition }
       }),
       unmount

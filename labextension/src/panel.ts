@@ -9,7 +9,7 @@ import type { Follower } from './follow';
 import { s3Icon } from './icon';
 import { identitySection } from './identity';
 import { RequestError, type KernelLink } from './kernel';
-import { mountsSection } from './mounts';
+import { mountsSection, type Place } from './mounts';
 import type { Failure, Methods } from './types';
 import { welcome } from './welcome';
 
@@ -18,18 +18,18 @@ const PATIENCE = 2000;
 /** How often "Valid for 43 min" is drawn anew. */
 const TICK = 30_000;
 
-/** Shows a folder in the file browser; null for one it cannot reach. */
-export type FolderOpener = (path: string, home: string) => (() => void) | null;
+/** Finds a folder of the kernel in the file browser; null for one it cannot reach. */
+export type FolderFinder = (path: string, home: string) => Place | null;
 
 export class S3Panel extends Widget {
-  constructor(follower: Follower, openFolder: FolderOpener) {
+  constructor(follower: Follower, findFolder: FolderFinder) {
     super();
     this.id = 's3magic-panel';
     this.addClass('s3magic-Panel');
     this.title.icon = s3Icon;
     this.title.caption = 'S3';
     this._follower = follower;
-    this._openFolder = openFolder;
+    this._findFolder = findFolder;
     const refresh = button('', () => void this._ask('status', {}), {
       class: 's3magic-mod-icon',
       label: 'Refresh',
@@ -80,6 +80,10 @@ export class S3Panel extends Widget {
     this._document.textContent = current?.document.title.label ?? '';
     this._document.title = current?.document.title.label ?? '';
     this._refresh.disabled = link?.phase !== 'loaded';
+    if (link && link.trouble !== this._trouble) {
+      this._trouble = link.trouble;
+      this._showError(link.trouble);
+    }
     if (!link || link.phase !== 'loaded' || !status) {
       const phase = link?.phase === 'loaded' ? 'asking' : (link?.phase ?? null);
       redraw(
@@ -101,7 +105,7 @@ export class S3Panel extends Widget {
       }),
       mountsSection(status, {
         unmount: path => void this._unmount(path),
-        opener: path => this._openFolder(path, status.home),
+        find: path => this._findFolder(path, status.home),
         isEnding: path => this._ending.has(path)
       })
     );
@@ -156,7 +160,7 @@ export class S3Panel extends Widget {
   }
 
   private readonly _follower: Follower;
-  private readonly _openFolder: FolderOpener;
+  private readonly _findFolder: FolderFinder;
   private readonly _refresh: HTMLButtonElement;
   private readonly _document = make('span', { class: 's3magic-Document' });
   private readonly _error = make('div', { class: 's3magic-Error', role: 'alert' });
@@ -164,5 +168,6 @@ export class S3Panel extends Widget {
   private readonly _body = make('div', { class: 's3magic-Body' });
   private readonly _ending = new Set<string>();
   private _link: KernelLink | null = null;
+  private _trouble: Failure | null = null; // shown already, perhaps dismissed
   private _ticking = 0;
 }

@@ -58,5 +58,6 @@ export interface Methods {
 /** A message on the panel comm: an answer to one request, or news for everybody. */
 export type FromKernel =
   | { readonly event: 'changed'; readonly status: Status }
+  | { readonly event: 'trouble'; readonly error: Failure }
   | { readonly event: 'answer'; readonly id: string; readonly result: unknown }
   | { readonly event: 'failure'; readonly id: string; readonly error: Failure };

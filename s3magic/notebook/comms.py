@@ -53,7 +53,7 @@ class CommBridge:
     """The comms of one kernel, open from the beginning.
 
     Panels get an ``answer`` or a ``failure`` to each request, and a ``changed`` when something they show is different
-    after a cell, a mount or an unmount.
+    after a cell, a mount or an unmount (``trouble`` when it cannot be told).
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -98,15 +98,10 @@ class CommBridge:
 
     def _serve(self, number: str, method: object, params: Mapping[str, Any]) -> None:
         try:
-            result = self._method(method)(**params)
-        except S3MagicError as error:
-            failure = {"message": error.message, "hint": error.hint}
+            message = {"event": "answer", "id": number, "result": self._method(method)(**params)}
         except Exception as error:  # noqa: BLE001 - a panel that gets no answer would wait for ever
-            failure = {"message": f"{type(error).__name__}: {error}", "hint": ""}
-        else:
-            self._send({"event": "answer", "id": number, "result": result})
-            return
-        self._send({"event": "failure", "id": number, "error": failure})
+            message = {"event": "failure", "id": number, "error": _failure_to_json(error)}
+        self._send(message)
 
     def _method(self, name: object) -> Callable[..., dict[str, Any]]:
         match name:
@@ -160,10 +155,13 @@ class CommBridge:
 
     def _tell_news(self) -> None:
         self._noticing.clear()
-        status = self._status()
-        if self._panel is not None and status != self._told:
-            self._told = status
-            self._send({"event": "changed", "status": status})
+        try:
+            news = {"event": "changed", "status": self._status()}
+        except Exception as error:  # noqa: BLE001 - told rather than lost in a thread
+            news = {"event": "trouble", "error": _failure_to_json(error)}
+        if self._panel is not None and news != self._told:
+            self._told = news
+            self._send(news)
 
     def _send(self, message: dict[str, Any] | None) -> None:
         """Send to every panel, opening the comm where no one is left: a page without a panel closes it for all."""
@@ -186,6 +184,12 @@ def _chosen() -> Connection | None:
     """Return the connection in use; its room is not even loaded before the first choice."""
     current: Any = sys.modules.get("s3magic.access.current")
     return None if current is None else current.chosen()
+
+
+def _failure_to_json(error: Exception) -> dict[str, str]:
+    if isinstance(error, S3MagicError):
+        return {"message": error.message, "hint": error.hint}
+    return {"message": f"{type(error).__name__}: {error}", "hint": ""}
 
 
 def _connection_to_json(connection: Connection) -> dict[str, Any]:

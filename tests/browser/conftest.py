@@ -55,7 +55,7 @@ class Lab:
         self._contexts = []
         self._token = secrets.token_hex(16)
         self._port = _free_port()
-        for folder in (self.root, self.data):
+        for folder in (self.root, self.data, home / "run"):
             folder.mkdir(parents=True)
         self._set("apputils-extension/notification", {"fetchNews": "false", "doNotDisturbMode": True})
         self._set("docmanager-extension/plugin", {"autosave": False})
@@ -127,6 +127,7 @@ class Lab:
             "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
             "IPYTHONDIR": "ipython",
             "XDG_CACHE_HOME": "cache",
+            "XDG_RUNTIME_DIR": "run",  # mounts are looked up there: other people's are none of ours
         }
         process = subprocess.Popen(
             [
