@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from s3magic.sandboxes.request import S3Request
+from s3magic.sandboxes.users import REGION
 
 _OBJECT_PARTS = {"acl": "Acl", "tagging": "Tagging", "retention": "Retention", "legal-hold": "LegalHold"}
 _BUCKET_PARTS = {
@@ -29,6 +31,24 @@ _BUCKET_PARTS = {
     "website": "BucketWebsite",
 }
 _VERBS = {"GET": "Get", "HEAD": "Get", "PUT": "Put", "DELETE": "Delete", "POST": "Put"}
+
+# Condition keys whose value is a header's.
+_TOLD = {
+    "aws:UserAgent": "user-agent",
+    "aws:Referer": "referer",
+    **{
+        f"s3:{name}": name
+        for name in (
+            "x-amz-acl",
+            "x-amz-storage-class",
+            "x-amz-copy-source",
+            "x-amz-server-side-encryption",
+            "x-amz-server-side-encryption-aws-kms-key-id",
+            "if-match",
+            "if-none-match",
+        )
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +78,24 @@ def needs(request: S3Request) -> Iterator[Need]:
                 if name in request.query
             }
             yield Need(action, arn(request.bucket), context)
+
+
+def around(request: S3Request) -> dict[str, str]:
+    """Return the values of condition keys that are about a request as a whole; the sandbox listens here alone."""
+    now = datetime.now(UTC)
+    headers = request.headers
+    context = {
+        "aws:SourceIp": "127.0.0.1",
+        "aws:SecureTransport": "false",
+        "aws:RequestedRegion": REGION,
+        "aws:CurrentTime": now.isoformat(timespec="seconds"),
+        "aws:EpochTime": str(int(now.timestamp())),
+        "s3:signatureversion": "AWS4-HMAC-SHA256",
+    }
+    context |= {key: headers[name] for key, name in _TOLD.items() if name in headers}
+    if request.version_id:
+        context["s3:VersionId"] = request.version_id
+    return context
 
 
 def arn(bucket: str, key: str = "") -> str:

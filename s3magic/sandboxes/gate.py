@@ -12,7 +12,8 @@ A presigned URL never ends             403 AccessDenied "Request has expired"; a
 Any clock will do                      403 RequestTimeTooSkewed beyond 15 minutes
 Tokens are not looked at               400 ExpiredToken, InvalidToken
 Another region is answered             400 AuthorizationHeaderMalformed, naming the right one
-Policy conditions are ignored          `s3:prefix`, `s3:delimiter` count; a Deny wins
+Policy conditions are ignored          `s3:prefix` and many more count (`conditions`); a Deny wins
+Anybody may take on any role           Trust policies, external IDs and the end of sessions count
 A missing key is 404 for everybody     403 for whoever may not list the bucket
 Uploads are taken unchecked            400 BadDigest, XAmzContentSHA256Mismatch
 No checksum unless one was sent        CRC-64/NVME of the whole object
@@ -37,35 +38,37 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from s3magic.sandboxes import listing, objects, payload, policy, signature, writes
-from s3magic.sandboxes.actions import Need, arn, needs
-from s3magic.sandboxes.answers import Response, S3Failure, denied, element, xml
+from s3magic.sandboxes import listing, objects, payload, rights, signature, sts, writes
+from s3magic.sandboxes.actions import Need, arn, around, needs
+from s3magic.sandboxes.answers import Response, S3Failure, denied
 from s3magic.sandboxes.request import S3Request, read
-from s3magic.sandboxes.users import ACCOUNT, REGION, User
+from s3magic.sandboxes.users import REGION, Caller
 
 if TYPE_CHECKING:
     from s3magic.sandboxes.backend import Backend
 
 _log = logging.getLogger(__name__)
-_STS = "https://sts.amazonaws.com/doc/2011-06-15/"
 _FIRST_ERROR = 400
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
 
 
 class Gate:
-    """A WSGI application: S3 and ``sts:GetCallerIdentity`` on one endpoint.
+    """A WSGI application: S3 and its token service on one endpoint.
 
     Parameters
     ----------
     backend
         Keeps the objects.
-    users
-        Who may come, by access key id.
+    callers
+        Who may come, by access key id; read anew with each request.
+    service
+        Gives sessions of roles.
     """
 
-    def __init__(self, backend: Backend, users: Mapping[str, User]) -> None:
+    def __init__(self, backend: Backend, callers: Mapping[str, Caller], service: sts.TokenService) -> None:
         self._backend = backend
-        self._users = users
+        self._callers = callers
+        self._service = service
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one WSGI request."""
@@ -89,10 +92,11 @@ class Gate:
         return body
 
     def _answer(self, request: S3Request) -> Response:
-        signed = signature.verify(request, self._users, region=REGION)
-        user = signed.user if signed else None
-        if signed and signed.service == "sts":
-            return _identity(request, signed.user)
+        surroundings = around(request)
+        if sts.is_asked(request):
+            return self._service.answer(request, lambda: self._caller(request), surroundings)
+        signed = signature.verify(request, self._callers, region=REGION)
+        caller = signed.caller if signed else None
         if request.method not in _METHODS or (
             request.method == "POST" and not request.key and "delete" not in request.query
         ):
@@ -102,7 +106,8 @@ class Gate:
             self._backend.bucket(request.bucket)
 
         def allowed(need: Need) -> bool:
-            return self._allowed(user, need)
+            bucket = self._backend.policies(need.resource)
+            return rights.may(caller, need, bucket=bucket, around=surroundings)
 
         for need in needs(request):
             if not allowed(need):
@@ -127,26 +132,9 @@ class Gate:
         with self._backend.lock:
             return writes.write(request, body, self._backend, allowed)
 
-    def _allowed(self, user: User | None, need: Need) -> bool:
-        documents = [user.policy] if user else []
-        documents += self._backend.policies(need.resource)
-        return policy.allows(
-            documents,
-            need.action,
-            resource=need.resource,
-            principal=user.arn if user else None,
-            context=need.context,
-        )
-
-
-def _identity(request: S3Request, user: User) -> Response:
-    """Answer GetCallerIdentity, which needs no right."""
-    if b"Action=GetCallerIdentity" not in request.body and request.query.get("Action") != "GetCallerIdentity":
-        raise S3Failure(400, "InvalidAction", "The sandbox knows one action of STS: GetCallerIdentity.")
-    fields = {"Arn": user.arn, "UserId": user.user_id, "Account": ACCOUNT}
-    result = element("GetCallerIdentityResult", (element(*pair) for pair in fields.items()))
-    about = element("ResponseMetadata", iter([element("RequestId", str(uuid.uuid4()))]))
-    return xml(element("GetCallerIdentityResponse", iter([result, about]), namespace=_STS))
+    def _caller(self, request: S3Request) -> Caller | None:
+        signed = signature.verify(request, self._callers, region=REGION)
+        return signed.caller if signed else None
 
 
 def _latin(value: str) -> str:

@@ -1,29 +1,29 @@
 """Whether IAM policy documents allow an action: a pure evaluator; asks nobody and changes nothing.
 
-It knows ``Effect``, ``Action``, ``Resource``, ``Principal`` and the conditions ``StringEquals``
-and ``StringLike``. A statement with anything else is read on the safe side: it allows nothing,
-and denies what it names.
+It knows ``Effect``, ``Action`` and ``NotAction``, ``Resource`` and ``NotResource``, ``Principal``,
+and the conditions of `conditions`. A statement with anything else is read on the safe side: it
+allows nothing, and denies what it names.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-_KNOWN = {"Sid", "Effect", "Action", "Resource", "Principal", "Condition"}
+from s3magic.sandboxes.conditions import Context, like, listed, met
+
+KNOWN = frozenset({"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "Condition"})
 
 
-def allows(
+def judge(
     documents: Iterable[Mapping[str, Any]],
     action: str,
     *,
     resource: str,
-    principal: str | None,
-    context: Mapping[str, str] | None = None,
-) -> bool:
-    """Tell whether documents, taken together, allow an action: one Allow and no Deny.
+    names: Collection[str] = (),
+    context: Context | None = None,
+) -> bool | None:
+    """Tell what documents, taken together, say of an action: True, False for a Deny, None for nothing.
 
     Parameters
     ----------
@@ -33,67 +33,58 @@ def allows(
         Such as ``s3:GetObject``; letter case does not matter.
     resource
         ARN, such as ``arn:aws:s3:::teaching/photos/a.jpg``.
-    principal
-        ARN of who asks; None for the anonymous. A statement without ``Principal`` belongs to
-        whoever its document was attached to, and concerns everybody here.
+    names
+        What ``Principal`` may call who asks: ARN, account; none for the anonymous. A statement
+        without ``Principal`` belongs to whoever its document was attached to, and concerns everybody
+        here.
     context
-        Values of condition keys, such as ``{"s3:prefix": "photos/"}``. A key that is not there
-        meets no condition.
+        Values of condition keys, such as ``{"s3:prefix": "photos/"}``.
 
     Examples
     --------
     >>> reads = {"Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "arn:aws:s3:::teaching/*"}]}
-    >>> allows([reads], "s3:GetObject", resource="arn:aws:s3:::teaching/a.txt", principal=None)
+    >>> judge([reads], "s3:GetObject", resource="arn:aws:s3:::teaching/a.txt")
     True
     """
-    allowed = False
+    known = context or {}
+    allowed = None
     for document in documents:
-        for statement in _list(document.get("Statement", [])):
-            deny = statement.get("Effect") != "Allow"
-            if not _concerns(statement, action, resource, principal):
+        for statement in listed(document.get("Statement", [])):
+            if not _concerns(statement, action, resource, names, known):
                 continue
-            conditions = _meets(statement.get("Condition", {}), context or {})
-            understood = conditions is not None and set(statement) <= _KNOWN
-            if deny and (conditions or not understood):
-                return False
-            allowed = allowed or (not deny and understood and bool(conditions))
+            holds = met(statement.get("Condition", {}), known)
+            understood = holds is not None and set(statement) <= KNOWN
+            if statement.get("Effect") != "Allow":
+                if holds or not understood:
+                    return False
+            elif holds and understood:
+                allowed = True
     return allowed
 
 
-def _concerns(statement: Mapping[str, Any], action: str, resource: str, principal: str | None) -> bool:
+def allows(documents: Iterable[Mapping[str, Any]], action: str, **words: Any) -> bool:
+    """Tell whether documents allow an action; takes what `judge` takes."""
+    return judge(documents, action, **words) is True
+
+
+def _concerns(
+    statement: Mapping[str, Any], action: str, resource: str, names: Collection[str], context: Context
+) -> bool:
+    def named(what: str, given: str) -> bool:
+        fold = str.lower if what == "Action" else str
+        patterns = statement.get(what, statement.get(f"Not{what}", "*"))
+        fits = any(like(fold(pattern), fold(given), context) for pattern in listed(patterns))
+        return fits is not (f"Not{what}" in statement)
+
     return (
-        any(_like(pattern.lower(), action.lower()) for pattern in _list(statement.get("Action", "*")))
-        and any(_like(pattern, resource) for pattern in _list(statement.get("Resource", "*")))
-        and _is_principal(statement.get("Principal", "*"), principal)
+        named("Action", action)
+        and named("Resource", resource)
+        and _is_principal(statement.get("Principal", "*"), names)
     )
 
 
-def _is_principal(wanted: Any, principal: str | None) -> bool:
-    names = _list(wanted.get("AWS", [])) if isinstance(wanted, Mapping) else _list(wanted)
-    return "*" in names or principal in names
-
-
-def _meets(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool | None:
-    """Tell whether all conditions hold; None when one of them is not understood."""
-    met = True
-    for operator, keys in conditions.items():
-        if operator not in {"StringEquals", "StringLike"}:
-            return None
-        for key, values in keys.items():
-            given = {name.lower(): value for name, value in context.items()}.get(key.lower())
-            test = _like if operator == "StringLike" else str.__eq__
-            met = met and given is not None and any(test(value, given) for value in _list(values))
-    return met
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _like(pattern: str, text: str) -> bool:
-    return _compile(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=512)
-def _compile(pattern: str) -> re.Pattern[str]:
-    return re.compile("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern), re.DOTALL)
+def _is_principal(wanted: Any, names: Collection[str]) -> bool:
+    if not isinstance(wanted, Mapping):
+        return "*" in listed(wanted)
+    told = [name for kind in ("AWS", "Federated") for name in listed(wanted.get(kind, []))]
+    return "*" in listed(wanted.get("AWS", [])) or any(name in told for name in names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import secrets
 import select
 import socket
 import threading
@@ -18,7 +19,9 @@ from s3magic import errors
 from s3magic.errors import InvalidInput, MissingLibrary, ServerError
 from s3magic.html import Markup, card, cell
 from s3magic.process import open_pidfd, start_daemon
-from s3magic.sandboxes.users import REGION, make_credentials
+from s3magic.sandboxes import people, tokens
+from s3magic.sandboxes.people import People
+from s3magic.sandboxes.users import REGION, Role
 from s3magic.store.credentials import Credentials
 
 _START_SECONDS = 120
@@ -39,7 +42,14 @@ class Sandbox:
     endpoint_url : str
         Where it listens: ``http://127.0.0.1:PORT``.
     users : Mapping[str, Credentials]
-        Keys by name: ``teacher``, ``student``, ``visitor``, ``guest``, ``expired``.
+        Keys by name: ``teacher``, ``student``, ``visitor``, ``guest``, ``expired``, ``partner``,
+        and one's own.
+    roles : Mapping[str, Role]
+        What may be taken on: ``lightly-reader`` (with the external ID ``teaching-2024``),
+        ``scratch-writer``, ``brief-reader`` (sessions of two seconds), ``web-reader`` (by a web
+        identity token), and one's own.
+    people : People
+        Users and roles with their policies.
     connection : Any
         The connection of whoever composed it; None here.
 
@@ -52,14 +62,19 @@ class Sandbox:
 
     region = REGION
 
-    def __init__(self, process: Any, link: socket.socket, users: Mapping[str, Credentials]) -> None:
+    def __init__(
+        self, process: Any, link: socket.socket, folk: People, users: Mapping[str, Credentials], token_key: bytes
+    ) -> None:
         self._process = process
         self._link = link
         self._answers = link.makefile("rb")
         self._lock = threading.Lock()
         self._owner = os.getpid()
         self._buckets: list[str] = []
+        self.people = folk
         self.users = MappingProxyType(dict(users))
+        self.roles: Mapping[str, Role] = MappingProxyType(dict(folk.roles))
+        self._token_key = token_key
         self.endpoint_url = ""
         self.connection: Any = None
         self._endings: list[Callable[[], object]] = []
@@ -77,6 +92,12 @@ class Sandbox:
     def reset(self) -> None:
         """Put everything back as it was at the start; endpoint and keys stay."""
         self._ask(reset=True)
+
+    def web_identity_token(
+        self, subject: str = "student", *, audience: str = tokens.AUDIENCE, seconds: int = 3600
+    ) -> str:
+        """Return a token such as a cluster gives its jobs, good for `AssumeRoleWithWebIdentity` here."""
+        return tokens.mint(self._token_key, subject=subject, audience=audience, seconds=seconds)
 
     def stop(self) -> None:
         """End it; ending it twice is harmless, and a forked child cannot."""
@@ -115,6 +136,7 @@ class Sandbox:
             ("Endpoint", self.endpoint_url),
             ("Buckets", ", ".join(self.buckets)),
             ("Access keys", Markup(users)),
+            ("Roles", Markup("<br>".join(f"<code>{cell(role.arn)}</code>" for role in self.roles.values()))),
         ]
         if self.state == "running":
             steps = ("%s3ls s3://teaching/", "%s3thumbs s3://teaching/photos/", "m = %s3mount s3://teaching/iris/")
@@ -142,6 +164,7 @@ def start(
     *,
     port: int = 0,
     data: str | os.PathLike[str] | None = None,
+    users: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     parent_pid: int | None = None,
     cache: Path | None = None,
 ) -> Sandbox:
@@ -153,6 +176,10 @@ def start(
         Port on 127.0.0.1; 0 for any that is free.
     data
         A folder of your own, copied into a bucket of its name.
+    users
+        Users and roles of your own, as a mapping or a JSON file:
+        ``{"users": {NAME: POLICY}, "roles": {NAME: {"policies": [POLICY], "trust": POLICY}}}``.
+        Their policies are enforced; one that asks for more than the sandbox knows is refused.
     parent_pid
         The process it shall end with; this one when None.
     cache
@@ -161,7 +188,7 @@ def start(
     Raises
     ------
     InvalidInput
-        The folder is none, or the port is taken.
+        The folder is none, the port is taken, or a policy is not well formed or not known.
     MissingLibrary
         The extra ``sandbox`` is not installed.
     """
@@ -169,7 +196,8 @@ def start(
     if folder is not None and not folder.is_dir():
         raise InvalidInput(f"Not a folder: {data}", "Give data= a folder whose files shall be in the sandbox.")
     _check_libraries()
-    users = make_credentials()
+    folk = people.read(users)
+    keys, token_key = folk.make_credentials(), secrets.token_bytes(32)
     ours, theirs = socket.socketpair()
     pidfd = open_pidfd(parent_pid)
     try:
@@ -182,14 +210,16 @@ def start(
     finally:
         theirs.close()
         os.close(pidfd)
-    sandbox = Sandbox(process, ours, users)
+    sandbox = Sandbox(process, ours, folk, keys, token_key)
     ours.settimeout(_START_SECONDS)
     try:
         answer = sandbox._ask(  # noqa: SLF001 - of this module
             port=port,
             data=str(folder) if folder else None,
             cache=str(cache.resolve()) if cache else None,
-            users={name: _fields(keys) for name, keys in users.items()},
+            people=folk.to_json(),
+            keys={name: _fields(each) for name, each in keys.items()},
+            token_key=token_key.hex(),
         )
     except BaseException:
         sandbox.stop()

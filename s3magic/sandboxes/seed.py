@@ -13,7 +13,8 @@ from s3magic.errors import InvalidInput
 from s3magic.html import bytes_text
 from s3magic.sandboxes import checksums, items
 from s3magic.sandboxes.backend import Backend, Checked, Part
-from s3magic.sandboxes.users import BUCKETS, PUBLIC_POLICY
+from s3magic.sandboxes.people import PUBLIC_POLICY
+from s3magic.sandboxes.users import BUCKETS
 
 LARGEST_FOLDER = 2_000_000_000
 _IRIS_SUFFIXES = frozenset({".nc", ".pp"})

@@ -22,10 +22,12 @@ from typing import Any
 from cheroot.wsgi import Server
 
 from s3magic.errors import InvalidInput, S3MagicError
+from s3magic.sandboxes import people
 from s3magic.sandboxes.backend import Backend
 from s3magic.sandboxes.gate import Gate
 from s3magic.sandboxes.seed import Seed
-from s3magic.sandboxes.users import User, by_key
+from s3magic.sandboxes.sts import TokenService
+from s3magic.sandboxes.users import Caller
 from s3magic.store.credentials import Credentials
 
 _THREADS = 16
@@ -45,7 +47,7 @@ def main(control: int, parent: int) -> None:
             settings = json.loads(orders.readline())
             folders = {name: Path(settings[name]) if settings[name] else None for name in ("data", "cache")}
             backend = Backend()
-            server = _listen(settings["port"], Gate(backend, _users(settings["users"])))
+            server = _listen(settings["port"], _gate(backend, settings))
             seed = Seed(backend, **folders)
             seed.plant()
             threading.Thread(target=server.serve, name="sandbox", daemon=True).start()
@@ -67,12 +69,15 @@ def _listen(port: int, gate: Gate) -> Server:
     return server
 
 
-def _users(settings: dict[str, dict[str, Any]]) -> dict[str, User]:
+def _gate(backend: Backend, settings: dict[str, Any]) -> Gate:
+    """Return the door for the people that the parent named, with the keys it made."""
+    folk = people.read(settings["people"])
     credentials = {}
-    for name, fields in settings.items():
+    for name, fields in settings["keys"].items():
         expires = fields.pop("expires")
         credentials[name] = Credentials(**fields, expires=datetime.fromisoformat(expires) if expires else None)
-    return by_key(credentials)
+    callers: dict[str, Caller] = {**folk.with_keys(credentials)}
+    return Gate(backend, callers, TokenService(callers, folk.roles, bytes.fromhex(settings["token_key"])))
 
 
 def _tell(link: socket.socket, **message: object) -> None:

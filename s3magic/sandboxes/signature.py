@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from s3magic.sandboxes.answers import S3Failure, denied
 from s3magic.sandboxes.request import SIGNING, S3Request
-from s3magic.sandboxes.users import User
+from s3magic.sandboxes.users import Caller
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SKEW = timedelta(minutes=15)
@@ -28,7 +28,7 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 class Signed:
     """What a verified signature tells: who, for which service, and how to sign on for its chunks."""
 
-    user: User
+    caller: Caller
     service: str
     payload: str
     seed: str
@@ -41,12 +41,14 @@ class Signed:
         return _hmac(self.key, "\n".join((f"{ALGORITHM}-{kind}", self.stamp, self.scope, previous, *hashes))).hex()
 
 
-def verify(request: S3Request, users: Mapping[str, User], *, region: str, now: datetime | None = None) -> Signed | None:
+def verify(
+    request: S3Request, callers: Mapping[str, Caller], *, region: str, now: datetime | None = None
+) -> Signed | None:
     """Return who signed a request, or None when nobody did.
 
     Parameters
     ----------
-    users
+    callers
         By access key id.
     region
         The one region there is.
@@ -72,15 +74,15 @@ def verify(request: S3Request, users: Mapping[str, User], *, region: str, now: d
     else:
         return None
     key_id, *scope = claim.credential.rsplit("/", 4)
-    user = users.get(key_id)
-    if user is None:
+    caller = callers.get(key_id)
+    if caller is None:
         raise S3Failure(
             403,
             "InvalidAccessKeyId",
             "The AWS Access Key Id you provided does not exist in our records.",
             AWSAccessKeyId=key_id,
         )
-    _check_token(user, claim.token)
+    _check_token(caller, claim.token)
     day, scope_region, service, _ = scope
     if service != "sts" and scope_region != region:
         raise S3Failure(
@@ -89,7 +91,7 @@ def verify(request: S3Request, users: Mapping[str, User], *, region: str, now: d
             f"The authorization header is malformed; the region '{scope_region}' is wrong; expecting '{region}'",
             Region=region,
         )
-    key = _hmac(f"AWS4{user.credentials.secret_access_key}".encode(), day)
+    key = _hmac(f"AWS4{caller.credentials.secret_access_key}".encode(), day)
     for part in scope[1:]:
         key = _hmac(key, part)
     canonical = _canonical(request, claim)
@@ -105,7 +107,7 @@ def verify(request: S3Request, users: Mapping[str, User], *, region: str, now: d
             StringToSign=text,
             CanonicalRequest=canonical.decode("utf-8", "replace"),
         )
-    return Signed(user, service, claim.payload, expected, claim.stamp, "/".join(scope), key)
+    return Signed(caller, service, claim.payload, expected, claim.stamp, "/".join(scope), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +188,10 @@ def _presigned(request: S3Request, now: datetime) -> _Claim:
     )
 
 
-def _check_token(user: User, token: str) -> None:
-    if user.credentials.expire_within():
+def _check_token(caller: Caller, token: str) -> None:
+    if caller.credentials.expire_within():
         raise S3Failure(400, "ExpiredToken", "The provided token has expired.")
-    if token != (user.credentials.session_token or ""):
+    if token != (caller.credentials.session_token or ""):
         raise S3Failure(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
 
 

@@ -1,95 +1,176 @@
-"""The sandbox's people and what each may do, as IAM policy documents; keys are handed in.
-
-They are chosen for lessons: a teacher who may do everything, a student who reads ``teaching`` and
-writes ``scratch``, a visitor who may list one folder only, a guest who reads photos whose names
-they must know, and keys that have expired.
-"""
+"""Who may come to the sandbox: users, roles and the sessions of roles, as data; who there is, `people` says."""
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from s3magic.store.credentials import Credentials
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 BUCKETS = ("private", "public", "scratch", "teaching")
+LONGEST_SESSION = 43_200
+
+Document = Mapping[str, Any]
 
 
-def _statement(action: str | list[str], *resources: str, **more: Any) -> dict[str, Any]:
-    arns = [resource if resource == "*" else f"arn:aws:s3:::{resource}" for resource in resources]
-    return {"Effect": "Allow", "Action": action, "Resource": arns, **more}
+class Caller(Protocol):
+    """Somebody with keys: a user, or the session of a role."""
 
+    @property
+    def credentials(self) -> Credentials:
+        """The keys."""
+        ...
 
-def _document(*statements: dict[str, Any]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
+    @property
+    def account(self) -> str:
+        """The account they belong to."""
+        ...
 
+    @property
+    def arn(self) -> str:
+        """The ARN, as STS tells it."""
+        ...
 
-_OBJECTS = [
-    "s3:GetObject*",
-    "s3:PutObject*",
-    "s3:DeleteObject*",
-    "s3:AbortMultipartUpload",
-    "s3:ListMultipartUploadParts",
-]
-_LISTS = ["s3:ListBucket*", "s3:GetBucketLocation", "s3:GetBucketVersioning"]
+    @property
+    def user_id(self) -> str:
+        """The unique id, as STS tells it."""
+        ...
 
-POLICIES: Mapping[str, dict[str, Any]] = {
-    "teacher": _document(_statement("s3:*", "*")),
-    "student": _document(
-        _statement(_LISTS, "teaching", "scratch"),
-        _statement(["s3:GetObject*"], "teaching/*"),
-        _statement(_OBJECTS, "scratch/*"),
-    ),
-    "visitor": _document(
-        _statement("s3:ListBucket", "teaching", Condition={"StringLike": {"s3:prefix": ["photos/*", "photos"]}}),
-        _statement("s3:GetObject", "teaching/photos/*"),
-    ),
-    "guest": _document(_statement("s3:GetObject", "teaching/photos/*")),
-    "expired": _document(_statement("s3:*", "*")),
-}
-PUBLIC_POLICY = json.dumps(
-    _document(_statement(["s3:ListBucket", "s3:GetObject"], "public", "public/*", Principal="*"))
-)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a policy's ``Principal`` may call them."""
+        ...
+
+    @property
+    def policies(self) -> tuple[Document, ...]:
+        """The policies attached to them."""
+        ...
+
+    @property
+    def limit(self) -> Document | None:
+        """A session policy, which all they do must be allowed by as well."""
+        ...
+
+    @property
+    def context(self) -> Mapping[str, str]:
+        """Values of condition keys that are about them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One person: name, policy and keys."""
+    """One person: name, policies and keys."""
 
     name: str
-    policy: Mapping[str, Any]
+    policies: tuple[Document, ...]
     credentials: Credentials
+    account: str = ACCOUNT
 
     @property
     def arn(self) -> str:
-        """The user's ARN."""
-        return f"arn:aws:iam::{ACCOUNT}:user/{self.name}"
+        """See `Caller.arn`."""
+        return f"arn:aws:iam::{self.account}:user/{self.name}"
 
     @property
     def user_id(self) -> str:
-        """The user's unique id, as STS tells it."""
-        return f"AIDASANDBOX{self.name.upper():A<10}"
+        """See `Caller.user_id`."""
+        return f"AIDASANDBOX{key_name(self.name):A<10}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """See `Caller.names`."""
+        return (self.arn,)
+
+    @property
+    def limit(self) -> None:
+        """See `Caller.limit`; users have none."""
+        return
+
+    @property
+    def context(self) -> Mapping[str, str]:
+        """See `Caller.context`."""
+        about = {"PrincipalArn": self.arn, "PrincipalAccount": self.account, "userid": self.user_id}
+        return {f"aws:{name}": value for name, value in {**about, "username": self.name}.items()}
 
 
-def make_credentials() -> dict[str, Credentials]:
-    """Return fresh keys for everybody: fixed ids, random secrets."""
-    return {
-        name: Credentials(
-            f"SANDBOX{name.upper()}",
-            secrets.token_urlsafe(30),
-            session_token=secrets.token_urlsafe(30) if name == "expired" else None,
-            expires=datetime(2020, 1, 1, tzinfo=UTC) if name == "expired" else None,
-        )
-        for name in POLICIES
-    }
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What others may become for a while.
+
+    Parameters
+    ----------
+    name
+        The last part of its ARN.
+    policies
+        What it may do.
+    trust
+        Its trust policy: who may become it.
+    max_session_duration
+        Seconds that a session may live; fewer than the 900 of AWS are allowed here, so that the end
+        of credentials can be watched.
+    """
+
+    name: str
+    policies: tuple[Document, ...]
+    trust: Document
+    max_session_duration: int = 3600
+
+    @property
+    def arn(self) -> str:
+        """The ARN."""
+        return f"arn:aws:iam::{ACCOUNT}:role/{self.name}"
+
+    @property
+    def role_id(self) -> str:
+        """The unique id."""
+        return f"AROASANDBOX{key_name(self.name):A<10}"
 
 
-def by_key(credentials: Mapping[str, Credentials]) -> dict[str, User]:
-    """Return the users by their access key id."""
-    return {keys.access_key_id: User(name, POLICIES[name], keys) for name, keys in credentials.items()}
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A role in use, until its credentials end."""
+
+    role: Role
+    name: str
+    credentials: Credentials
+    limit: Document | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def account(self) -> str:
+        """See `Caller.account`."""
+        return ACCOUNT
+
+    @property
+    def arn(self) -> str:
+        """See `Caller.arn`."""
+        return f"arn:aws:sts::{ACCOUNT}:assumed-role/{self.role.name}/{self.name}"
+
+    @property
+    def user_id(self) -> str:
+        """See `Caller.user_id`."""
+        return f"{self.role.role_id}:{self.name}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """See `Caller.names`."""
+        return self.arn, self.role.arn
+
+    @property
+    def policies(self) -> tuple[Document, ...]:
+        """See `Caller.policies`."""
+        return self.role.policies
+
+    @property
+    def context(self) -> Mapping[str, str]:
+        """See `Caller.context`."""
+        about = {"PrincipalArn": self.role.arn, "PrincipalAccount": ACCOUNT, "userid": self.user_id}
+        return {**{f"aws:{name}": value for name, value in about.items()}, **self.given}
+
+
+def key_name(name: str) -> str:
+    """Return a name as it stands in access key ids: capital letters and digits alone."""
+    return "".join(letter for letter in name.upper() if letter.isascii() and letter.isalnum())

@@ -13,7 +13,7 @@ from s3magic.sandboxes.answers import S3Failure
 from s3magic.sandboxes.users import User
 from s3magic.store.credentials import Credentials
 
-EXAMPLE = User("example", {}, Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"))
+EXAMPLE = User("example", (), Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"))
 USERS = {"AKIAIOSFODNN7EXAMPLE": EXAMPLE}
 NOW = datetime(2013, 5, 24, tzinfo=UTC)
 SCOPE = "AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"
@@ -60,12 +60,12 @@ def refusal(asked, *, now=NOW, users=USERS):
 
 
 def test_the_documented_header_signature_is_right():
-    assert signature.verify(get_object(), USERS, region="us-east-1", now=NOW).user is EXAMPLE
+    assert signature.verify(get_object(), USERS, region="us-east-1", now=NOW).caller is EXAMPLE
 
 
 def test_the_documented_presigned_url_is_right():
     late = NOW + timedelta(seconds=86_399)
-    assert signature.verify(presigned(), USERS, region="us-east-1", now=late).user is EXAMPLE
+    assert signature.verify(presigned(), USERS, region="us-east-1", now=late).caller is EXAMPLE
 
 
 def chunked(body):
