@@ -162,8 +162,20 @@ class Store(Protocol):
         """
         ...
 
-    def delete(self, key: str) -> None:
-        """Delete one object; deleting what is not there is no error."""
+    def delete(self, key: str, *, version_id: str | None = None) -> str | None:
+        """Delete one object, or one version of it for good; deleting what is not there is no error.
+
+        A bucket that keeps versions puts a delete marker in the object's place, whose version is
+        returned: deleting that one takes the marker away.
+        """
+        ...
+
+    def begin_upload(self, key: str) -> str:
+        """Begin to upload an object in parts and return the upload's id; nothing is seen of it yet."""
+        ...
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        """Forget an upload and its parts; aborting one that is not there is no error."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
+import uuid
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,14 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._live: dict[str, ObjectInfo] = {}
         self._versions: dict[tuple[str, str], tuple[ObjectInfo, bytes]] = {}
+        self._made = 0
+        self._uploads: set[tuple[str, str]] = set()
+
+    @property
+    def uploads(self) -> list[str]:
+        """The keys of the uploads that were begun and not aborted."""
+        with self._lock:
+            return sorted(key for key, _ in self._uploads)
 
     def list_page(
         self,
@@ -112,6 +121,7 @@ class MemoryStore:
             live = self._live.get(key)
             if (if_none_match and live) or (if_match is not None and (live is None or live.etag != if_match)):
                 raise _changed(f"s3://{self.bucket}/{key}")
+            self._made += 1
             sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
             info = ObjectInfo(
                 url=f"s3://{self.bucket}/{key}",
@@ -119,7 +129,7 @@ class MemoryStore:
                 size=len(data),
                 etag=hashlib.md5(data, usedforsecurity=False).hexdigest(),
                 last_modified=datetime.now(UTC),
-                version_id=f"v{len(self._versions)}",
+                version_id=f"v{self._made}",
                 content_type=content_type or "binary/octet-stream",
                 checksums={"SHA256": sha256},
                 checksum_type="FULL_OBJECT",
@@ -129,10 +139,26 @@ class MemoryStore:
             self._versions[key, str(info.version_id)] = (info, bytes(data))
             return info
 
-    def delete(self, key: str) -> None:
-        """See `Store.delete`."""
+    def delete(self, key: str, *, version_id: str | None = None) -> None:
+        """See `Store.delete`; a deletion leaves no marker here."""
         with self._lock:
-            self._live.pop(key, None)
+            live = self._live.get(key)
+            if version_id is None or (live is not None and live.version_id == version_id):
+                self._live.pop(key, None)
+            if version_id is not None:
+                self._versions.pop((key, version_id), None)
+
+    def begin_upload(self, key: str) -> str:
+        """See `Store.begin_upload`."""
+        upload_id = uuid.uuid4().hex
+        with self._lock:
+            self._uploads.add((key, upload_id))
+        return upload_id
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        """See `Store.abort_upload`."""
+        with self._lock:
+            self._uploads.discard((key, upload_id))
 
     def _find(self, key: str, version_id: str | None) -> tuple[ObjectInfo, bytes]:
         with self._lock:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
-from s3magic.errors import InvalidInput, ObjectChanged, ServerError
+from s3magic.errors import InvalidInput, NoSuchKey, ObjectChanged, ServerError
 from s3magic.store.base import ListPage, ObjectInfo
 from s3magic.store.client import Client, Request
 
@@ -131,9 +131,34 @@ class S3Store:
             content_type=content_type,
         )
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, version_id: str | None = None) -> str | None:
         """See `Store.delete`."""
-        self.client.send(Request("DELETE", self.bucket, self._key(key)))
+        answer = self.client.send(Request("DELETE", self.bucket, self._key(key), _query(version_id)))
+        marks = version_id is None and answer.headers.get("x-amz-delete-marker") == "true"
+        return _version(answer.headers.get("x-amz-version-id")) if marks else None
+
+    def begin_upload(self, key: str) -> str:
+        """See `Store.begin_upload`; sent once only, for a second upload would stay unknown."""
+        request = Request("POST", self.bucket, self._key(key), {"uploads": ""}, repeatable=False)
+        body = self.client.send(request).body
+        try:
+            told = ElementTree.fromstring(body)  # noqa: S314 - expat bounds entities itself
+        except ElementTree.ParseError:
+            told = ElementTree.Element("nothing")
+        upload_id = next((node.text for node in told if node.tag.endswith("UploadId")), None)
+        if not upload_id:
+            raise ServerError(
+                f"No upload was begun at s3://{self.bucket}/{key}", "Is the endpoint really an S3 server?"
+            )
+        return upload_id
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        """See `Store.abort_upload`."""
+        try:
+            self.client.send(Request("DELETE", self.bucket, self._key(key), {"uploadId": upload_id}))
+        except (NoSuchKey, ServerError) as error:
+            if isinstance(error, ServerError) and error.status != HTTPStatus.NOT_FOUND:
+                raise
 
     def _key(self, key: str) -> str:
         if not key:

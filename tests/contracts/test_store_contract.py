@@ -158,6 +158,37 @@ def test_delete_is_final_and_harmless_twice(store, prefix):
         store.get(f"{prefix}a")
 
 
+def test_a_version_is_deleted_for_good(store, prefix):
+    key = f"{prefix}a"
+    first, second = store.put(key, b"one"), store.put(key, b"two")
+    store.delete(key, version_id=first.version_id)
+    assert store.get(key) == b"two"
+    with pytest.raises(NoSuchKey):
+        store.get(key, version_id=first.version_id)
+    marker = store.delete(key)
+    if marker is not None:
+        store.delete(key, version_id=marker)
+    else:
+        store.put(key, b"three")
+    assert store.get(key) in {b"two", b"three"}
+    assert store.get(key, version_id=second.version_id) == b"two"
+    store.delete(key, version_id=store.head(key).version_id)
+    store.delete(key, version_id=second.version_id)
+    assert keys(store.list_page(prefix)) == []
+
+
+def test_an_upload_begun_and_aborted_leaves_nothing(store, prefix):
+    key = f"{prefix}sp ace+%.bin"
+    store.put(key, b"there")
+    first, second = store.begin_upload(key), store.begin_upload(key)
+    assert first != second
+    assert store.get(key) == b"there"
+    for upload in (first, second, first, "nonsense"):
+        store.abort_upload(key, upload)
+    assert keys(store.list_page(prefix)) == [key]
+    assert store.get(key) == b"there"
+
+
 def test_listing_pages_join_in_key_order(store, prefix):
     names = sorted(f"{prefix}{n:03}" for n in range(25))
     for name in names:
