@@ -129,7 +129,7 @@ class Choice:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Choice:
         """Make the choice again of what `to_json` gave."""
-        return cls(**{**fields, "tuning": Tuning.from_json(fields["tuning"])})
+        return cls(**{**fields, "tuning": Tuning.from_json(fields.get("tuning", {}))})
 
 
 def keys(
