@@ -4,7 +4,7 @@ import { refreshIcon } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
-import { button, make, redraw } from './dom';
+import { breakable, button, make, redraw } from './dom';
 import type { Follower } from './follow';
 import { s3Icon } from './icon';
 import { identitySection } from './identity';
@@ -152,7 +152,7 @@ export class S3Panel extends Widget {
 
   private _showError(failure: Failure | null): void {
     const parts = [
-      failure && make('p', { text: failure.message }),
+      failure && breakable('p', failure.message),
       failure?.hint ? make('p', { text: failure.hint }) : null,
       failure && button('Dismiss', () => this._dismiss())
     ];
