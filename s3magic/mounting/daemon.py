@@ -30,6 +30,7 @@ from s3magic.store.base import Store
 from s3magic.store.client import Client
 from s3magic.store.credentials import Location
 from s3magic.store.s3 import S3Store
+from s3magic.store.tuning import Tuning
 from s3magic.url import S3Url
 
 _START_SECONDS = 10
@@ -41,8 +42,8 @@ class Daemon:
     Parameters
     ----------
     config
-        ``url``, ``path``, ``location``, ``memory`` (bytes), ``fresh`` (seconds), and ``ignore``: a
-        ``.gitignore`` to write beside the mount, or None.
+        ``url``, ``path``, ``location``, ``tuning``, ``memory`` (bytes), ``fresh`` (seconds), and
+        ``ignore``: a ``.gitignore`` to write beside the mount, or None.
     store
         The bucket.
     owner
@@ -201,7 +202,8 @@ def main(arguments: list[str]) -> None:
     source = BrokerSource(socket.socket(fileno=broker))
 
     def open_store(config: dict[str, Any]) -> Store:
-        return S3Store(S3Url.parse(config["url"]).bucket, Client(Location(**config["location"]), source))
+        client = Client(Location(**config["location"]), source, Tuning.from_json(config["tuning"]))
+        return S3Store(S3Url.parse(config["url"]).bucket, client)
 
     run(socket.socket(fileno=channel), owner, open_store)
 

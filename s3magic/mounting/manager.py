@@ -19,6 +19,7 @@ from s3magic.mounting.inodes import file_name
 from s3magic.mounting.model import Mount, MountTable
 from s3magic.mounting.records import Record
 from s3magic.store.credentials import Location
+from s3magic.store.tuning import Tuning
 from s3magic.url import S3Url
 
 MEMORY = 256_000_000
@@ -39,6 +40,7 @@ def mount(
     *,
     location: Location,
     broker: socket.socket,
+    tuning: Tuning | None = None,
     memory: int | None = None,
     fresh: float = 10,
 ) -> Mount:
@@ -55,6 +57,8 @@ def mount(
         An empty or new folder; ``./s3/<bucket>/<prefix>`` when None.
     location, broker
         The store, and a socket that a `BrokerSource` takes; it is closed here.
+    tuning
+        How hard the daemon asks the store.
     memory
         Bytes the daemon should stay below; 256 MB when None.
     fresh
@@ -80,6 +84,7 @@ def mount(
             "url": str(url),
             "path": str(target),
             "location": location.to_json(),
+            "tuning": (tuning or Tuning()).to_json(),
             "memory": memory,
             "fresh": fresh,
             "ignore": str(_ignore_file()) if path is None else None,
