@@ -68,7 +68,7 @@ $(STAMPS)/lab: $(BIN)/python $(NEEDS)
 	touch $@
 
 $(STAMPS)/test: $(BIN)/python $(NEEDS)
-	scripts/system-packages fuse3 git-lfs chromium nodejs
+	scripts/system-packages fuse3 git-lfs chromium nginx-light nodejs
 	S3MAGIC_LABEXTENSION=require $(BIN)/pip install --quiet -e '.[all]' --group test
 	touch $@
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import signal
 import sys
@@ -18,7 +17,10 @@ from benchmarks.mount.samples import Sample, take
 from benchmarks.mount.server import Far, Server, serve
 
 LOCAL = "local"
+MEMORY = Path("/dev/shm")
+STOPPED = 130
 ROOM = 6_000_000_000
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def arguments() -> argparse.Namespace:
@@ -42,6 +44,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=90, help="seconds after which a row is given up (90)")
     parser.add_argument("--scale", type=float, default=1, help="size of the data; 1 is what the table is about")
     parser.add_argument("--data", type=Path, help="keep the data here, for the next time")
+    parser.add_argument("--work", type=Path, help="parent of mounts and caches (/dev/shm where there is room)")
     parser.add_argument("--out", type=Path, default=Path("bench-out"), help="folder of the results (bench-out)")
     parsed = parser.parse_args()
     for words, known in ((parsed.rows, ROWS), (parsed.engines, [*KNOWN, LOCAL]), (parsed.where, ["far", "near"])):
@@ -62,9 +65,10 @@ def chosen(names: str, others: list[str]) -> dict[str, Peer | None]:
     return found
 
 
-def measure(options: argparse.Namespace, peers: dict[str, Peer | None], server: Server, work: Path) -> list[Sample]:
+def measure(
+    samples: list[Sample], options: argparse.Namespace, peers: dict[str, Peer | None], server: Server, work: Path
+) -> None:
     """Take all samples, the programs in turn."""
-    samples: list[Sample] = []
     hopeless: set[tuple[str, str, str]] = set()
     names = list(peers)
     for run in range(options.runs):
@@ -77,37 +81,59 @@ def measure(options: argparse.Namespace, peers: dict[str, Peer | None], server: 
                     sample = Sample(row, name, where, run, bucket)
                     place = Place(server.endpoints[where], bucket, work / bucket / "mount", work / bucket / "cache")
                     take(sample, peers[name], place, options.data, limit=options.limit)
-                    sample.requests, sent = server.traffic.of(bucket)
-                    sample.fetched = sent / 1e6
+                    count([sample], server)
                     samples.append(sample)
                     print(report.line(sample), flush=True)
                     if sample.trouble.startswith(">"):
                         hopeless.add((name, where, row))
-    for sample in samples:  # what was still under way when it was counted first
+
+
+def count(samples: list[Sample], server: Server) -> None:
+    """Write down what was fetched for samples, as far as the server has noted it."""
+    for sample in samples:
         sample.requests, sent = server.traffic.of(sample.bucket)
         sample.fetched = sent / 1e6
-    return samples
+
+
+def has_room(scale: float) -> bool:
+    """Tell whether data and caches can lie in memory."""
+    return MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM * min(1, scale)
+
+
+def stop(_number: int, _frame: object) -> None:
+    """Stop once: the cleaning up is not to be interrupted in its turn."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def main() -> int:
-    """Measure, write, and say where the results are; 1 when any answer was wrong."""
+    """Measure, write (what there is, when stopped), clean up; 1 when any answer was wrong."""
     options = arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    for number in STOPPING:
+        signal.signal(number, stop)
     peers = chosen(options.engines, options.peer)
-    memory = Path("/dev/shm")
-    has_room = memory.is_dir() and shutil.disk_usage(memory).free > ROOM * min(1, options.scale)
+    samples: list[Sample] = []
+    is_stopped = False
     with ExitStack() as stack:
-        parent = memory if has_room else None
-        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-mount-", dir=parent)))
+        parent = options.work or (MEMORY if has_room(options.scale) else None)
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-mount-", dir=parent))).resolve()
         options.data = (options.data or work / "data").resolve()
         data.prepare(options.data, {ROWS[row].data for row in options.rows.split(",")}, scale=options.scale)
         server = stack.enter_context(serve(options.data, work, Far(options.delay, options.rate)))
-        samples = measure(options, peers, server, work)
+        try:
+            measure(samples, options, peers, server, work)
+        except KeyboardInterrupt:
+            is_stopped = True
+        count(samples, server)  # once more: something may have been under way at first
+    if not samples:
+        return STOPPED
     options.out.mkdir(parents=True, exist_ok=True)
     titles = {name: peer.title if peer else "the files themselves" for name, peer in peers.items()}
     report.write(options.out, samples, titles, report.conditions(options))
     print(f"\n{(options.out / 'table.md').read_text()}\nIn {options.out}/: table.md, samples.json, plot.svg")
+    if is_stopped:
+        return STOPPED
     return int(any(sample.trouble.startswith("WRONG") for sample in samples))
 
 
@@ -115,5 +141,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        print("\nStopped; everything is cleaned up.", file=sys.stderr)
-        os._exit(130)
+        sys.exit(STOPPED)

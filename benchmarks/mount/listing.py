@@ -1,6 +1,6 @@
 """The part of the bench server that nginx cannot do: LIST, as a process of its own behind nginx.
 
-usage: listing.py SOCKET DATA    (ends with its standard input)
+usage: listing.py DATA    (prints its port; ends with its standard input)
 Writes nothing, checks no signature; ETags are those nginx gives: ``"<mtime hex>-<size hex>"``.
 """
 
@@ -12,9 +12,8 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socketserver import ThreadingMixIn, UnixStreamServer
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
@@ -97,12 +96,14 @@ class Bucket:
         )
 
 
-class Server(ThreadingMixIn, UnixStreamServer):
+class Server(ThreadingHTTPServer):
     """Answers nginx."""
 
-    daemon_threads = True
     request_queue_size = 512
-    bucket: Bucket
+
+    def __init__(self, data: Path) -> None:
+        self.bucket = Bucket(data)
+        super().__init__(("127.0.0.1", 0), Handler)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -152,11 +153,9 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve until standard input ends."""
-    path, data = sys.argv[1:]
-    server = Server(path, Handler)
-    server.bucket = Bucket(Path(data))
+    server = Server(Path(sys.argv[1]))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("ready", flush=True)
+    print(server.server_port, flush=True)
     sys.stdin.read()
 
 

@@ -118,14 +118,14 @@ class Mounted:
     place: Place
     process: subprocess.Popen[str]
     began: float
-    _said: Path
+    said: Path
 
     def wait(self) -> None:
         """Return once the folder is a mount; raise `MountFailed` when it does not become one."""
         end = time.monotonic() + START_SECONDS
         while not is_mounted(self.place.folder):
             if self.process.poll() not in {None, 0} or time.monotonic() > end:
-                raise MountFailed(f"{self.peer.title} did not mount: {self._last_words()}")
+                raise MountFailed(f"{self.peer.title} did not mount: {_last_words(self.said)}")
             time.sleep(POLL)
 
     def usage(self) -> Usage:
@@ -137,9 +137,6 @@ class Mounted:
                     cpu += sum(process.cpu_times()[:4])
                     memory += _peak(process.pid)
         return Usage(cpu, memory)
-
-    def _last_words(self) -> str:
-        return " ".join(self._said.read_text(errors="replace").split())[-300:] or "it said nothing"
 
 
 class MountFailed(Exception):
@@ -170,7 +167,7 @@ def mounted(peer: Peer, place: Place) -> Iterator[Mounted]:
     try:
         if peer.waits:
             if not process.stdout.readline():
-                raise MountFailed(f"{peer.title} did not start")
+                raise MountFailed(f"{peer.title} did not start: {_last_words(said)}")
             began = time.monotonic()
             process.stdin.write("\n")
             process.stdin.flush()
@@ -221,6 +218,10 @@ def _marked(sample: str) -> list[psutil.Process]:
     return found
 
 
+def _last_words(said: Path) -> str:
+    return " ".join(said.read_text(errors="replace").split())[-300:] or "it said nothing"
+
+
 def _peak(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
@@ -264,7 +265,7 @@ KNOWN: Mapping[str, Peer] = {
             (
                 *_S3FS,
                 "-o",
-                "parallel_count=32,multipart_size=16,multireq_max=64,max_stat_cache_size=200000,kernel_cache",
+                "parallel_count=32,multipart_size=16,multireq_max=200,max_stat_cache_size=200000,kernel_cache",
             ),
         ),
         Peer("rclone", "rclone", _RCLONE),

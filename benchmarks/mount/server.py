@@ -32,7 +32,7 @@ http {{
   uwsgi_temp_path {work}/t4; scgi_temp_path {work}/t5;
   log_format sample '$request_method $request_uri $status $body_bytes_sent';
   access_log {work}/access.log sample;
-  upstream listing {{ server unix:{work}/listing.sock; keepalive 64; }}
+  upstream listing {{ server 127.0.0.1:{lister}; keepalive 64; }}
   map $request_method $is_read {{ default 0; GET 1; HEAD 1; }}
   server {{
     listen 127.0.0.1:{port} backlog=1024;
@@ -100,28 +100,26 @@ def serve(data: Path, work: Path, far: Far) -> Iterator[Server]:
     data
         As `data.prepare` made it.
     work
-        An empty folder for sockets and logs.
+        An empty folder for logs and the like.
     far
         What the endpoint named ``far`` adds.
     """
     if NGINX is None:
         raise SystemExit("nginx is missing: scripts/system-packages nginx-light")
     with ExitStack() as stack:
-        module = [sys.executable, "-m", "benchmarks.mount.listing", f"{work}/listing.sock", str(data)]
-        lister = stack.enter_context(_running(module))
-        if not lister.stdout.readline():
-            raise SystemExit("The listing server did not start")
+        lister = _port_of(stack.enter_context(_running([sys.executable, "-m", "benchmarks.mount.listing", str(data)])))
         port = _free_port()
         configuration = work / "nginx.conf"
         user = "user root;" if os.getuid() == 0 else ""
-        text = _CONFIGURATION.format(work=work, user=user, port=port, objects=data / "objects")
-        configuration.write_text(text)
+        configuration.write_text(
+            _CONFIGURATION.format(work=work, user=user, port=port, lister=lister, objects=data / "objects")
+        )
         argv = [NGINX, "-p", str(work), "-e", "stderr", "-c", str(configuration)]
         stack.enter_context(_running(argv))
         _wait_for(port)
         words = [str(port), str(far.milliseconds), str(far.megabytes_per_second)]
-        proxy = stack.enter_context(_running([sys.executable, str(ROOT / "benchmarks" / "delay.py"), *words]))
-        ports = {"far": int(proxy.stdout.readline()), "near": port}
+        proxy = [sys.executable, str(ROOT / "benchmarks" / "delay.py"), *words]
+        ports = {"far": _port_of(stack.enter_context(_running(proxy))), "near": port}
         endpoints = {name: f"http://127.0.0.1:{number}" for name, number in ports.items()}
         yield Server(endpoints, Traffic(work / "access.log"))
 
@@ -142,6 +140,14 @@ def _running(argv: list[str]) -> Iterator[subprocess.Popen[str]]:
             process.wait()
         process.stdin.close()
         process.stdout.close()
+
+
+def _port_of(process: subprocess.Popen[str]) -> int:
+    """Return the port that a server prints when it is ready."""
+    line = process.stdout.readline()
+    if not line:
+        raise SystemExit(f"{' '.join(map(str, process.args))} did not start")
+    return int(line)
 
 
 def _free_port() -> int:
