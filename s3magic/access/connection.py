@@ -10,6 +10,7 @@ import threading
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from s3magic.access import environment
 from s3magic.access.choice import Choice
 from s3magic.access.explanation import Explanation
 from s3magic.access.held import HeldChoice
@@ -18,6 +19,7 @@ from s3magic.access.wire import BrokerSource
 from s3magic.errors import InvalidInput
 from s3magic.html import card
 from s3magic.store.credentials import Credentials, CredentialSource, Location
+from s3magic.store.tuning import Tuning
 
 if TYPE_CHECKING:
     import boto3
@@ -53,8 +55,9 @@ def open_connection(choice: Choice, *, secrets: Credentials | None = None) -> Co
         raise InvalidInput(
             f"Keys do not go with the provider {choice.provider!r}", "Choose the provider 'keys' to use them."
         )
+    tuning = choice.tuning.settled(environment.snapshot())
     held = HeldChoice(choice, secrets)
-    return Connection(choice, held, BrokerSource(held.socket(), reconnect=held.socket))
+    return Connection(choice, held, BrokerSource(held.socket(), reconnect=held.socket), tuning)
 
 
 class Connection:
@@ -73,10 +76,16 @@ class Connection:
         What gave the credentials, for people; ``"anonymous"`` when nothing is signed.
     note : str
         What the user should know about that; mostly empty.
+    tuning : Tuning
+        How hard the store is asked, the variables considered.
+    place : str or None
+        The bucket or folder that it was chosen for; None for all of them.
     """
 
-    def __init__(self, choice: Choice, held: HeldChoice, source: BrokerSource) -> None:
+    def __init__(self, choice: Choice, held: HeldChoice, source: BrokerSource, tuning: Tuning) -> None:
         self.choice = choice
+        self.tuning = tuning
+        self.place: str | None = None
         self.location = Location(**held.told["location"])
         self.provider: str = held.told["provider"]
         self.note: str = held.told["note"]
@@ -118,7 +127,7 @@ class Connection:
 
         with self._lock:
             if self._client is None:
-                self._client = Client(self.location, self._source)
+                self._client = Client(self.location, self._source, self.tuning)
             if bucket not in self._stores:
                 self._stores[bucket] = S3Store(bucket, self._client)
             return self._stores[bucket]
@@ -164,8 +173,12 @@ class Connection:
         """Return what both reprs show; asks nobody."""
         chosen = " then ".join(self.choice.providers)
         facts = [("Provider", chosen if chosen == self.provider else f"{chosen} → {self.provider}")]
+        if self.place:
+            facts.insert(0, ("For", self.place))
         if self.choice.profile:
             facts.append(("Profile", self.choice.profile))
+        if self.choice.role_arn:
+            facts.append(("Role", self.choice.role_arn))
         facts.append(("Region", self.location.region))
         if self.location.endpoint_url:
             facts.append(("Endpoint", self.location.endpoint_url))

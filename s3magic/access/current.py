@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from s3magic.access import per_url
 from s3magic.access.choice import Choice
 from s3magic.access.connection import Connection, open_connection
 
@@ -16,9 +17,11 @@ _lock = threading.Lock()
 _current: Connection | None = None
 
 
-def connection(url: S3Url | None = None) -> Connection:  # noqa: ARG001 - one choice serves every URL so far
-    """Return the connection that serves a URL: the one in use, made of the default choice at first."""
+def connection(url: S3Url | None = None) -> Connection:
+    """Return the connection that serves a URL: one chosen for it, else the one in use, the default at first."""
     global _current  # noqa: PLW0603 - one a notebook
+    if url is not None and (own := per_url.find(url)) is not None:
+        return own
     with _lock:
         if _current is None:
             _current = open_connection(Choice())

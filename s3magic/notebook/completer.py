@@ -6,7 +6,7 @@ Python and file names are left to IPython.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from s3magic.notebook.magics import S3Magics
 
 _MAGIC = re.compile(r"(?:^|=)\s*%%?(s3\w+)\s(?P<rest>.*)$", re.DOTALL)
+_OFFERED: dict[str, Callable[[], Iterable[str]]] = {"--profile": offers.profiles, "--saved": offers.saved}
 _TAKES_URL = {"s3check", "s3ls", "s3mount", "s3thumbs", "s3link"}
 
 
@@ -57,8 +58,8 @@ class Completer:
         flags = {flag: one for one in options for flag in one.flags if not one.positional}
         last = flags.get(before[-1]) if before else None
         if last is not None and last.takes_value:
-            values = offers.profiles() if before[-1] == "--profile" else last.settings.get("choices", ())
-            return [(value, "value") for value in values]
+            offered = _OFFERED.get(before[-1])
+            return [(value, "value") for value in (offered() if offered else last.settings.get("choices", ()))]
         if text.startswith("-"):
             return [(flag, "option") for flag in sorted(flags) if flag.startswith("--") and flag not in before]
         verbs = next(one for one in options if one.positional).settings.get("choices", ())

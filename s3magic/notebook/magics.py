@@ -12,7 +12,7 @@ from traitlets import Bool, Float, Int
 import s3magic
 from s3magic import api
 from s3magic.errors import InvalidInput
-from s3magic.notebook import cells, prompt, values
+from s3magic.notebook import cells, credential_options, prompt, values
 from s3magic.notebook.magic import Sentence, magic, option
 
 if TYPE_CHECKING:
@@ -60,37 +60,25 @@ class S3Magics(Magics):
         return cast("InteractiveShell", self.shell)
 
     @line_magic
-    @magic(
-        option(
-            "provider",
-            nargs="?",
-            choices=["default", "environment", "profile", "anonymous", "keys"],
-            help="where the credentials come from; without it, a panel to choose in",
-        ),
-        option("--profile", metavar="NAME", help="a profile of your AWS configuration, for the provider 'profile'"),
-        option("--region", help="region of the buckets, such as eu-west-2"),
-        option("--endpoint-url", metavar="URL", help="address of an S3-compatible store"),
-        option("--addressing-style", choices=["auto", "path", "virtual"], help="how the bucket is written in requests"),
-        option("--requester-pays", action="store_true", help="agree to pay for the requests"),
-    )
-    def s3creds(self, args: Namespace) -> Connection | CredentialPanel:
-        """Choose who asks S3, for the whole notebook. Never takes a secret: 'keys' asks for it unseen."""
-        options = {name: value for name, value in vars(args).items() if value and name != "provider"}
+    @magic(*credential_options.OPTIONS)
+    def s3creds(self, args: Namespace) -> Connection | CredentialPanel | Sentence:
+        """Choose who asks S3, for the whole notebook or, with --for, for one place.
+
+        Never takes a secret: 'keys' asks for it unseen.
+        """
+        given = credential_options.words(args)
+        credential_options.check_forget(args, given)
+        if args.forget:
+            api.forget(args.for_url)
+            return Sentence(f"{args.for_url} is served by the choice for everything again.")
         in_notebook = getattr(self.shell, "kernel", None) is not None
-        if args.provider == "keys" and not in_notebook:
-            access_key_id, secret_access_key, session_token = prompt.keys()
-            return api.connect(
-                "keys",
-                access_key_id=access_key_id,
-                secret_access_key=secret_access_key,
-                session_token=session_token,
-                **options,
-            )
-        if in_notebook and (args.provider == "keys" or (args.provider is None and not options)):
-            return self._show_panel(args.provider, options)
-        if args.provider is None and not options:
-            return api.connection()
-        connection = api.connect(args.provider or ("profile" if args.profile else "default"), **options)
+        if in_notebook and (not given or args.provider == "keys") and credential_options.fit_the_form(given):
+            return self._show_panel(given.pop("provider", None), given)
+        if not given.keys() - {"for_url"}:
+            return api.connection(args.for_url)
+        if credential_options.needs_keys(given):
+            given |= dict(zip(("access_key_id", "secret_access_key", "session_token"), prompt.keys(), strict=True))
+        connection = api.connect(**given)
         self._refresh_panel()
         return connection
 

@@ -32,10 +32,19 @@ def _is_profile(section: str) -> bool:
     return not section.startswith(_NOT_PROFILES)
 
 
+def saved() -> list[str]:
+    """Return the names of the choices that were kept."""
+    from s3magic.access import saved as kept  # noqa: PLC0415 - loaded when asked for
+
+    return kept.names(api.saved_choices())
+
+
 def asker() -> int:
-    """Return a number for the connection in use, so that no answer outlives it."""
-    current = sys.modules.get("s3magic.access.current")
-    return 0 if current is None else id(current.chosen())
+    """Return a number for the connections in use, so that no answer outlives them."""
+    current, per_url = (sys.modules.get(f"s3magic.access.{name}") for name in ("current", "per_url"))
+    if current is None or per_url is None:
+        return 0
+    return hash((id(current.chosen()), *map(id, per_url.chosen().values())))
 
 
 def buckets() -> list[str]:
@@ -51,7 +60,7 @@ def buckets() -> list[str]:
 def keys(beginning: str) -> list[str]:
     """Return URLs one level below a beginning, folders first; asks S3 for one page."""
     url = S3Url.parse(beginning)
-    page = api.connection().store(url.bucket).list_page(url.key, delimiter="/", max_keys=_SHOWN)
+    page = api.connection(url).store(url.bucket).list_page(url.key, delimiter="/", max_keys=_SHOWN)
     names = [*page.prefixes, *(info.key for info in page.objects)]
     return [f"s3://{url.bucket}/{name}" for name in names if name != url.key]
 

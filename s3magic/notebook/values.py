@@ -49,3 +49,11 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise ArgumentTypeError(f"not a number above zero: {text!r}")
     return int(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read ``environment,sso,imds`` as names in their order."""
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(found):
+        raise ArgumentTypeError(f"not a list of names: {text!r}; write it like environment,sso,imds")
+    return found

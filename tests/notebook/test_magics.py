@@ -42,7 +42,7 @@ def test_every_option_is_explained(name):
         ("%s3ls b/key", "Not an S3 URL"),
         ("%s3ls 's3://b", "never closed"),
         ("%s3creds keys extra", "extra"),
-        ("%s3creds sso", "invalid choice"),
+        ("%s3creds psychic", "invalid choice"),
         ("%s3creds profile --secret-access-key abc", "--secret-access-key"),
         ("%s3mount s3://b/ here --memory lots", "not a size"),
         ("%%s3mount\n1", "nothing to mount"),
