@@ -6,7 +6,7 @@ STAMPS := $(VENV)/stamps
 NEEDS  := pyproject.toml Makefile scripts/system-packages
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short clean
+.PHONY: help demo test test-unit test-browser test-refresh lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -21,6 +21,10 @@ test-unit: $(STAMPS)/test
 
 test-browser: $(STAMPS)/test
 	$(BIN)/python scripts/watchdog.py --minutes 10 -- $(BIN)/python -m pytest -m browser
+
+test-refresh: $(STAMPS)/test  ## Read through a mount while ten sessions of a minute end one after the other
+	S3MAGIC_SESSION_SECONDS=60 S3MAGIC_SESSIONS=10 $(BIN)/python scripts/watchdog.py --minutes 20 -- \
+	  $(BIN)/python -m pytest -k nobody_notices tests/mounting/test_mount_credentials.py
 
 lab: $(STAMPS)/lab  ## Open JupyterLab on the examples with the sandbox running
 	$(BIN)/s3magic sandbox --exec $(BIN)/jupyter lab --notebook-dir=examples

@@ -1,0 +1,180 @@
+"""A mount and its credentials: refreshed under way without an error or a new start, and asked at the pace chosen.
+
+How long a session lives and how many are outlived is set by S3MAGIC_SESSION_SECONDS and
+S3MAGIC_SESSIONS: ``make test-refresh`` takes ten minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import boto3
+import pytest
+from botocore.config import Config
+
+import s3magic
+from s3magic.access import current, per_url
+
+LIFE = int(os.environ.get("S3MAGIC_SESSION_SECONDS", "2"))
+SESSIONS = int(os.environ.get("S3MAGIC_SESSIONS", "3"))
+
+
+class Sessions:
+    """A container's credentials endpoint that gives sessions of a role, each as short as a breath."""
+
+    def __init__(self, sandbox):
+        student = sandbox.users["student"]
+        self._sts = boto3.client(
+            "sts",
+            endpoint_url=sandbox.endpoint_url,
+            region_name="us-east-1",
+            aws_access_key_id=student.access_key_id,
+            aws_secret_access_key=student.secret_access_key,
+            config=Config(parameter_validation=False),
+        )
+        self.given = []
+
+    def give(self):
+        keys = self._sts.assume_role(
+            RoleArn="arn:aws:iam::123456789012:role/scratch-writer", RoleSessionName="lesson", DurationSeconds=LIFE
+        )["Credentials"]
+        self.given.append(keys["AccessKeyId"])
+        told = {"AccessKeyId": keys["AccessKeyId"], "SecretAccessKey": keys["SecretAccessKey"]}
+        return {**told, "Token": keys["SessionToken"], "Expiration": keys["Expiration"].isoformat()}
+
+    def close(self):
+        self._sts.close()
+
+
+@pytest.fixture
+def sessions(sandbox, monkeypatch):
+    """The endpoint, named in the environment."""
+    made = Sessions(sandbox)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps(made.give()).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{server.server_port}/keys")
+        try:
+            yield made
+        finally:
+            server.shutdown()
+            thread.join()
+            made.close()
+
+
+def test_sessions_end_and_begin_during_a_read_and_nobody_notices(sandbox, sessions, bucket, mount):
+    s3magic.connect("ecs", endpoint_url=sandbox.endpoint_url, region="us-east-1", for_url="s3://scratch/")
+    body = os.urandom(300_000)
+    try:
+        with mount("s3://scratch/", fresh=0) as mounted:
+            pid, began = mounted.record.pid, time.monotonic()
+            outlived, rounds = {sessions.given[-1]}, 0
+            while time.monotonic() < began + (SESSIONS + 1) * LIFE or len(outlived) <= SESSIONS:
+                assert time.monotonic() < began + 60 + 2 * SESSIONS * LIFE, "no session followed another"
+                bucket.put(f"{rounds}.bin", body)
+                assert (mounted / f"{rounds}.bin").read_bytes() == body
+                bucket.delete(f"{rounds}.bin")
+                outlived.add(sessions.given[-1])
+                rounds += 1
+            stats = mounted.stats()
+            assert (stats["errors"], stats["last_error"]) == (0, "")
+            assert (mounted.state, mounted.record.pid) == ("mounted", pid)
+            assert stats["bytes_fetched"] >= rounds * len(body)
+    finally:
+        per_url.clear()
+
+
+class Passage:
+    """A way to the sandbox that counts the requests under way at once."""
+
+    def __init__(self, target):
+        passage, lock = self, threading.Lock()
+        self.most = now = 0
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                nonlocal now
+                with lock:
+                    now += 1
+                    passage.most = max(passage.most, now)
+                answer, body = self._ask()
+                with lock:
+                    now -= 1
+                self.send_response(answer.status)
+                for name, value in answer.getheaders():
+                    if name.lower() not in {"connection", "content-length", "date", "server", "transfer-encoding"}:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def _ask(self):
+                there = HTTPConnection(*target)
+                there.putrequest("GET", self.path, skip_host=True, skip_accept_encoding=True)
+                for name, value in self.headers.items():
+                    there.putheader(name, value)
+                there.endheaders()
+                answer = there.getresponse()
+                body = answer.read()
+                there.close()
+                time.sleep(0.03)  # so that requests sent at once are under way at once
+                return answer, body
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.mark.parametrize("limit", [2, None])
+def test_the_daemon_has_no_more_requests_under_way_than_chosen(sandbox, bucket, mount, monkeypatch, limit):
+    for number in range(24):
+        bucket.put(f"{number}.bin", os.urandom(100_000))
+    host, _, port = sandbox.endpoint_url.rpartition("//")[2].partition(":")
+    passage = Passage((host, int(port)))
+    teacher = sandbox.users["teacher"]
+    former = current.connection()
+    if limit:
+        monkeypatch.setenv("TENSORSTORE_S3_REQUEST_CONCURRENCY", str(limit))
+    try:
+        s3magic.connect(
+            "keys",
+            access_key_id=teacher.access_key_id,
+            secret_access_key=teacher.secret_access_key,
+            endpoint_url=f"http://127.0.0.1:{passage.port}",
+            region="us-east-1",
+        )
+        with mount("s3://scratch/") as mounted, ThreadPoolExecutor(12) as pool:
+            sizes = list(pool.map(lambda number: len((mounted / f"{number}.bin").read_bytes()), range(24)))
+    finally:
+        current.use(former)
+        passage.close()
+    assert sizes == [100_000] * 24
+    assert passage.most <= 2 if limit else passage.most > 2
