@@ -4,6 +4,9 @@ A read of a mount whose daemon hangs cannot be ended from inside the process tha
 SIGKILL: the FUSE connection has to be aborted from outside. That is what this does when the time
 is up, before anything else is killed. A command that ends well but leaves a mount or a daemon
 behind has failed.
+
+The command gets a temporary folder of its own, by which its mounts are known, and a word in its
+environment, by which its daemons are; what others run at the same time is left alone.
 """
 
 from __future__ import annotations
@@ -11,94 +14,98 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
-MODULES = ("s3magic.mounting.daemon", "s3magic.access.broker", "s3magic.sandboxes.server")
 GRACE = 15.0
+WORD = "S3MAGIC_WATCHDOG"
 
 
-def mounts() -> dict[str, int]:
-    """Return the mount points of s3magic and the number of the FUSE connection behind each."""
-    found = {}
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
-        fields = line.split(" ")
-        if fields[fields.index("-") + 1] == "fuse.s3magic":
-            path = re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
-            found[path] = int(fields[2].split(":")[1])
-    return found
+class Run:
+    """One run of the command: its folder, its word, and what belongs to it."""
 
+    def __init__(self) -> None:
+        self.word = secrets.token_hex(8)
+        self.folder = Path(tempfile.mkdtemp(prefix="s3m-")).resolve()
+        self.folder.chmod(0o711)
 
-def daemons() -> dict[int, str]:
-    """Return the processes of s3magic that run in the background, by their id."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
-            stopped = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
-        except OSError:
-            continue
-        module = next((word for word in words if word in MODULES), None)
-        if module and not stopped:
-            found[int(folder.name)] = module
-    return found
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment for the command."""
+        return {**os.environ, WORD: self.word, "TMPDIR": str(self.folder)}
 
+    def mounts(self) -> dict[Path, int]:
+        """Return the mount points in the folder, and the number of the FUSE connection behind each."""
+        found = {}
+        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+            fields = line.split(" ")
+            path = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), fields[4]))
+            if path.is_relative_to(self.folder):
+                found[path] = int(fields[2].split(":")[1])
+        return found
 
-def clear(old_mounts: dict[str, int], old_daemons: dict[int, str]) -> list[str]:
-    """Abort, kill and unmount all that was not there at the start; return what there was."""
-    left = []
-    for path, connection in mounts().items():
-        if path in old_mounts:
-            continue
-        left.append(f"mount {path}")
-        abort = Path(f"/sys/fs/fuse/connections/{connection}/abort")
-        if abort.exists():
-            abort.write_text("1", encoding="utf-8")
-        subprocess.run(["umount", "--lazy", path], check=False)
-    for pid, module in daemons().items():
-        if pid in old_daemons:
-            continue
-        left.append(f"process {pid} ({module})")
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    return left
+    def processes(self) -> dict[int, str]:
+        """Return the processes that carry the word, and what they run."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if f"{WORD}={self.word}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                    words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                    found[int(folder.name)] = " ".join(words).strip()[:120]
+        return found
 
+    def end(self) -> list[str]:
+        """Abort, kill and unmount whatever is left; return what that was."""
+        left = [f"mount {path}" for path in self.mounts()]
+        left += [f"process {pid} ({words})" for pid, words in self.processes().items()]
+        for connection in self.mounts().values():
+            with suppress(OSError):
+                Path(f"/sys/fs/fuse/connections/{connection}/abort").write_text("1", encoding="utf-8")
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for path in self.mounts():
+            program = ["umount", "--lazy"] if os.geteuid() == 0 else ["fusermount3", "-u", "-z"]
+            subprocess.run([*program, str(path)], check=False)
+        return left
 
-def settled(old_mounts: dict[str, int], old_daemons: dict[int, str]) -> bool:
-    """Wait, for a bounded time, until nothing new is mounted or running."""
-    end = time.monotonic() + GRACE
-    while time.monotonic() < end:
-        if not (mounts().keys() - old_mounts.keys() or daemons().keys() - old_daemons.keys()):
-            return True
-        time.sleep(0.2)
-    return False
+    def settles(self) -> bool:
+        """Wait, for a bounded time, until nothing is mounted and nothing runs."""
+        deadline = time.monotonic() + GRACE
+        while self.mounts() or self.processes():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
 
 
 def main() -> int:
     """Run the command; return its exit status, 124 when its time was up, 1 when it left things behind."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
-    before = mounts(), daemons()
-    running = subprocess.Popen(options.command, start_new_session=True)
+    run = Run()
+    running = subprocess.Popen(options.command, start_new_session=True, env=run.environ)
     try:
         status = running.wait(options.minutes * 60)
     except (subprocess.TimeoutExpired, KeyboardInterrupt) as why:
         print(f"watchdog: ending the command ({type(why).__name__})", file=sys.stderr)
-        clear(*before)
-        os.killpg(running.pid, signal.SIGKILL)
+        run.end()
         running.wait()
-        clear(*before)
-        return 124
-    if not settled(*before):
-        print("watchdog: left behind: " + ", ".join(clear(*before)), file=sys.stderr)
-        return status or 1
+        status = 124
+    if not run.settles():
+        print("watchdog: left behind: " + ", ".join(run.end()), file=sys.stderr)
+        status = status or 1
+    if run.settles():  # never delete what may still be a bucket
+        shutil.rmtree(run.folder, ignore_errors=True)
     return status
 
 
