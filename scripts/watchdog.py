@@ -24,7 +24,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-GRACE = 15.0
 WORD = "S3MAGIC_WATCHDOG"
 
 
@@ -76,9 +75,9 @@ class Run:
             subprocess.run([*program, str(path)], check=False)
         return left
 
-    def settles(self) -> bool:
-        """Wait, for a bounded time, until nothing is mounted and nothing runs."""
-        deadline = time.monotonic() + GRACE
+    def settles(self, seconds: float) -> bool:
+        """Wait, for so long at most, until nothing is mounted and nothing runs."""
+        deadline = time.monotonic() + seconds
         while self.mounts() or self.processes():
             if time.monotonic() > deadline:
                 return False
@@ -90,6 +89,7 @@ def main() -> int:
     """Run the command; return its exit status, 124 when its time was up, 1 when it left things behind."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--grace", type=float, default=15, metavar="SECONDS", help="how long daemons may take to end")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     run = Run()
@@ -101,10 +101,10 @@ def main() -> int:
         run.end()
         running.wait()
         status = 124
-    if not run.settles():
+    if not run.settles(options.grace):
         print("watchdog: left behind: " + ", ".join(run.end()), file=sys.stderr)
         status = status or 1
-    if run.settles():  # never delete what may still be a bucket
+    if run.settles(options.grace):  # never delete what may still be a bucket
         shutil.rmtree(run.folder, ignore_errors=True)
     return status
 

@@ -14,7 +14,7 @@ WATCHDOG = Path(__file__).parent.parent / "scripts" / "watchdog.py"
 
 
 def watch(script, minutes="1"):
-    command = [sys.executable, str(WATCHDOG), "--minutes", minutes, "--", "sh", "-c", script]
+    command = [sys.executable, str(WATCHDOG), "--minutes", minutes, "--grace", "1", "--", "sh", "-c", script]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
