@@ -120,13 +120,14 @@ class Folder:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        for path in (self.records, self.scratch):
+        for path in (self.records, self.records / "tiles", self.scratch, self.path / ".gitattributes"):
             if path.is_symlink():
                 raise LinkError(f"{path} is a symbolic link", "Remove it: a dataset keeps its records in itself.")
         self.scratch.mkdir(parents=True, exist_ok=True)
         with _lock(self.records):
-            for leftover in self.scratch.glob("*.new"):
-                leftover.unlink()
+            for path in self.scratch.iterdir():
+                if path.suffix == ".new" or path.is_symlink():  # a link that came with a clone leads elsewhere
+                    path.unlink()
             self.scratch.mkdir(exist_ok=True)
             (self.scratch / ".gitignore").write_text("*\n", encoding="utf-8")
             try:
@@ -193,12 +194,14 @@ def _pattern(name: str) -> str:
     """Write a name so that git and git-lfs take each character for itself."""
     out = []
     for character in name:
-        if character.isspace():
+        if character in " \t\n\v\f\r":
             out.append("[[:space:]]")
         elif character in "*?[\\":
             out.append(f"\\{character}")
         elif ord(character) < ord(" ") or character in '"\x7f':
             out.append("?")
+        elif character.isspace():  # several bytes to git, and the end of a pattern to git-lfs
+            out.append("*")
         else:
             out.append(character)
     return "".join(out)

@@ -112,10 +112,11 @@ class LinkedTile:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> LinkedTile:
-        """Build a tile of a manifest's record; a name that leaves the dataset raises `ValueError`."""
+        """Build a tile of a manifest's record; a name that leaves the dataset, or no S3 URL, raises `ValueError`."""
         extent, name = record.get("crs84Extent"), record["name"]
         if unsafe(name):
             raise ValueError(f"{name!r}: {unsafe(name)}")
+        S3Url.parse(record["url"])
         return cls(
             name=name,
             url=record["url"],
@@ -289,5 +290,5 @@ def parse_dataset(text: str, origin: str = "dataset.json") -> DatasetInfo:
 
 
 def _box(numbers: Iterable[float]) -> Box:
-    west, south, east, north = numbers
+    west, south, east, north = map(float, numbers)
     return west, south, east, north

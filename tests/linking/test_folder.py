@@ -26,7 +26,7 @@ def test_very_many_names_are_told_by_their_endings(monkeypatch):
 
 def test_tiles_of_one_file_are_kept_beside_each_other(tmp_path):
     names = [name for name in map(str, range(1000)) if manifest.shard(name) == "00.jsonl"][:2]
-    tiles = [LinkedTile(name, f"s3://b/{name}", "e", 1) for name in names]
+    tiles = [LinkedTile(name, f"s3://bucket/{name}", "e", 1) for name in names]
     folder = Folder(tmp_path)
     with folder.writing():
         folder.save_tiles(tiles[:1])
@@ -72,3 +72,13 @@ def test_records_elsewhere_are_not_followed(tmp_path):
     with pytest.raises(LinkError, match="symbolic link"), Folder(tmp_path / "ds").writing():
         pass
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("name", [".s3link/tiles", ".s3link/partial", ".gitattributes"])
+def test_a_part_of_the_records_that_leads_elsewhere_is_refused(tmp_path, name):
+    (tmp_path / "ds" / ".s3link").mkdir(parents=True)
+    (tmp_path / "secret").write_text("my own")
+    (tmp_path / "ds" / name).symlink_to(tmp_path / "secret")
+    with pytest.raises(LinkError, match="symbolic link"), Folder(tmp_path / "ds").writing():
+        pass
+    assert (tmp_path / "secret").read_text() == "my own"

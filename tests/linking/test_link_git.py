@@ -40,6 +40,7 @@ def git(tmp_path):
 ODD = [
     "plain.bin",
     "with space.bin",
+    "wide\u2003and\u00a0hard.bin",
     "[1]*?.bin",
     "ümlaut+%20.bin",
     "#hash.bin",

@@ -25,7 +25,7 @@ NUMBER = st.floats(-1e7, 1e7).map(lambda number: round(number, 3))
 TILES = st.builds(
     LinkedTile,
     name=NAMES,
-    url=TEXT.map(lambda key: f"s3://bucket/{key}"),
+    url=TEXT.filter(lambda key: "\0" not in key).map(lambda key: f"s3://bucket/{key}"),
     etag=TEXT,
     size=st.integers(0, 2**50),
     version_id=st.none() | TEXT,
@@ -124,10 +124,19 @@ def test_one_crs_may_be_written_in_two_ways():
 
 
 @pytest.mark.parametrize(
-    "line", ["<<<<<<< HEAD", "[]", "{}", '{"name": "../x", "url": "s3://b/x", "etag": "e", "size": 1}', "3"]
+    "line",
+    [
+        "<<<<<<< HEAD",
+        "[]",
+        "{}",
+        "3",
+        '{"name": "../x", "url": "s3://bucket/x", "etag": "e", "size": 1}',
+        '{"name": "x", "url": "s3://elsewhere.org#/x", "etag": "e", "size": 1}',
+        '{"name": "x", "url": "s3://bucket/x", "etag": "e", "size": 1, "crs84Extent": ["<b>", 1, 2, 3]}',
+    ],
 )
 def test_a_broken_line_is_named(line):
-    good = manifest.tile_line(LinkedTile("a", "s3://b/a", "e", 1))
+    good = manifest.tile_line(LinkedTile("a", "s3://bucket/a", "e", 1))
     with pytest.raises(LinkError, match="Line 2 of tiles/ab"):
         manifest.parse_tiles(f"{good}\n{line}\n", "tiles/ab")
 
