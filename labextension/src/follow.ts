@@ -50,11 +50,11 @@ export class Follower {
     if (!document) {
       return;
     }
-    if (isNotebook(document)) {
+    if ('console' in document) {
+      await document.console.inject(code);
+    } else {
       insertCell(document.content, code, first);
       await NotebookActions.run(document.content, document.sessionContext);
-    } else {
-      await document.console.inject(code);
     }
   }
 
@@ -95,10 +95,6 @@ export class Follower {
   private readonly _links = new WeakMap<ISessionContext, KernelLink>();
   private readonly _changed = new Signal<this, void>(this);
   private _current: Current | null = null;
-}
-
-function isNotebook(document: NotebookPanel | ConsolePanel): document is NotebookPanel {
-  return 'content' in document;
 }
 
 /** Put code into an empty cell where there is one, else into a new cell; make it the active one. */

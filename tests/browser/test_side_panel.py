@@ -124,3 +124,25 @@ def test_panel_follows_restart_and_the_notebook_in_front(lab, panel):
     page.evaluate("void window.jupyterapp.commands.execute('kernelmenu:restart')")
     page.get_by_role("button", name="Confirm Kernel Restart").click()
     expect(shown.get_by_role("button", name="Load s3magic")).to_be_visible()
+
+
+def test_panel_follows_a_console(lab, panel):
+    page, shown = panel("beside.ipynb", "1 + 1")
+    page.evaluate("void window.jupyterapp.commands.execute('console:create', {kernelPreference: {name: 'python3'}})")
+    expect(shown.locator(".s3magic-Document")).to_contain_text("Console")
+    shown.get_by_role("button", name="Load s3magic").click()
+    expect(shown.get_by_role("heading", name="Identity")).to_be_visible()
+    expect(page.locator(".jp-CodeConsole")).to_contain_text("%load_ext s3magic")
+
+
+def test_notebook_7_has_the_panel_too(lab, panel, screenshots):
+    pytest.importorskip("notebook")
+    page, shown = panel("seven.ipynb", "")
+    page.goto(page.url.partition("/lab")[0] + "/notebooks/seven.ipynb")
+    page.locator(".lm-MenuBar-itemLabel").get_by_text("View").click()
+    page.locator(".lm-Menu-itemLabel").get_by_text("Left Sidebar").hover()
+    page.locator(".lm-Menu-itemLabel").get_by_text("S3").click()
+    shown.get_by_role("button", name="Load s3magic").click()
+    shown.get_by_role("button", name="Start sandbox").click()
+    expect(shown.locator(".s3magic-Name")).to_have_text("teacher")
+    page.screenshot(path=screenshots / "side-panel-notebook-7.png")
