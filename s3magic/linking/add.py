@@ -130,16 +130,17 @@ def _known(folder: Folder, sources: tuple[str, ...]) -> dict[str, LinkedTile]:
 def _plan(patterns: Sequence[S3Url], opener: StoreOpener, match: str | None) -> list[Candidate]:
     """List what the patterns name, each object once."""
     found: dict[str, Candidate] = {}
-    for pattern in patterns:
-        count, single = 0, not (pattern.is_pattern or pattern.is_prefix)
-        for info in expand(opener(pattern), pattern):
-            count += 1
-            if match is None or matches(match, info.name):
-                one = Candidate(info, pattern.version_id, asked=single)
-                if found.setdefault(info.url, one).version_id != one.version_id:
-                    raise LinkError(f"Two versions of {info.url}", "Link them into two folders of their own.")
-        if not count:
-            raise NoSuchKey(f"Nothing is named {pattern}", "Check the pattern; %s3ls shows what is there.")
+    with meter("Listing", None, " objects") as bar:
+        for pattern in patterns:
+            count, single = 0, not (pattern.is_pattern or pattern.is_prefix)
+            for count, info in enumerate(expand(opener(pattern), pattern), start=1):  # noqa: B007 - told below
+                bar(1)
+                if match is None or matches(match, info.name):
+                    one = Candidate(info, pattern.version_id, asked=single)
+                    if found.setdefault(info.url, one).version_id != one.version_id:
+                        raise LinkError(f"Two versions of {info.url}", "Link them into two folders of their own.")
+            if not count:
+                raise NoSuchKey(f"Nothing is named {pattern}", "Check the pattern; %s3ls shows what is there.")
     if not found:
         raise LinkError(f"No tile's name fits {match}", "Names are the last part of the key, as in '*_12_*.laz'.")
     return list(found.values())

@@ -80,10 +80,11 @@ class Meter:
 
 
 @contextmanager
-def meter(label: str, total: int, unit: str = " tiles", *, tiles: int = 0) -> Iterator[Meter]:
+def meter(label: str, total: int | None, unit: str = " tiles", *, tiles: int = 0) -> Iterator[Meter]:
     """Show a bar when the work takes longer than a second; yield what counts on it.
 
-    A bar of bytes, ``unit="B"``, tells how many of ``tiles`` are done as well.
+    A bar of bytes, ``unit="B"``, tells how many of ``tiles`` are done as well. Where no ``total``
+    is known it counts on.
     """
     from tqdm.auto import tqdm  # noqa: PLC0415 - costs 0.1 s
 

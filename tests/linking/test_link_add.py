@@ -58,7 +58,11 @@ def test_pointers_stand_for_the_tiles_and_no_body_is_read(laz, link, tmp_path, t
     dataset = link("tiles/*.laz", store=store, access={"region": "eu-west-1", "endpoint": "https://me:secret@host/"})
     tile = dataset.tiles[0]
     assert (tile.name, tile.url, tile.size) == ("a.laz", "s3://teaching/tiles/a.laz", len(data))
-    assert (tile.oid, tile.oid_from, tile.version_id) == (sha(data), "head", "v0")
+    assert (tile.oid, tile.oid_from, tile.version_id) == (
+        sha(data),
+        "head",
+        MemoryStore.head(store, "tiles/a.laz").version_id,
+    )
     assert (tile.format, tile.point_count, tile.dimensions) == ("laz-1.2", 100_000, None)
     assert tile.bounds == pytest.approx((1754000, 5920000, 1754100, 5920100), abs=0.02)
     assert 174 < tile.crs84_extent[0] < tile.crs84_extent[2] < 175
@@ -437,6 +441,15 @@ def test_what_was_interrupted_while_writing_is_taken_up(clouds, link, tmp_path):
     assert (tmp_path / "ds" / "t3.laz").exists()
 
 
+def test_a_long_listing_shows_how_far_it_is(clouds, link, monkeypatch):
+    from tqdm.auto import tqdm
+
+    shown = []
+    monkeypatch.setattr(tqdm, "update", lambda bar, amount: shown.append((bar.desc, bar.total, amount)))
+    link("tiles/*.laz")
+    assert shown.count(("Listing", None, 1)) == len(clouds)
+
+
 def test_an_interrupt_keeps_the_tiles_that_are_described(laz, link, tmp_path, monkeypatch):
     from tqdm.auto import tqdm
 
@@ -450,7 +463,7 @@ def test_an_interrupt_keeps_the_tiles_that_are_described(laz, link, tmp_path, mo
             return super().head(key, **options)
 
     counted = []
-    monkeypatch.setattr(tqdm, "update", lambda bar, amount: counted.append(amount))
+    monkeypatch.setattr(tqdm, "update", lambda bar, amount: "headers" in bar.desc and counted.append(amount))
     store = Interrupted("teaching")
     for name in "abc":
         store.put(f"tiles/{name}.laz", laz())
