@@ -23,6 +23,8 @@ class Plan:
 
     now: Range
     ahead: tuple[Range, ...] = ()
+    is_leap: bool = False
+    """Whether it was read neither at the beginning nor where a reader was."""
 
 
 @dataclass(slots=True)
@@ -32,6 +34,8 @@ class _Stream:
     next: int
     fetched: int
     consumed: int
+    due: int = 0
+    """Until where it may go on before its window is looked at again."""
 
 
 @dataclass(slots=True)
@@ -51,6 +55,18 @@ class Readers:
     size: int
     _streams: list[_Stream] = field(default_factory=list)
 
+    def goes_on(self, start: int, stop: int) -> bool:
+        """Note a read of what is here; False when it asks for a plan, which notes it too."""
+        if not self._streams:
+            return False
+        stream = self._streams[0]
+        if not stream.next - BEHIND <= start <= stream.next or stop > stream.due:
+            return False
+        if stop > stream.next:
+            stream.consumed += stop - stream.next
+            stream.next = stop
+        return True
+
     def plan(self, start: int, stop: int, *, is_here: bool, room: int) -> Plan:
         """Note a read of ``[start, stop)`` and say what to fetch for it.
 
@@ -63,10 +79,10 @@ class Readers:
         """
         stream = self._find(start)
         if stream is None:
-            end = min(self.size, max(stop, start + (NEAR_FETCH if start else FIRST_FETCH)))
+            end = min(self.size, max(stop, start // UNIT * UNIT + NEAR_FETCH if start else FIRST_FETCH))
             self._streams.insert(0, _Stream(stop, end, stop - start))
             del self._streams[STREAMS:]
-            return Plan((start, end))
+            return Plan((start, end), is_leap=start > 0)
         if not is_here:  # what was fetched ahead has been dropped since
             stream.fetched = min(stream.fetched, stop)
         if stop > stream.next:
@@ -85,6 +101,7 @@ class Readers:
 def _window(stream: _Stream, size: int, room: int) -> list[Range]:
     window = min((8 if stream.consumed > EAGER_AFTER else 2) * stream.consumed, LARGEST_WINDOW)
     begin, target = max(stream.fetched, stream.next), min(size, stream.next + window)
+    stream.due = size if begin >= size else stream.next
     if window < SMALLEST_WINDOW or (target < size and target - begin < min(PART, window // 4)):
         return []
     part = min(PART, max(SMALLEST_WINDOW, window // 4 // UNIT * UNIT))
@@ -98,4 +115,5 @@ def _window(stream: _Stream, size: int, room: int) -> list[Range]:
         room -= end - begin
         begin = end
     stream.fetched = max(stream.fetched, begin)
+    stream.due = size if begin >= size else stream.next + part // 8
     return ranges

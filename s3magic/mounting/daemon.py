@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -33,7 +34,11 @@ from s3magic.store.s3 import S3Store
 from s3magic.store.tuning import Tuning
 from s3magic.url import S3Url
 
+Move = Callable[[Location, socket.socket], None]
+
 _START_SECONDS = 10
+_TURN_SECONDS = 0.001
+"""How long one thread may compute while others wait: most have only to pass bytes on."""
 
 
 class Daemon:
@@ -48,6 +53,8 @@ class Daemon:
         The bucket.
     owner
         A pidfd of the process the mount is for; more may be adopted.
+    move
+        Called to ask the store as somebody else: with a location and a broker's socket.
 
     Attributes
     ----------
@@ -55,9 +62,10 @@ class Daemon:
         What is written down of it.
     """
 
-    def __init__(self, config: dict[str, Any], store: Store, *, owner: int) -> None:
+    def __init__(self, config: dict[str, Any], store: Store, *, owner: int, move: Move | None = None) -> None:
         self._url = probe(store, S3Url.parse(config["url"]))
         self._path = Path(config["path"])
+        self._move = move
         self._began = time.monotonic()
         self._selector = selectors.DefaultSelector()
         self._end = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -136,10 +144,20 @@ class Daemon:
             case "adopt" if descriptors:
                 self._adopt(descriptors[0])
                 return {}
+            case "move" if descriptors and self._move is not None:
+                self._move(Location(**question["location"]), socket.socket(fileno=descriptors[0]))
+                self.record = replace(self.record, location=question["location"])
+                self.record.write()
+                self._files.start_over()
+                if self._connection is not None:
+                    self._connection.refresh()
+                return {}
             case "owners":
                 return {"owners": [_field(f"/proc/self/fdinfo/{owner}", "Pid") for owner in self._owners]}
             case unknown:
-                raise InvalidInput(f"A mount's daemon knows no {unknown!r}", "It knows stats, refresh, adopt, owners.")
+                raise InvalidInput(
+                    f"A mount's daemon knows no {unknown!r}", "It knows stats, refresh, adopt, owners, move."
+                )
 
     def _stats(self) -> dict[str, Any]:
         connection = self._connection
@@ -171,12 +189,35 @@ def probe(store: Store, url: S3Url) -> S3Url:
     raise NoSuchKey(f"There is nothing at {folder}", "Check the spelling; %s3ls shows what is there.")
 
 
-def run(channel: socket.socket, owner: int, open_store: Callable[[dict[str, Any]], Store]) -> None:
+class Shop:
+    """The store of a mount, asked by one client whose credentials may be exchanged."""
+
+    def __init__(self, broker: socket.socket) -> None:
+        self._source = BrokerSource(broker)
+        self._client: Client | None = None
+
+    def open(self, config: dict[str, Any]) -> Store:
+        """Open the bucket of a mount."""
+        tuning = Tuning.from_json(config["tuning"])
+        self._client = Client(Location(**config["location"]), self._source, tuning)
+        return S3Store(S3Url.parse(config["url"]).bucket, self._client)
+
+    def move(self, location: Location, broker: socket.socket) -> None:
+        """Ask as somebody else from now on; the former broker need not be there any more."""
+        former, self._source = self._source, BrokerSource(broker)
+        if self._client is not None:
+            self._client.move(location, self._source)
+        former.close()
+
+
+def run(
+    channel: socket.socket, owner: int, open_store: Callable[[dict[str, Any]], Store], move: Move | None = None
+) -> None:
     """Take the instructions, mount, say so (or why not), and serve until the end."""
     with channel:
         try:
             config = control.read(channel)
-            daemon = Daemon(config, open_store(config), owner=owner)
+            daemon = Daemon(config, open_store(config), owner=owner, move=move)
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, _stopper(daemon))
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -189,6 +230,7 @@ def run(channel: socket.socket, owner: int, open_store: Callable[[dict[str, Any]
         except OSError:
             daemon.stop()  # whoever wanted it has given up
     gc.freeze()  # what is here now stays
+    sys.setswitchinterval(_TURN_SECONDS)
     daemon.wait()
     daemon.finish()
     os._exit(0)  # threads may still wait for the kernel
@@ -199,13 +241,8 @@ def main(arguments: list[str]) -> None:
     channel, broker, owner = (int(argument) for argument in arguments)
     for descriptor in (channel, broker, owner):
         os.set_inheritable(descriptor, False)
-    source = BrokerSource(socket.socket(fileno=broker))
-
-    def open_store(config: dict[str, Any]) -> Store:
-        client = Client(Location(**config["location"]), source, Tuning.from_json(config["tuning"]))
-        return S3Store(S3Url.parse(config["url"]).bucket, client)
-
-    run(socket.socket(fileno=channel), owner, open_store)
+    shop = Shop(socket.socket(fileno=broker))
+    run(socket.socket(fileno=channel), owner, shop.open, shop.move)
 
 
 def _make_folders(path: Path, *, ignore: str | None) -> list[Path]:

@@ -115,6 +115,10 @@ class Connection:
         self._now = {
             _FORGET: self._forget,
             _BATCH_FORGET_OP: self._batch_forget,
+            _LOOKUP: self._lookup_at_hand,
+            _OPENDIR: self._opendir,
+            _READDIR: self._list_at_hand,
+            _READDIRPLUS: self._list_at_hand_plus,
             _GETATTR: self._getattr,
             _OPEN: self._open,
             _READ: self._read,
@@ -124,12 +128,6 @@ class Connection:
             _INIT: self._init,
             _INTERRUPT: self._interrupt,
             _ACCESS: self._nothing,
-        }
-        self._waiting = {
-            _LOOKUP: self._lookup,
-            _OPENDIR: self._opendir,
-            _READDIR: self._readdir,
-            _READDIRPLUS: self._readdirplus,
         }
 
     def start(self) -> None:
@@ -171,10 +169,12 @@ class Connection:
             self._is_pending.set()
         if operation := self._now.get(code):
             self._call(operation, unique, node_id, body)
-        elif operation := self._waiting.get(code):
-            self._workers.submit(partial(self._call, operation, unique, node_id, body))
         else:
             self._reply(unique, errno.EROFS if code in _WRITING else errno.ENOSYS)
+
+    def _defer(self, operation: Callable[[int, int, bytes], None], unique: int, node_id: int, body: bytes) -> None:
+        """Do what has to wait for the store in another thread."""
+        self._workers.submit(partial(self._call, operation, unique, node_id, body))
 
     def _call(self, operation: Callable[[int, int, bytes], None], unique: int, node_id: int, body: bytes) -> None:
         try:
@@ -241,9 +241,20 @@ class Connection:
 
     # Names
 
+    def _lookup_at_hand(self, unique: int, node_id: int, body: bytes) -> None:
+        try:
+            found = self._files.lookup_at_hand(node_id, body[:-1].decode())
+        except UnicodeDecodeError:
+            found = None, 0  # no key is written like this
+        if found is None:
+            self._defer(self._lookup, unique, node_id, body)
+        else:
+            self._answer_lookup(unique, node_id, body[:-1], *found)
+
     def _lookup(self, unique: int, node_id: int, body: bytes) -> None:
-        name = body[:-1]
-        node, left = self._find(node_id, name)
+        self._answer_lookup(unique, node_id, body[:-1], *self._files.lookup(node_id, body[:-1].decode()))
+
+    def _answer_lookup(self, unique: int, node_id: int, name: bytes, node: Node | None, left: float) -> None:
         self._tell(node_id, name, left)
         if node is None:
             if not left:
@@ -252,12 +263,6 @@ class Connection:
                 self._reply(unique, 0, _ENTRY.pack(0, 0, *_seconds(left, 0)), bytes(_ATTRIBUTES.size))
         elif not self._reply(unique, 0, self._entry(node, left)):
             self._files.forget(node.id, 1)
-
-    def _find(self, node_id: int, name: bytes) -> tuple[Node | None, float]:
-        try:
-            return self._files.lookup(node_id, name.decode())
-        except UnicodeDecodeError:
-            return None, 0  # no key is written like this
 
     def _tell(self, parent: int, name: bytes, left: float) -> None:
         if left:
@@ -299,6 +304,21 @@ class Connection:
         handle = self._files.open_folder(node_id)
         if not self._reply(unique, 0, _OPEN_OUT.pack(handle, 0, 0)):
             self._files.close_folder(handle)
+
+    def _list_at_hand(self, unique: int, node_id: int, body: bytes) -> None:
+        self._list_or_defer(self._readdir, unique, node_id, body)
+
+    def _list_at_hand_plus(self, unique: int, node_id: int, body: bytes) -> None:
+        self._list_or_defer(self._readdirplus, unique, node_id, body)
+
+    def _list_or_defer(
+        self, operation: Callable[[int, int, bytes], None], unique: int, node_id: int, body: bytes
+    ) -> None:
+        handle, position, _ = _READ_IN.unpack_from(body)
+        if self._files.is_at_hand(handle, max(0, position - 2)):
+            operation(unique, node_id, body)
+        else:
+            self._defer(operation, unique, node_id, body)
 
     def _readdir(self, unique: int, node_id: int, body: bytes) -> None:
         self._list(unique, node_id, body, is_plus=False)

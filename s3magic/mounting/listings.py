@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from s3magic.mounting.inodes import Entry, file_entry, file_name, folder_entry
+from s3magic.mounting.siblings import Walk
 from s3magic.store.base import ListPage
 
 DELIMITER = "/"
@@ -35,6 +36,10 @@ class Listing:
         How many of them are sure: an object may yet lose its name to a folder on a later page.
     is_complete : bool
         Whether the last page has come.
+    is_foreseen : bool
+        Whether its next page is on its way although nobody waits for it; kept by who sends for it.
+    walk : Walk
+        How its files are being opened.
     """
 
     def __init__(self, prefix: str, *, modified: float) -> None:
@@ -44,6 +49,8 @@ class Listing:
         self.settled = 0
         self.is_complete = False
         self.hidden = 0
+        self.is_foreseen = False
+        self.walk = Walk()
         self._modified = modified
         self._index: dict[str, int] = {}
         self._token: str | None = None
@@ -64,10 +71,19 @@ class Listing:
     def find(self, name: str) -> tuple[Entry | None, bool]:
         """Return the entry of a name, and whether the listing got far enough to be sure of it."""
         with self._lock:
-            index = self._index.get(name)
-            if index is None:
-                return None, self.is_complete
-            return self.entries[index], self._is_sure(self.entries[index])
+            return self.glance(name)
+
+    def glance(self, name: str) -> tuple[Entry | None, bool]:
+        """Find without waiting for a page that is on its way: what is not sure may yet be there."""
+        is_complete = self.is_complete  # before the look: a page may come between
+        index = self._index.get(name)
+        if index is None:
+            return None, is_complete
+        return self.entries[index], self._is_sure(self.entries[index])
+
+    def position(self, name: str) -> int | None:
+        """Return where the entry of a name is."""
+        return self._index.get(name)
 
     def _is_sure(self, entry: Entry) -> bool:
         return self.is_complete or entry.is_folder or self._reached > _utf8(entry.key + DELIMITER)

@@ -11,12 +11,16 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
-from s3magic.errors import ArchivedObject, ObjectChanged
+from s3magic.errors import ArchivedObject, ObjectChanged, S3MagicError
+from s3magic.mounting.ahead import FIRST_FETCH
 from s3magic.mounting.inodes import Entry, Node, NodeTable, file_entry, file_name, folder_entry, segment_of
 from s3magic.mounting.listings import DELIMITER, Listing
-from s3magic.mounting.reads import Content, Reads
+from s3magic.mounting.reads import Reads
+from s3magic.mounting.siblings import MOST_BYTES
+from s3magic.mounting.spans import Content
 from s3magic.mounting.workers import Workers
 from s3magic.store.base import ListPage, Store
 
@@ -28,6 +32,7 @@ REST_BYTES = 64 << 20
 SMALLEST_CACHE = 16 << 20
 ENTRY_BYTES = 512
 """About what one listed name takes."""
+_PAGE = 1000
 MOST_ENTRIES = 100_000
 """Names kept in listings that nobody is reading."""
 
@@ -103,6 +108,18 @@ class FileSystem:
             entry = self._ask(name, key)
         return (None if entry is None else self._nodes.remember(entry)), left
 
+    def lookup_at_hand(self, parent_id: int, name: str) -> tuple[Node | None, float] | None:
+        """Do the same as `lookup` if that takes no waiting; None when it would."""
+        with self._lock:
+            listing = self._listings.get(self._prefix(parent_id))
+        left = self._left(listing) if listing is not None else 0.0
+        if listing is None or not left:
+            return None
+        entry, is_sure = listing.glance(name)
+        if not is_sure:
+            return None
+        return (None if entry is None else self._nodes.remember(entry)), left
+
     def forget(self, node_id: int, lookups: int) -> None:
         """Take back lookups of an inode."""
         self._nodes.forget(node_id, lookups)
@@ -125,9 +142,17 @@ class FileSystem:
         """
         listing = self._folders[handle]
         self._extend(listing, position)
+        if not listing.is_complete and listing.settled - position < _PAGE and not listing.is_foreseen:
+            listing.is_foreseen = True  # its next page is fetched while this one is read
+            self._workers.submit(partial(self._foresee_page, listing))
         left = self._left(listing)
         for index in range(position, listing.settled):
             yield listing.entries[index], left
+
+    def is_at_hand(self, handle: int, position: int) -> bool:
+        """Whether a folder can be read from a position on without waiting."""
+        listing = self._folders[handle]
+        return listing.is_complete or position < listing.settled
 
     def close_folder(self, handle: int) -> None:
         """Give a folder handle back."""
@@ -158,6 +183,7 @@ class FileSystem:
                 done(self._handle(self._files, content))
 
         self._reads.read(content, 0, 1, proved)
+        self._foresee_files(entry)
 
     def read(self, handle: int, start: int, size: int, done: Callable[[list[memoryview] | Exception], None]) -> None:
         """Hand the bytes ``[start, start + size)`` of an open file, or the error, to ``done``."""
@@ -177,6 +203,11 @@ class FileSystem:
         with self._lock:
             self._listings.clear()
         self._budget()
+
+    def start_over(self) -> None:
+        """Forget listings and bytes: they were another's to see."""
+        self.refresh()
+        self._reads.forget()
 
     def stats(self) -> dict[str, int]:
         """Return counts: requests, bytes, and what is held."""
@@ -227,6 +258,31 @@ class FileSystem:
             return
         listing.extend(self._list, position)
         self._budget()
+
+    def _foresee_page(self, listing: Listing) -> None:
+        try:
+            self._extend(listing, listing.settled)
+        except S3MagicError:
+            pass  # whoever reads on asks again, and hears of it
+        finally:
+            listing.is_foreseen = False
+
+    def _foresee_files(self, entry: Entry) -> None:
+        """Fetch the beginnings of the files that follow, when files are opened in the order of their folder."""
+        following: list[Entry] = []
+        with self._lock:
+            listing = self._listings.get(entry.key[: entry.key.rfind(DELIMITER) + 1])
+            position = None if listing is None else listing.position(entry.name)
+            if listing is None or position is None or not self._left(listing):
+                return
+            most, size = min(MOST_BYTES, self._reads.limit // 8), 0
+            for at in listing.walk.step(position):
+                size += min(listing.entries[at].size, FIRST_FETCH) if at < listing.settled else most
+                if size >= most:
+                    break
+                listing.walk.reached = at
+                following.append(listing.entries[at])
+        self._reads.foresee(entry for entry in following if entry.size and not entry.is_archived)
 
     def _list(self, prefix: str, token: str | None = None, most: int = 1000) -> ListPage:
         with self._lock:

@@ -6,66 +6,25 @@ Knows no names and no FUSE: it answers a read by calling back, from whichever th
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 
 from s3magic.errors import NotFound, ObjectChanged, ServerError, Unreachable
-from s3magic.mounting.ahead import PART, UNIT, Readers
+from s3magic.mounting.ahead import FIRST_FETCH, PART, UNIT, Readers
+from s3magic.mounting.buffers import Buffers
+from s3magic.mounting.filling import Costs, Spill
 from s3magic.mounting.inodes import Entry
+from s3magic.mounting.spans import Content, Done, Read, Span
 from s3magic.mounting.workers import Workers
 from s3magic.store.base import Store
 
 TRIES = 3
-
-Done = Callable[[list[memoryview] | Exception], None]
-
-
-@dataclass(slots=True, eq=False)
-class Content:
-    """The bytes of one object with one ETag, as far as they are here."""
-
-    entry: Entry
-    readers: Readers
-    opens: int = 0
-    spans: dict[int, _Span] = field(default_factory=dict)  # by index of the unit
-    error: Exception | None = None
-
-
-@dataclass(slots=True, eq=False)
-class _Span:
-    """A run of bytes that one request fetches, filled from its start."""
-
-    content: Content
-    start: int
-    stop: int
-    is_ahead: bool
-    buffer: bytearray = field(default_factory=bytearray)
-    filled: int = 0
-    waiting: list[tuple[int, _Read]] = field(default_factory=list)
-
-    @property
-    def size(self) -> int:
-        return self.stop - self.start
-
-
-@dataclass(slots=True, eq=False)
-class _Read:
-    """One read, waiting for so many spans; answered once."""
-
-    start: int
-    stop: int
-    spans: list[_Span]
-    done: Done
-    missing: int = 0
-
-    def views(self) -> list[memoryview]:
-        return [
-            memoryview(span.buffer)[max(self.start - span.start, 0) : min(self.stop, span.stop) - span.start]
-            for span in self.spans
-        ]
+ASLEEP_SECONDS = 2
+"""When a reader that reads no more gives what was fetched ahead for it back."""
+FILL_AT_ONCE = 24 * PART
 
 
 class Reads:
@@ -73,7 +32,7 @@ class Reads:
 
     Every request insists on the ETag of the object that was opened, so that bytes of two objects
     never mix. What has been read is dropped first, oldest first; what was fetched ahead and is
-    not read yet never takes more than half of the cache.
+    not read yet never takes more than half of the cache, shared by those who read.
 
     Parameters
     ----------
@@ -104,17 +63,18 @@ class Reads:
         self._store = store
         self._workers = workers
         self._changed = changed
+        self._buffers = Buffers(PART)
+        self._costs = Costs()
         self._lock = threading.Lock()
         self._contents: dict[tuple[str, str], Content] = {}
-        self._used: OrderedDict[_Span, None] = OrderedDict()  # the one read last at the end
-        self._ahead: OrderedDict[_Span, None] = OrderedDict()
+        self._used: OrderedDict[Span, None] = OrderedDict()  # the one read last at the end
+        self._ahead: OrderedDict[Span, None] = OrderedDict()
+        self._awaiting: set[Content] = set()  # those for which something was fetched ahead
 
     def open(self, entry: Entry) -> Content:
         """Return the content of an object; to be closed as often as it was opened."""
         with self._lock:
-            content = self._contents.get(entry.identity)
-            if content is None or content.error is not None:
-                content = self._contents[entry.identity] = Content(entry, Readers(entry.size))
+            content = self._content(entry)
             content.opens += 1
             return content
 
@@ -122,66 +82,162 @@ class Reads:
         """Give a content back; its bytes stay while there is room for them."""
         with self._lock:
             content.opens -= 1
-            self._release(content)
+            if not content.opens:
+                self._surrender(content)
+                self._release(content)
 
     def read(self, content: Content, start: int, size: int, done: Done) -> None:
         """Hand the bytes ``[start, start + size)``, cut at the end of the object, to ``done``.
 
         It is called once, now or later and from any thread, with views that make up the bytes in
-        order, or with the error that prevented them.
+        order, or with the error that prevented them. The views are good until it returns.
         """
         stop = min(start + size, content.entry.size)
         if start >= stop or content.error is not None:
             done(content.error or [])
             return
+        new: list[Span] = []
+        read = spill = None
         with self._lock:
-            new = self._plan(content, start, stop)
-            read = _Read(start, stop, list(self._touched(content, start, stop)), done)
-            for span in read.spans:
-                needed = min(stop, span.stop) - span.start
-                if span.filled < needed:
-                    span.waiting.append((needed, read))
-                    read.missing += 1
-            is_ready = not read.missing
+            span = content.spans.get(start // UNIT)
+            if span is not None and stop <= span.start + span.filled and not span.is_ahead:
+                if not content.readers.goes_on(start, stop):
+                    new = self._plan(content, start, stop)
+                self._used.move_to_end(span)
+                span.pins += 1
+                read = Read(start, stop, [span], done)
+            elif content.spill is not None and content.spill.has(start, stop):
+                spill = content.spill
+            else:
+                new = self._plan(content, start, stop)
+                read = Read(start, stop, list(self._touched(content, start, stop)), done)
+                self._join(read)
+            is_ready = read is not None and not read.missing
             self._evict()
-        for span in new:
-            self._workers.submit(partial(self._fetch, span), later=span.is_ahead)
-        if is_ready:
+        self._submit(new)
+        if read is not None and is_ready:
             self._answer(read)
+        elif spill is not None:
+            self._answer_from_disk(spill, start, stop, done)
 
-    def _answer(self, read: _Read) -> None:
+    def foresee(self, entries: Iterable[Entry]) -> None:
+        """Fetch the beginnings of objects that will be opened soon, while there is room."""
+        new: list[Span] = []
+        now = time.monotonic()
+        with self._lock:
+            for entry in entries:
+                size = min(entry.size, FIRST_FETCH)
+                if entry.identity not in self._contents and size <= self.limit // 4 - self._unread:
+                    content = self._content(entry)
+                    content.read_at = now
+                    new += self._cover(content, 0, size, is_ahead=True)
+            for span in new:
+                span.is_foreseen = True
+            self._evict()
+        self._submit(new)
+
+    def _submit(self, spans: list[Span]) -> None:
+        for span in spans:
+            self._workers.submit(partial(self._fetch, span), later=span.is_ahead)
+
+    def _answer(self, read: Read) -> None:
         self.served += read.stop - read.start
-        read.done(read.views())
+        try:
+            read.done(read.views())
+        finally:
+            self._unpin(read.spans)
+
+    def _answer_from_disk(self, spill: Spill, start: int, stop: int, done: Done) -> None:
+        try:
+            answer: list[memoryview] | Exception = [memoryview(spill.read(start, stop))]
+            self.served += stop - start
+        except OSError as error:
+            answer = error
+        done(answer)
+
+    def _unpin(self, spans: list[Span]) -> None:
+        with self._lock:
+            for span in spans:
+                span.pins -= 1
+                if span.is_dropped:
+                    self._recycle(span)
 
     # The rest of the planning runs under the lock.
 
-    def _plan(self, content: Content, start: int, stop: int) -> list[_Span]:
+    def _content(self, entry: Entry) -> Content:
+        content = self._contents.get(entry.identity)
+        if content is None or content.error is not None:
+            content = self._contents[entry.identity] = Content(entry, Readers(entry.size))
+        return content
+
+    def _plan(self, content: Content, start: int, stop: int) -> list[Span]:
+        content.read_at = time.monotonic()
         is_here = all(unit in content.spans for unit in _units(start, stop))
-        plan = content.readers.plan(start, stop, is_here=is_here, room=self.limit // 2 - self._unread)
+        plan = content.readers.plan(start, stop, is_here=is_here, room=self._room(content))
         new = list(self._cover(content, *plan.now, is_ahead=False))
         for begin, end in plan.ahead:
             new += self._cover(content, begin, end, is_ahead=True)
+        if plan.is_leap and not is_here:
+            content.leaps += 1
+            new += self._consider_filling(content, start)
         return new
 
-    def _cover(self, content: Content, start: int, stop: int, *, is_ahead: bool) -> Iterator[_Span]:
+    def _room(self, content: Content) -> int:
+        """Return how many bytes may be fetched ahead for a content: its share of half of the cache."""
+        half = self.limit // 2
+        if half - self._unread < PART:
+            for other in list(self._awaiting):
+                if other is not content and other.read_at < content.read_at - ASLEEP_SECONDS:
+                    self._surrender(other)
+        others = sum(1 for other in self._awaiting if other.opens and other is not content)
+        return min(half // (1 + others) - content.unread, half - self._unread)
+
+    def _cover(self, content: Content, start: int, stop: int, *, is_ahead: bool) -> Iterator[Span]:
         """Make spans for whatever is neither here nor on its way."""
         missing = [unit for unit in _units(start, stop) if unit not in content.spans]
+        if is_ahead and content.spill is not None:
+            missing = [unit for unit in missing if not content.spill.has(unit * UNIT, unit * UNIT + 1)]
         while missing:
             count = 1
             while count < len(missing) and missing[count] == missing[0] + count and count < PART // UNIT:
                 count += 1
             begin, end = missing[0] * UNIT, min((missing[0] + count) * UNIT, content.entry.size)
-            span = _Span(content, begin, end, is_ahead)
+            span = Span(content, begin, end)
             for unit in missing[:count]:
                 content.spans[unit] = span
             self.cached += span.size
             if is_ahead:
-                self._unread += span.size
-            (self._ahead if is_ahead else self._used)[span] = None
+                self._await(span)
+            else:
+                self._used[span] = None
             yield span
             del missing[:count]
 
-    def _touched(self, content: Content, start: int, stop: int) -> Iterator[_Span]:
+    def _await(self, span: Span) -> None:
+        span.is_ahead = True
+        self._ahead[span] = None
+        self._unread += span.size
+        span.content.unread += span.size
+        self._awaiting.add(span.content)
+
+    def _end_awaiting(self, span: Span) -> None:
+        span.is_ahead = False
+        del self._ahead[span]
+        self._unread -= span.size
+        span.content.unread -= span.size
+        if not span.content.unread:
+            self._awaiting.discard(span.content)
+
+    def _surrender(self, content: Content) -> None:
+        """Let what was fetched ahead for a content, and will hardly be read, go first when room is needed."""
+        if content.unread:
+            for span in set(content.spans.values()):
+                if span.is_ahead and span.is_full:
+                    self._end_awaiting(span)
+                    self._used[span] = None
+                    self._used.move_to_end(span, last=False)
+
+    def _touched(self, content: Content, start: int, stop: int) -> Iterator[Span]:
         """Yield the spans of a range in order, each noted as read."""
         previous = None
         for unit in _units(start, stop):
@@ -189,54 +245,116 @@ class Reads:
             if span is previous:
                 continue
             previous = span
-            if span in self._ahead:
-                del self._ahead[span]
-                self._unread -= span.size
+            if span.is_ahead:
+                self._end_awaiting(span)
             self._used[span] = None
             self._used.move_to_end(span)
             yield span
 
+    def _join(self, read: Read) -> None:
+        for span in read.spans:
+            span.pins += 1
+            needed = min(read.stop, span.stop) - span.start
+            if span.filled < needed:
+                span.waiting.append((needed, read))
+                read.missing += 1
+
+    def _consider_filling(self, content: Content, start: int) -> list[Span]:
+        """Begin to fetch the whole object, or go on with it, when reads here and there have cost enough."""
+        if content.spill is None and content.may_spill and self._costs.is_worth(content.entry.size, content.leaps):
+            content.spill = Spill.make(content.entry.size)
+            content.may_spill = content.spill is not None
+            if content.spill is not None:
+                here = start // PART * PART
+                content.spill.rest = [*range(0, content.entry.size, PART)][::-1]
+                turn = len(content.spill.rest) - here // PART
+                content.spill.rest = content.spill.rest[turn:] + content.spill.rest[:turn]
+                for span in set(content.spans.values()):
+                    if span.is_full:
+                        self._keep(span, content.spill)
+        return self._fill_on(content)
+
+    def _fill_on(self, content: Content) -> list[Span]:
+        """Ask for the next parts of an object that is fetched whole."""
+        spill, new = content.spill, []
+        while spill is not None and spill.rest and content.opens and spill.under_way < FILL_AT_ONCE:
+            if self._unread + PART > self.limit // 2:
+                break
+            start = spill.rest.pop()
+            for span in self._cover(content, start, min(start + PART, content.entry.size), is_ahead=True):
+                span.is_to_spill = True
+                spill.under_way += span.size
+                new.append(span)
+        return new
+
+    def _give_up(self, span: Span) -> None:
+        spill = span.content.spill
+        if span.is_to_spill and spill is not None:
+            spill.under_way -= span.size
+            spill.rest.append(span.start // PART * PART)
+        self._drop(span)
+
+    def forget(self) -> None:
+        """Drop what was fetched; what is on its way, or being handed out, stays for whoever asked for it."""
+        with self._lock:
+            limit, self.limit = self.limit, 0
+            self._evict()
+            self.limit = limit
+
     def _evict(self) -> None:
         """Drop spans until the bound is kept; those on their way stay, for they take memory anyway."""
         excess = self.cached - self.limit
+        if excess <= 0:
+            return
         victims = []
         for span in chain(self._used, self._ahead):
             if excess <= 0:
                 break
-            if span.filled == span.size:
+            if span.is_full:
                 victims.append(span)
                 excess -= span.size
         for span in victims:
             self._drop(span)
 
-    def _drop(self, span: _Span) -> None:
-        if span in self._used:
-            del self._used[span]
-        elif span in self._ahead:
-            del self._ahead[span]
-            self._unread -= span.size
-        else:
+    def _drop(self, span: Span) -> None:
+        if span.is_dropped:
             return
+        if span.is_ahead:
+            self._end_awaiting(span)
+        else:
+            del self._used[span]
         self.cached -= span.size
         spans = span.content.spans
         for unit in _units(span.start, span.stop):
             if spans.get(unit) is span:
                 del spans[unit]
+        span.is_dropped = True
+        self._recycle(span)
         self._release(span.content)
 
+    def _recycle(self, span: Span) -> None:
+        if not span.pins and span.is_full and span.buffer is not None:
+            self._buffers.give(span.buffer)
+            span.buffer = None
+
     def _release(self, content: Content) -> None:
-        if not content.opens and not content.spans and self._contents.get(content.entry.identity) is content:
+        if content.opens or content.spans:
+            return
+        if self._contents.get(content.entry.identity) is content:
             del self._contents[content.entry.identity]
+        content.spill = None  # whoever still reads from it keeps it open
 
     # The fetching runs in a worker.
 
-    def _fetch(self, span: _Span) -> None:
+    def _fetch(self, span: Span) -> None:
         with self._lock:
-            if span.is_ahead and not span.waiting and not span.content.opens:
-                self._drop(span)  # nobody is left to read it
+            is_wanted = span.waiting or span.content.opens or span.is_foreseen or not span.is_ahead
+            if span.is_dropped or not is_wanted:  # nobody is left to read it
+                self._give_up(span)
                 return
+            span.pins += 1
         try:
-            span.buffer = bytearray(span.size)
+            span.buffer = self._buffers.take(span.size)
             for attempt in range(1, TRIES + 1):
                 try:
                     self._fill(span)
@@ -246,18 +364,31 @@ class Reads:
                         raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the readers must hear of it
             self._fail(span, error)
+        else:
+            self._finish(span)
+        self._unpin([span])
 
-    def _fill(self, span: _Span) -> None:
+    def _fill(self, span: Span) -> None:
+        if span.is_full:
+            return
         entry = span.content.entry
-        self.requests += 1
-        with self._store.stream(entry.key, start=span.start + span.filled, stop=span.stop, etag=entry.etag) as chunks:
-            for chunk in chunks:
-                memoryview(span.buffer)[span.filled : span.filled + len(chunk)] = chunk
-                self._arrived(span, len(chunk))
-        if span.filled < span.size:
-            raise ServerError(f"Fewer bytes than listed: {entry.key}", "Read it again; if it stays so, list it again.")
+        began = first = time.monotonic()
 
-    def _arrived(self, span: _Span, size: int) -> None:
+        def arrived(size: int) -> None:
+            nonlocal first
+            if size:
+                self._arrived(span, size)
+            else:
+                first = time.monotonic()
+
+        self.requests += 1
+        into = memoryview(span.storage)[span.filled :]
+        self._store.receive(entry.key, into, start=span.start + span.filled, etag=entry.etag, arrived=arrived)
+        if not span.is_full:
+            raise ServerError(f"Fewer bytes than listed: {entry.key}", "Read it again; if it stays so, list it again.")
+        self._costs.learn(first - began, len(into), time.monotonic() - first)
+
+    def _arrived(self, span: Span, size: int) -> None:
         ready, waiting = [], []
         with self._lock:
             self.fetched += size
@@ -273,7 +404,26 @@ class Reads:
         for read in ready:
             self._answer(read)
 
-    def _fail(self, span: _Span, error: Exception) -> None:
+    def _finish(self, span: Span) -> None:
+        """Bring what has come to disk too, if its object is to be there, and ask for the next of it."""
+        content, spill = span.content, span.content.spill
+        if spill is None:
+            return
+        self._keep(span, spill)
+        if span.is_to_spill:
+            with self._lock:
+                spill.under_way -= span.size
+                self._drop(span)
+                new = self._fill_on(content)
+            self._submit(new)
+
+    def _keep(self, span: Span, spill: Spill) -> None:
+        try:
+            spill.write(span.start, memoryview(span.storage))
+        except OSError:  # the disk is full: what is there stays, the rest comes as it is asked for
+            spill.rest.clear()
+
+    def _fail(self, span: Span, error: Exception) -> None:
         content = span.content
         is_gone = isinstance(error, ObjectChanged | NotFound)
         if is_gone:
@@ -283,7 +433,7 @@ class Reads:
             for read in failed:
                 read.missing = -1  # answered: no other span may answer it again
             span.waiting = []
-            self._drop(span)
+            self._give_up(span)
             if is_gone:
                 content.error = error
                 for other in set(content.spans.values()):
@@ -293,6 +443,7 @@ class Reads:
             self._changed(content.entry)
         for read in failed:
             read.done(error)
+            self._unpin(read.spans)
 
 
 def _units(start: int, stop: int) -> range:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
 
 Task = Callable[[], None]
 
@@ -21,43 +22,50 @@ class Workers:
         self._name = name
         self._now: deque[Task] = deque()
         self._later: deque[Task] = deque()
-        self._changed = threading.Condition()
-        self._idle = 0
+        self._turns: SimpleQueue[None] = SimpleQueue()  # one for each task; waiting for it costs least
+        self._lock = threading.Lock()
+        self._undone = 0
         self._threads = 0
         self._stopped = False
 
     def submit(self, task: Task, *, later: bool = False) -> None:
         """Queue a task; with ``later`` behind all that is asked for now."""
-        with self._changed:
-            (self._later if later else self._now).append(task)
-            self._changed.notify()
-            queued = len(self._now) + len(self._later)
-            if self._idle < queued and self._threads < self._most:
-                self._threads += 1
-                threading.Thread(target=self._run, name=f"{self._name}-{self._threads}", daemon=True).start()
+        (self._later if later else self._now).append(task)
+        with self._lock:
+            self._undone += 1
+            is_short = self._threads < min(self._undone, self._most)
+            self._threads += is_short
+        self._turns.put(None)
+        if is_short:
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
 
     def stop(self) -> None:
         """Let the threads end once their task is done; what is queued is dropped."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+        self._stopped = True
+        for _ in range(self._most):
+            self._turns.put(None)
 
     def _run(self) -> None:
         try:
             while (task := self._take()) is not None:
                 task()
                 del task  # it may hold a buffer
+                with self._lock:
+                    self._undone -= 1
+        except BaseException:
+            with self._lock:
+                self._undone -= 1
+            raise
         finally:
-            with self._changed:
+            with self._lock:
                 self._threads -= 1
 
     def _take(self) -> Task | None:
-        with self._changed:
-            self._idle += 1
-            try:
-                self._changed.wait_for(lambda: self._now or self._later or self._stopped)
-            finally:
-                self._idle -= 1
-            if self._stopped:
-                return None
-            return self._now.popleft() if self._now else self._later.popleft()
+        self._turns.get()
+        while not self._stopped:
+            for queue in (self._now, self._later):
+                try:
+                    return queue.popleft()
+                except IndexError:  # another thread's turn came between; one task is left for this one
+                    continue
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -142,6 +142,16 @@ class Store(Protocol):
         """Open the same bytes as chunks of at most 1 MiB, for objects too large to hold.
 
         A body cut short raises `Unreachable`; the caller goes on with a later ``start``.
+        """
+        ...
+
+    def receive(
+        self, key: str, into: memoryview, *, arrived: Callable[[int], None], start: int = 0, etag: str | None = None
+    ) -> None:
+        """Put the bytes ``[start, start + len(into))``, cut at the end of the object, straight into a buffer.
+
+        ``arrived`` is told how many bytes more have come, in order: 0 at first, when the answer
+        has been found to be the one asked for. Errors are those of `stream`.
         """
         ...
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.exceptions import HTTPError, ProxyError, SSLError
 
-from s3magic.errors import Unreachable
+from s3magic.errors import S3MagicError, ServerError, Unreachable
 from s3magic.store.credentials import CredentialSource, Location
 from s3magic.store.failures import Failure
 from s3magic.store.pacing import Pace
 from s3magic.store.signing import object_url, sign
+from s3magic.store.sockets import PIECE, Head, Sockets
 from s3magic.store.tuning import Tuning
 
 CONNECTIONS = 64
@@ -75,9 +76,12 @@ class Client:
         self.bytes_received = 0
         self._credentials = credentials
         self._pace = Pace(tuning or Tuning())
+        self._tries_again = (tuning or Tuning()).max_retries > 0
         self._regions: dict[str, str] = {}
         self._lock = threading.Lock()
         self._pools: dict[tuple[str, str], Any] = {}
+        self._sockets = Sockets()
+        self._proxies: dict[tuple[str, str], str | None] = {}
 
     def send(self, request: Request) -> Response:
         """Send a request and return its whole answer; raise the error that a bad one means."""
@@ -102,6 +106,54 @@ class Client:
                 if answer.length_remaining:
                     answer.close()
                 answer.release_conn()
+
+    def receive(
+        self, request: Request, into: memoryview, *, begun: Callable[[Head], None], arrived: Callable[[int], None]
+    ) -> None:
+        """Send a GET and put its body straight into a buffer that is long enough for it.
+
+        ``begun`` is told the head before any byte counts and may refuse by raising; ``arrived`` is
+        told of the bytes as they come. A body cut short raises `Unreachable`.
+        """
+
+        def counted(size: int) -> None:
+            self.count(size)
+            arrived(size)
+
+        if self._receive_plainly(request, into, begun=begun, arrived=counted):
+            return
+        with self.open(request) as answer:
+            begun(Head(answer.status, {name.lower(): value for name, value in answer.headers.items()}))
+            at = 0
+            for piece in answer.stream(PIECE, decode_content=False):
+                if at + len(piece) > len(into):
+                    raise ServerError(f"The server sent more than was asked of {request.key}", "Check the endpoint.")
+                into[at : at + len(piece)] = piece
+                at += len(piece)
+                counted(len(piece))
+
+    def _receive_plainly(
+        self, request: Request, into: memoryview, *, begun: Callable[[Head], None], arrived: Callable[[int], None]
+    ) -> bool:
+        """Try the short way; False when it is not open, or nothing plain came of it: then it was one try."""
+        location = self.location_for(request.bucket)
+        if not self._tries_again or self._proxy(urlsplit(object_url(location, request.bucket))) is not None:
+            return False
+        with self._pace.permit():
+            self._pace.begin(request.method, repeatable=True)
+            address, headers = self._prepare(location, request)
+            try:
+                return self._sockets.receive(address, headers, into, begun=begun, arrived=arrived)
+            except S3MagicError:
+                raise
+            except OSError as error:
+                raise self._unreachable(error) from error
+
+    def move(self, location: Location, credentials: CredentialSource) -> None:
+        """Ask as somebody else from now on, or elsewhere."""
+        with self._lock:
+            self.location, self._credentials = location, credentials
+            self._regions = {}
 
     def count(self, received: int) -> None:
         """Add to the bytes received."""
@@ -128,15 +180,10 @@ class Client:
             self._regions[request.bucket] = failure.region
 
     def _send(self, location: Location, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:
-        url = object_url(location, request.bucket, request.key, request.query)
-        headers = {**request.headers, "Accept-Encoding": "identity"}
         retries = self._pace.begin(request.method, repeatable=request.repeatable)
-        signed = sign(location, self._credentials(), method=request.method, url=url, headers=headers, body=request.body)
-        with self._lock:
-            self.requests += 1
-        parts = urlsplit(url)
+        parts, signed = self._prepare(location, request)
         try:
-            answer: urllib3.BaseHTTPResponse = self._pool(parts.scheme, parts.netloc).urlopen(
+            answer: urllib3.BaseHTTPResponse = self._pool(parts).urlopen(
                 request.method,
                 parts.path + (f"?{parts.query}" if parts.query else ""),
                 body=request.body or None,
@@ -151,6 +198,15 @@ class Client:
             raise self._unreachable(error) from error
         return answer
 
+    def _prepare(self, location: Location, request: Request) -> tuple[SplitResult, dict[str, str]]:
+        """Give a request its address and its signature, and count it."""
+        url = object_url(location, request.bucket, request.key, request.query)
+        headers = {**request.headers, "Accept-Encoding": "identity"}
+        signed = sign(location, self._credentials(), method=request.method, url=url, headers=headers, body=request.body)
+        with self._lock:
+            self.requests += 1
+        return urlsplit(url), signed
+
     def _ask_why(self, location: Location, request: Request) -> Failure | None:
         """Learn the reason of a refused HEAD, whose answer has no body, by reading one byte."""
         why = replace(request, method="GET", headers={"Range": "bytes=0-0"})
@@ -163,14 +219,22 @@ class Client:
         region = self._regions.get(bucket)
         return replace(self.location, region=region) if region else self.location
 
-    def _pool(self, scheme: str, netloc: str) -> Any:
+    def _pool(self, address: SplitResult) -> Any:
+        proxy = self._proxy(address)
         with self._lock:
-            pool = self._pools.get((scheme, netloc))
+            pool = self._pools.get(address[:2])
             if pool is None:
-                pool = self._pools[scheme, netloc] = _make_pool(scheme, netloc)
+                pool = self._pools[address[:2]] = _make_pool(address, proxy)
             return pool
 
-    def _unreachable(self, error: HTTPError) -> Unreachable:
+    def _proxy(self, address: SplitResult) -> str | None:
+        """Return the proxy that the environment names for a server; it is asked once."""
+        with self._lock:
+            if address[:2] not in self._proxies:
+                self._proxies[address[:2]] = _find_proxy(address)
+            return self._proxies[address[:2]]
+
+    def _unreachable(self, error: Exception) -> Unreachable:
         where = self.location.endpoint_url or f"S3 in {self.location.region}"
         reason: BaseException = getattr(error, "reason", None) or error
         if isinstance(reason, SSLError):
@@ -182,18 +246,17 @@ class Client:
         return Unreachable(f"No answer from {where}", "Check the endpoint and the network, then try again.")
 
 
-def _make_pool(scheme: str, netloc: str) -> Any:
-    """Return a connection pool of its own for one host, by the proxy that the environment names."""
+def _find_proxy(address: SplitResult) -> str | None:
+    host = address.hostname or ""
+    is_loopback = host in ("localhost", "::1") or host.startswith("127.")
+    proxy = getproxies().get(address.scheme)
+    return None if is_loopback or not proxy or proxy_bypass(host) else proxy
+
+
+def _make_pool(address: SplitResult, proxy: str | None) -> Any:
+    """Return a connection pool of its own for one host."""
     options: dict[str, Any] = {"maxsize": CONNECTIONS, "block": False}
-    if scheme == "https" and (bundle := os.environ.get("AWS_CA_BUNDLE")):
+    if address.scheme == "https" and (bundle := os.environ.get("AWS_CA_BUNDLE")):
         options["ca_certs"] = bundle
-    parts = urlsplit(f"{scheme}://{netloc}")
-    host = parts.hostname or ""
-    proxy = getproxies().get(scheme)
-    loopback = host in ("localhost", "::1") or host.startswith("127.")
-    manager = (
-        urllib3.PoolManager(**options)
-        if loopback or not proxy or proxy_bypass(host)
-        else urllib3.ProxyManager(proxy, **options)
-    )
-    return manager.connection_from_host(host, parts.port, scheme)
+    manager = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+    return manager.connection_from_host(address.hostname or "", address.port, address.scheme)

@@ -7,7 +7,7 @@ import hashlib
 import threading
 import uuid
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -105,6 +105,18 @@ class MemoryStore:
         """See `Store.stream`."""
         data = self.get(key, start=start, stop=stop, etag=etag, version_id=version_id)
         yield (data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK))
+
+    def receive(
+        self, key: str, into: memoryview, *, arrived: Callable[[int], None], start: int = 0, etag: str | None = None
+    ) -> None:
+        """See `Store.receive`."""
+        at = 0
+        with self.stream(key, start=start, stop=start + len(into), etag=etag) as chunks:
+            arrived(0)
+            for chunk in chunks:
+                into[at : at + len(chunk)] = chunk
+                at += len(chunk)
+                arrived(len(chunk))
 
     def put(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from s3magic.errors import InvalidInput, NoSuchKey, ObjectChanged, ServerError
 from s3magic.store.base import ListPage, ObjectInfo
 from s3magic.store.client import Client, Request
+from s3magic.store.sockets import Head
 
 _CHUNK = 1 << 20
 _META = "x-amz-meta-"
@@ -99,6 +100,19 @@ class S3Store:
         with self.client.open(Request("GET", self.bucket, self._key(key), _query(version_id), headers)) as answer:
             self._check(key, answer.status, answer.headers, start, etag)
             yield self._count(answer.stream(_CHUNK, decode_content=False))
+
+    def receive(
+        self, key: str, into: memoryview, *, arrived: Callable[[int], None], start: int = 0, etag: str | None = None
+    ) -> None:
+        """See `Store.receive`."""
+        headers = _read_conditions(start, start + len(into), etag)
+
+        def begun(head: Head) -> None:
+            self._check(key, head.status, head.headers, start, etag)
+            arrived(0)
+
+        request = Request("GET", self.bucket, self._key(key), headers=headers)
+        self.client.receive(request, into, begun=begun, arrived=arrived)
 
     def put(
         self,

@@ -35,7 +35,8 @@ def wait(call):
     done, answer = threading.Event(), []
 
     def take(result):
-        answer.append(result)
+        is_bytes = isinstance(result, list)
+        answer.append(b"".join(result) if is_bytes else result)  # views are good until this returns
         done.set()
 
     call(take)
@@ -54,7 +55,7 @@ def entries(files, node_id):
 
 def content(files, node_id):
     handle = wait(lambda done: files.open(node_id, done))
-    data = b"".join(wait(lambda done: files.read(handle, 0, 1 << 20, done)))
+    data = wait(lambda done: files.read(handle, 0, 1 << 20, done))
     files.release(handle)
     return data
 

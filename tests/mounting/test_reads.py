@@ -73,14 +73,15 @@ def fetch(reads, content, start, size):
     done, answer = threading.Event(), []
 
     def take(result):
-        answer.append(result)
+        is_bytes = isinstance(result, list)
+        answer.append(b"".join(result) if is_bytes else result)  # views are good until this returns
         done.set()
 
     reads.read(content, start, size, take)
     assert done.wait(20)
     if isinstance(answer[0], Exception):
         raise answer[0]
-    return b"".join(answer[0])
+    return answer[0]
 
 
 def test_any_range_is_the_range_of_the_object(store, reads):
@@ -184,3 +185,90 @@ def test_a_read_over_several_spans_is_answered_once_when_all_fail(store, reads):
     with pytest.raises(Unreachable):
         fetch(reads, content, 0, 12 * MIB)
     assert [type(answer) for answer in answers] == [Unreachable]
+
+
+class Slow(Flaky):
+    """A store whose answers are long in beginning, and whose large ones can be held back."""
+
+    def __init__(self, bucket):
+        super().__init__(bucket)
+        self.gate = threading.Event()
+        self.gate.set()
+
+    @contextmanager
+    def stream(self, key, *, start=0, stop=None, etag=None, version_id=None):
+        threading.Event().wait(0.02)
+        if stop - start > MIB:
+            self.gate.wait(20)
+        with super().stream(key, start=start, stop=stop, etag=etag, version_id=version_id) as chunks:
+            yield chunks
+
+
+@pytest.fixture
+def slow(tmp_path, monkeypatch, workers, changed):
+    """Reads of a slow store, which fill to disk."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    store = Slow("teaching")
+    return store, Reads(store, limit=32 * MIB, workers=workers, changed=changed.append)
+
+
+def leap(reads, content, data, count, *, seed=7):
+    """Read a little at many places."""
+    chance = random.Random(seed)  # noqa: S311
+    for _ in range(count):
+        at = chance.randrange(len(data) - 5000)
+        assert fetch(reads, content, at, 5000) == data[at : at + 5000]
+
+
+def test_many_reads_here_and_there_bring_the_whole_object_to_disk(slow, eventually):
+    store, reads = slow
+    data, entry = put(store, 48 * MIB + 77)
+    content = reads.open(entry)
+    leap(reads, content, data, 40)
+    eventually(lambda: content.spill is not None and not content.spill.rest and not content.spill.under_way)
+    fetched = reads.fetched
+    assert fetched < 1.3 * len(data)
+    store.delete("a")
+    before = reads.requests
+    leap(reads, content, data, 100)
+    assert reads.requests - before < 10, "but for what was evicted around the first reads, it comes from disk"
+    assert reads.cached <= reads.limit
+    reads.close(content)
+
+
+def test_an_object_that_changes_while_it_is_filled_is_an_error(slow, eventually):
+    store, reads = slow
+    data, entry = put(store, 48 * MIB)
+    content = reads.open(entry)
+    store.gate.clear()
+    while content.spill is None:
+        leap(reads, content, data, 1, seed=reads.requests)
+    store.error = ObjectChanged("replaced")
+    store.gate.set()
+    with pytest.raises(ObjectChanged):
+        fetch(reads, content, 0, len(data))
+    eventually(lambda: content.error is not None)
+    with pytest.raises(ObjectChanged):
+        fetch(reads, content, 0, 1)
+    reads.close(content)
+
+
+def test_files_foreseen_are_there_when_they_are_opened(store, reads, eventually):
+    files = [put(store, 20_000, seed=number, key=f"{number}") for number in range(20)]
+    reads.foresee([entry for _, entry in files])
+    eventually(lambda: reads.fetched == 20 * 20_000)
+    for data, entry in files:
+        content = reads.open(entry)
+        assert fetch(reads, content, 0, 20_000) == data
+        reads.close(content)
+    assert store.streams == 20
+
+
+def test_what_nobody_opened_gives_way(store, reads):
+    reads.limit = 16 * MIB
+    reads.foresee([put(store, MIB, seed=number, key=f"{number}")[1] for number in range(20)])
+    data, entry = put(store, 40 * MIB, key="big")
+    content = reads.open(entry)
+    for at in range(0, len(data), MIB):
+        assert fetch(reads, content, at, MIB) == data[at : at + MIB]
+    assert reads.cached <= 17 * MIB

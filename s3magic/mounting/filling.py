@@ -1,0 +1,93 @@
+"""When random reads have cost half of what the whole object would: the whole of it, in a file without a name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import weakref
+from dataclasses import dataclass, field
+
+from s3magic.mounting.ahead import UNIT
+
+WORTH = 0.5
+LARGEST = 8 << 30
+_FOLDER = "/var/tmp"  # noqa: S108 - on disk by convention, where /tmp often is memory; the file has no name
+_STREAMS = 8
+"""How many connections' rates add up before the link is full, as a guess."""
+_FASTEST = 600e6
+_WEIGHT = 0.2
+
+
+@dataclass(slots=True)
+class Costs:
+    """What requests cost here, learnt from those that were made.
+
+    Attributes
+    ----------
+    latency : float
+        Seconds until an answer begins.
+    rate : float
+        Bytes a second of one connection once it has begun.
+    """
+
+    latency: float = 0.0
+    rate: float = 0.0
+
+    def learn(self, latency: float, size: int, seconds: float) -> None:
+        """Take one request into account: when its answer began, and how long its bytes took."""
+        self.latency += (latency - self.latency) * (_WEIGHT if self.latency else 1)
+        if size >= UNIT and seconds > 0:
+            self.rate += (size / seconds - self.rate) * (_WEIGHT if self.rate else 1)
+
+    def is_worth(self, size: int, leaps: int) -> bool:
+        """Whether so many reads here and there have cost enough to fetch a whole object instead."""
+        whole = size / min(self.rate * _STREAMS, _FASTEST) if self.rate else float("inf")
+        return leaps * self.latency > WORTH * whole
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class Spill:
+    """An object on disk as far as it has come: sparse, without a name, gone with the last who holds it."""
+
+    descriptor: int
+    _here: bytearray
+    rest: list[int] = field(default_factory=list)
+    """Where the parts begin that are yet to be asked for, the next one last."""
+    under_way: int = 0
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, os.close, self.descriptor)
+
+    @classmethod
+    def make(cls, size: int) -> Spill | None:
+        """Return an empty one, or None where the disk has no room for it."""
+        folder = os.environ.get("TMPDIR", _FOLDER)
+        try:
+            disk = os.statvfs(folder)
+            if size > LARGEST or size * 4 > disk.f_bavail * disk.f_frsize:
+                return None
+            with tempfile.TemporaryFile(dir=folder) as file:
+                descriptor = os.dup(file.fileno())
+        except OSError:
+            return None
+        return cls(descriptor, bytearray(-(-size // UNIT)))
+
+    def has(self, start: int, stop: int) -> bool:
+        """Whether all of a range is here."""
+        return self._here.find(0, start // UNIT, -(-stop // UNIT)) < 0
+
+    def write(self, start: int, data: memoryview) -> None:
+        """Keep bytes that begin at a unit and end at one, or at the end of the object."""
+        at = 0
+        while at < len(data):
+            at += os.pwrite(self.descriptor, data[at:], start + at)
+        first, last = start // UNIT, -(-(start + len(data)) // UNIT)
+        self._here[first:last] = b"\1" * (last - first)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return a range that is here."""
+        data = os.pread(self.descriptor, stop - start, start)
+        if len(data) != stop - start:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return data

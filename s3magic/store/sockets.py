@@ -1,0 +1,198 @@
+"""Bodies received from a socket straight into a buffer: the plain case of a GET, and nothing but that.
+
+Whatever is not plain (an error, chunks, a proxy, no answer at all) it leaves to `client.Client`,
+which asks again in the usual way and knows what each failure means.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import struct
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import SplitResult
+
+CONNECT_SECONDS, READ_SECONDS = 5, 30
+IDLE = 64
+"""Connections kept open while nobody uses them."""
+PIECE = 1 << 20
+_HEADER = 64 << 10
+_PORTS = {"http": 80, "https": 443}
+_GOOD = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
+
+
+class BodyCutShort(OSError):
+    """The connection ended before the body did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The status and the headers of an answer, their names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+class Sockets:
+    """Connections to servers, kept open between requests; safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._idle: dict[tuple[str, str], deque[socket.socket]] = {}
+        self._lock = threading.Lock()
+        weakref.finalize(self, _close, self._idle)
+        self._tls: ssl.SSLContext | None = None
+
+    def receive(
+        self,
+        address: SplitResult,
+        headers: Mapping[str, str],
+        into: memoryview,
+        *,
+        begun: Callable[[Head], None],
+        arrived: Callable[[int], None],
+    ) -> bool:
+        """Send a GET and receive its body into a buffer; False when the answer is not a plain one.
+
+        ``begun`` is told the head before the first byte counts, and may refuse by raising;
+        ``arrived`` is told of the bytes that came, piece by piece. A body that ends too early
+        raises an `OSError`.
+        """
+        request = _request(address, headers)
+        if request is None:
+            return False
+        try:
+            connection, received = self._ask(address, request)
+        except OSError:
+            return False
+        is_over = False
+        try:
+            head, body = _parse(received)
+            length = _length(head)
+            if length is None or not len(body) <= length <= len(into):
+                return False
+            begun(head)
+            into[: len(body)] = body
+            arrived(len(body))
+            _receive(connection, into[len(body) : length], arrived)
+            is_over = head.headers.get("connection", "").lower() != "close"
+        finally:
+            if is_over:
+                self._keep(address, connection)
+            else:
+                connection.close()
+        return True
+
+    def _ask(self, address: SplitResult, request: bytes) -> tuple[socket.socket, bytes]:
+        """Return a connection and what came over it, the head at least; one kept too long is passed over."""
+        while kept := self._kept(address):
+            try:
+                return kept, _send(kept, request)
+            except OSError:
+                kept.close()
+        connection = self._connect(address)
+        try:
+            return connection, _send(connection, request)
+        except OSError:
+            connection.close()
+            raise
+
+    def _kept(self, address: SplitResult) -> socket.socket | None:
+        with self._lock:
+            idle = self._idle.get(address[:2])
+            return idle.pop() if idle else None
+
+    def _keep(self, address: SplitResult, connection: socket.socket) -> None:
+        with self._lock:
+            idle = self._idle.setdefault(address[:2], deque())
+            if len(idle) < IDLE:
+                idle.append(connection)
+                return
+        connection.close()
+
+    def _connect(self, address: SplitResult) -> socket.socket:
+        host = address.hostname or ""
+        connection = socket.create_connection((host, address.port or _PORTS[address.scheme]), CONNECT_SECONDS)
+        try:
+            # The kernel keeps the time: a socket that Python keeps it for cannot wait for a whole piece at once.
+            connection.settimeout(None)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", READ_SECONDS, 0))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", READ_SECONDS, 0))
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if address.scheme == "https":
+                return self._context().wrap_socket(connection, server_hostname=host)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._tls is None:
+                self._tls = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
+            return self._tls
+
+
+def _close(idle: Mapping[tuple[str, str], deque[socket.socket]]) -> None:
+    for connections in idle.values():
+        for connection in connections:
+            connection.close()
+
+
+def _request(address: SplitResult, headers: Mapping[str, str]) -> bytes | None:
+    """Return the bytes of a GET; None where a header cannot be sent as it is."""
+    host = address.netloc.removesuffix(f":{_PORTS[address.scheme]}")
+    lines = [f"GET {address.path}{'?' if address.query else ''}{address.query} HTTP/1.1", f"Host: {host}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if any("\r" in line or "\n" in line for line in lines):
+        return None
+    try:
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    except UnicodeEncodeError:
+        return None
+
+
+def _send(connection: socket.socket, request: bytes) -> bytes:
+    connection.sendall(request)
+    received = b""
+    while b"\r\n\r\n" not in received:
+        piece = connection.recv(_HEADER)
+        if not piece or len(received) > _HEADER:
+            raise BodyCutShort
+        received += piece
+    return received
+
+
+def _parse(received: bytes) -> tuple[Head, bytes]:
+    text, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = text.decode("latin-1").split("\r\n")
+    version, _, rest = first.partition(" ")
+    status = int(rest[:3]) if version == "HTTP/1.1" and rest[:3].isdecimal() else 0
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    return Head(status, headers), body
+
+
+def _length(head: Head) -> int | None:
+    """Return how long the body of a plain answer is; None for any other answer."""
+    length = head.headers.get("content-length", "")
+    is_coded = not head.headers.keys().isdisjoint({"transfer-encoding", "content-encoding"})
+    return int(length) if head.status in _GOOD and length.isdecimal() and not is_coded else None
+
+
+def _receive(connection: socket.socket, into: memoryview, arrived: Callable[[int], None]) -> None:
+    whole = 0 if isinstance(connection, ssl.SSLSocket) else socket.MSG_WAITALL
+    at = 0
+    while at < len(into):
+        count = connection.recv_into(into[at : at + PIECE], 0, whole)
+        if not count:
+            raise BodyCutShort
+        at += count
+        arrived(count)
