@@ -50,6 +50,7 @@ def connect(
     for_url: S3Url | str | None = None,
     save: str | None = None,
     saved: str | None = None,
+    environ: bool = False,
 ) -> Connection:
     """Choose who asks S3, from now on: for everything, or for one bucket or folder.
 
@@ -84,6 +85,10 @@ def connect(
     save, saved
         Keep the choice by this name in the user's configuration folder (never one with keys), or
         take the one that was kept, instead of any other words.
+    environ
+        Whether to set this process's environment too, so that boto3, s3fs, pyarrow, rasterio and
+        other libraries ask as this connection does. What was set before is put aside meanwhile,
+        and given back when something else is chosen without it or the extension is unloaded.
 
     Raises
     ------
@@ -126,6 +131,8 @@ def connect(
         ),
     )
     place = None if for_url is None else per_url.place(for_url)
+    if place is not None and environ:
+        raise InvalidInput("Other libraries know one choice for everything", "Leave environ or for_url out.")
     if saved is not None:
         if choice != Choice() or save is not None:
             raise InvalidInput("A saved choice is taken as it is", "Leave the other words out, or choose anew.")
@@ -136,7 +143,7 @@ def connect(
     if save is not None:
         kept.save(choice, save, folder=saved_choices())
     if place is None:
-        current.use(connection)
+        current.use(connection, environ=environ)
     else:
         connection.place = str(place)
         per_url.use(place, connection)
@@ -336,7 +343,7 @@ def thumbs(
     )
 
 
-def sandbox(*, port: int = 0, data: AnyPath | None = None) -> Sandbox:
+def sandbox(*, port: int = 0, data: AnyPath | None = None, environ: bool = False) -> Sandbox:
     """Start a local S3 with teaching data and use it from now on; no account is needed.
 
     The sandbox that runs already is returned. When it stops, the former choice comes back.
@@ -347,10 +354,12 @@ def sandbox(*, port: int = 0, data: AnyPath | None = None) -> Sandbox:
         Loopback port; a free one when 0.
     data
         Folder whose files become a bucket of their own.
+    environ
+        Whether to lead other libraries there too, as `connect` does.
     """
     from platformdirs import user_cache_path
 
-    from s3magic.access import current
+    from s3magic.access import current, masking
     from s3magic.sandboxes import process
 
     running = process.running()
@@ -359,13 +368,14 @@ def sandbox(*, port: int = 0, data: AnyPath | None = None) -> Sandbox:
     )
     if running is None:
         teacher = box.users["teacher"]
-        former = current.chosen()
+        former, led = current.chosen(), masking.leader() is not None
         box.connection = connect(
             "keys",
             access_key_id=teacher.access_key_id,
             secret_access_key=teacher.secret_access_key,
             endpoint_url=box.endpoint_url,
             region="us-east-1",
+            environ=environ,
         )
-        box.on_stop(lambda: current.use(former) if former else current.forget())
+        box.on_stop(lambda: current.use(former, environ=led) if former else current.forget())
     return box

@@ -2,7 +2,7 @@
 
 Run as ``python -m s3magic.access.broker CONTROL PIDFD``: the numbers of two inherited descriptors,
 a socket on which the kernel hands over one end of each conversation, and a pidfd of the kernel.
-It writes no file and no log, and forks nothing.
+It writes no file but the endpoint's token, keeps no log, and forks nothing.
 
 The variables botocore reads are set in this process whenever a choice is made, to what they are
 in the kernel at that time, as they would be if botocore ran there. They come over the socket; the
@@ -22,11 +22,12 @@ from select import POLLIN, poll
 from typing import TYPE_CHECKING, Any
 
 from s3magic.access.choice import Choice
-from s3magic.access.wire import LONGEST_LINE, credentials_from_json, credentials_to_json, error_to_json
+from s3magic.access.wire import LONGEST_LINE, Remembered, credentials_from_json, credentials_to_json, error_to_json
 from s3magic.errors import NoCredentials, S3MagicError
 
 if TYPE_CHECKING:
     from s3magic.access.chain import Holding
+    from s3magic.access.endpoint import Endpoint
 
 
 class Desk:
@@ -37,6 +38,8 @@ class Desk:
         self._holdings: dict[int, Holding] = {}
         self._holders: Counter[int] = Counter()
         self._kept = 0
+        self._endpoint: Endpoint | None = None
+        self._published: dict[str, tuple[int, Remembered]] = {}
         self._left = threading.Condition()
 
     def welcome(self, sock: socket.socket, *, choice: int | None, keep: bool) -> None:
@@ -58,6 +61,11 @@ class Desk:
         """Wait for the end of every conversation that outlives the kernel."""
         with self._left:
             self._left.wait_for(lambda: not self._kept)
+
+    def close(self) -> None:
+        """Take the endpoint and its token away."""
+        if self._endpoint is not None:
+            self._endpoint.close()
 
     def _converse(
         self,
@@ -89,6 +97,7 @@ class Desk:
             if not self._holders[number]:
                 del self._holders[number]
                 self._holdings.pop(number, None)
+                self._published = {name: to for name, to in self._published.items() if to[0] != number}
 
     def _everything(self, held: list[int]) -> dict[str, Callable[..., Any]]:
         def open_(**words: Any) -> dict[str, Any]:
@@ -101,6 +110,7 @@ class Desk:
             "open": open_,
             "identity": lambda choice: self._holding(choice).identity().to_json(),
             "explain": lambda choice: self._holding(choice).explain().to_json(),
+            "publish": self._publish,
         }
 
     def _one(self, holding: Holding | None) -> dict[str, Callable[..., Any]]:
@@ -123,6 +133,28 @@ class Desk:
             "provider": holding.provider,
             "note": holding.note,
         }
+
+    def _publish(self, choice: int, name: str | None = None) -> dict[str, str]:
+        """Let the endpoint serve a choice, by its number and by a name that another choice may take over."""
+        holding = self._holding(choice)
+        with self._left:
+            if self._endpoint is None:
+                from s3magic.access.endpoint import Endpoint  # noqa: PLC0415 - http.server, where it is wanted
+
+                self._endpoint = Endpoint(self._find)
+            own = str(choice)
+            if own not in self._published:
+                self._published[own] = (choice, Remembered(holding.credentials))
+            self._published[name or own] = self._published[own]
+            return {
+                "url": self._endpoint.url(name or own),
+                "token_file": str(self._endpoint.token_file),
+                "config_file": str(self._endpoint.write_config(own, holding.location.addressing_style)),
+            }
+
+    def _find(self, name: str) -> Remembered | None:
+        with self._left:
+            return self._published[name][1] if name in self._published else None
 
     def _holding(self, choice: int) -> Holding:
         try:
@@ -150,6 +182,14 @@ def _closed() -> NoCredentials:
 def serve(control: socket.socket, kernel: int) -> None:
     """Take conversations from the kernel until it is gone, then wait for those that outlive it."""
     desk = Desk()
+    try:
+        _take_conversations(desk, control, kernel)
+        desk.wait_until_left()
+    finally:
+        desk.close()
+
+
+def _take_conversations(desk: Desk, control: socket.socket, kernel: int) -> None:
     waiting = poll()
     waiting.register(control.fileno(), POLLIN)
     waiting.register(kernel, POLLIN)
@@ -162,7 +202,6 @@ def serve(control: socket.socket, kernel: int) -> None:
             desk.welcome(socket.socket(fileno=descriptors[0]), **json.loads(message))
         elif kernel in ready:
             break
-    desk.wait_until_left()
 
 
 if __name__ == "__main__":

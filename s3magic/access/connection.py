@@ -8,13 +8,14 @@ from __future__ import annotations
 import socket
 import threading
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from s3magic.access import environment
+from s3magic.access import environment, masking
 from s3magic.access.choice import Choice
 from s3magic.access.explanation import Explanation
 from s3magic.access.held import HeldChoice
 from s3magic.access.identity import Identity, expiry_text
+from s3magic.access.masking import Published
 from s3magic.access.wire import BrokerSource
 from s3magic.errors import InvalidInput
 from s3magic.html import card
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     from s3magic.store.client import Client
     from s3magic.store.s3 import S3Store
+
+_EVERY_LIBRARY = "kernel"
+"""The name under which the endpoint serves whichever connection the environment leads to."""
 
 
 def open_connection(choice: Choice, *, secrets: Credentials | None = None) -> Connection:
@@ -144,6 +148,38 @@ class Connection:
 
         return filesystem(self._source, self.location)
 
+    def publish(self, name: str | None = None) -> Published | None:
+        """Let the broker's loopback endpoint serve this choice, for every other engine of this user.
+
+        Parameters
+        ----------
+        name
+            Another name than the choice's number; the connection that used it before gives it up.
+
+        Returns
+        -------
+        Published
+            The address, and the file with the token to show; None for a choice that signs nothing.
+        """
+        if self.provider == "anonymous":
+            return None
+        return Published(**self._held.ask("publish", name=name))
+
+    def lead_environment(self) -> None:
+        """Set this process's environment so that every library asks as this connection does.
+
+        Whatever they would ask before the endpoint is masked; `masking.restore` gives it back.
+        """
+        wanted = masking.variables(self.location, self.publish(_EVERY_LIBRARY))
+        masking.mask(wanted, leader=self)
+        self._held.made_again = self._lead_again
+
+    def export(self, engine: str) -> dict[str, Any] | str:
+        """Return what another engine needs to ask as this connection does; see `s3magic.access.exports`."""
+        from s3magic.access.exports import export  # noqa: PLC0415 - loads what the engine asks for
+
+        return export(self, engine)
+
     def attach(self) -> socket.socket:
         """Return a socket for a mount daemon's `BrokerSource`; while it is open the broker lives.
 
@@ -156,6 +192,11 @@ class Connection:
         """Let the broker forget this choice and its keys; mounts attached to it go on."""
         self._source.close()
         self._held.close()
+
+    def _lead_again(self) -> None:
+        """Follow the broker that took the place of a dead one: its endpoint is another."""
+        if masking.leader() is self:
+            self.lead_environment()
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{name.lower()} {value}" for name, value in self._facts())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from s3magic.access import per_url
+from s3magic.access import masking, per_url
 from s3magic.access.choice import Choice
 from s3magic.access.connection import Connection, open_connection
 
@@ -39,15 +39,24 @@ def chosen() -> Connection | None:
         return _current
 
 
-def use(new: Connection) -> None:
-    """Let a connection serve from now on; the former one stays open for whoever holds it."""
+def use(new: Connection, *, environ: bool = False) -> None:
+    """Let a connection serve from now on; the former one stays open for whoever holds it.
+
+    With ``environ`` this process's environment leads every library to it; else what an earlier
+    choice did to the environment is taken back.
+    """
     global _current  # noqa: PLW0603
     with _lock:
         _current = new
+        if environ:
+            new.lead_environment()
+        else:
+            masking.restore()
 
 
 def forget() -> None:
-    """Go back to nothing chosen."""
+    """Go back to nothing chosen, and give the environment back as it was."""
     global _current  # noqa: PLW0603
     with _lock:
         _current = None
+        masking.restore()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from s3magic.access import masking
 from s3magic.access.wire import Hidden
 
 _PREFIXES = ("AWS_", "TENSORSTORE_")
@@ -29,10 +30,13 @@ def read_by_botocore(name: str) -> bool:
 
 
 def snapshot() -> Hidden:
-    """Return this process's variables that matter, paths made whole: the broker works in another folder."""
+    """Return this process's variables that matter, as they were before any were masked.
+
+    Paths are made whole: the broker works in another folder.
+    """
     return Hidden(
         (name, str(Path(value).absolute()) if name in _PATHS and value and value[0] not in "~$" else value)
-        for name, value in os.environ.items()
+        for name, value in masking.originals().items()
         if read_by_botocore(name)
     )
 

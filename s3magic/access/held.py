@@ -30,9 +30,12 @@ class HeldChoice:
     ----------
     told : Mapping[str, Any]
         What the broker said when the choice was made: location, provider, note.
+    made_again : Callable[[], None] or None
+        Called when the broker had died and another holds the choice now.
     """
 
     told: Mapping[str, Any]
+    made_again: Callable[[], None] | None = None
 
     def __init__(self, choice: Choice, secrets: Credentials | None) -> None:
         self._choice = choice
@@ -41,12 +44,12 @@ class HeldChoice:
         self._closed = False
         self._open(secrets)
 
-    def ask(self, op: str) -> dict[str, Any]:
+    def ask(self, op: str, **words: Any) -> dict[str, Any]:
         """Ask about the choice, in a conversation of its own: a slow answer keeps nobody waiting."""
 
         def ask(broker: channels.Broker, number: int) -> dict[str, Any]:
             with broker.channel() as channel:
-                return channel.ask(op, timeout=ASK_TIMEOUT, choice=number)
+                return channel.ask(op, timeout=ASK_TIMEOUT, choice=number, **words)
 
         return self._with_broker(ask)
 
@@ -83,6 +86,8 @@ class HeldChoice:
                         "The credentials broker ended, and the keys with it", "Give the keys again: %s3creds keys."
                     )
                 self._open(None)
+                if self.made_again is not None:
+                    self.made_again()
             return self._broker, self._number
 
     def _open(self, secrets: Credentials | None) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from s3magic import errors
 from s3magic.errors import ExpiredCredentials, NoCredentials, S3MagicError, Unreachable
-from s3magic.store.credentials import Credentials
+from s3magic.store.credentials import Credentials, CredentialSource
 
 LONGEST_LINE = 1 << 20
 ASK_AGAIN = 240.0
@@ -130,28 +130,23 @@ class _Held:
         return self.credentials is None or not self.credentials.expire_within()
 
 
-class BrokerSource:
-    """A `CredentialSource` fed by the broker; answers from memory while what it holds is fresh.
+class Remembered:
+    """A `CredentialSource` that asks another and answers from memory while what it holds is fresh.
 
-    Half-way to the end of the credentials, and at least every four minutes, one thread asks the
-    broker again while the others go on with what is in hand. When the broker is gone or fails,
-    the credentials in hand are used until they end; after that a call raises and says so.
+    Half-way to the end of the credentials, and at least every four minutes, one thread asks again
+    while the others go on with what is in hand. When that fails, the credentials in hand are used
+    until they end; after that a call raises and says so.
 
     Parameters
     ----------
-    sock
-        A socket bound to one choice, as ``Connection.attach()`` gives it.
-    reconnect
-        Called for another such socket when the broker is gone; raises when there is none to have.
+    ask
+        Gives the credentials; raises `BrokerGone` or an `S3MagicError` when it cannot.
     timeout
-        The longest wait for an answer, in seconds.
+        The longest wait for another thread's answer, in seconds.
     """
 
-    def __init__(
-        self, sock: socket.socket, *, reconnect: Callable[[], socket.socket] | None = None, timeout: float = 30
-    ) -> None:
-        self._channel = Channel(sock)
-        self._reconnect = reconnect
+    def __init__(self, ask: CredentialSource, *, timeout: float = 30) -> None:
+        self._source = ask
         self._timeout = timeout
         self._lock = threading.Lock()
         self._pid = os.getpid()
@@ -172,10 +167,6 @@ class BrokerSource:
         """What the last answer was; asks nobody."""
         return self._held.credentials if self._held else None
 
-    def close(self) -> None:
-        """End the conversation with the broker; credentials in hand stay usable."""
-        self._channel.close()
-
     def _renew(self) -> Credentials | None:
         if self._pid != os.getpid():
             self._become_forked()
@@ -194,7 +185,7 @@ class BrokerSource:
 
     def _ask(self, before: _Held | None) -> _Held:
         try:
-            credentials = credentials_from_json(self._answer()["credentials"])
+            credentials = self._source()
             if credentials is not None and credentials.expire_within():
                 raise ExpiredCredentials(f"The credentials expired at {_clock(credentials)}", _CHOOSE_AGAIN)
         except (S3MagicError, BrokerGone) as error:
@@ -205,20 +196,50 @@ class BrokerSource:
             raise _gone(before) from error
         return _Held(credentials, time.monotonic() + _fresh_for(credentials))
 
-    def _answer(self) -> dict[str, Any]:
+    def _become_forked(self) -> None:
+        """Leave the lock to the parent: whoever held it is not here to give it back."""
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+
+
+class BrokerSource(Remembered):
+    """A `CredentialSource` fed by the broker; uses what is in hand when the broker is gone or fails.
+
+    Parameters
+    ----------
+    sock
+        A socket bound to one choice, as ``Connection.attach()`` gives it.
+    reconnect
+        Called for another such socket when the broker is gone; raises when there is none to have.
+    timeout
+        The longest wait for an answer, in seconds.
+    """
+
+    def __init__(
+        self, sock: socket.socket, *, reconnect: Callable[[], socket.socket] | None = None, timeout: float = 30
+    ) -> None:
+        super().__init__(self._answer, timeout=timeout)
+        self._channel = Channel(sock)
+        self._reconnect = reconnect
+
+    def close(self) -> None:
+        """End the conversation with the broker; credentials in hand stay usable."""
+        self._channel.close()
+
+    def _answer(self) -> Credentials | None:
         try:
-            return self._channel.ask("credentials", timeout=self._timeout)
+            answer = self._channel.ask("credentials", timeout=self._timeout)
         except BrokerGone:
             if self._reconnect is None:
                 raise
             self._channel.close()
             self._channel = Channel(self._reconnect())
-            return self._channel.ask("credentials", timeout=self._timeout)
+            answer = self._channel.ask("credentials", timeout=self._timeout)
+        return credentials_from_json(answer["credentials"])
 
     def _become_forked(self) -> None:
-        """Leave the socket and the lock to the parent: two processes on one conversation would mix it up."""
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
+        """Leave the socket to the parent too: two processes on one conversation would mix it up."""
+        super()._become_forked()
         self._channel.close()
 
 
