@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from s3magic import html
 from s3magic.errors import InvalidInput, NoSuchKey
@@ -13,6 +14,9 @@ from s3magic.store.listing import pages
 from s3magic.url import S3Url
 
 SHOWN = 200
+_PAGE = 1000
+_PAGES = 100
+"""Pages of a listing that are looked through beyond those that the limit needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,10 @@ class Summary:
 def list_objects(store: Store, url: S3Url, *, recursive: bool = False, limit: int = 1000) -> Listing:
     """List what a URL names: a prefix one level deep, or all below it, a pattern, or one object.
 
+    A URL that names no object but a folder without its closing slash is read as the folder. Of a
+    huge bucket a pattern is looked for in the first hundred thousand keys or so; the listing is
+    ``truncated`` then, and a larger limit walks further.
+
     Raises
     ------
     InvalidInput
@@ -144,23 +152,32 @@ def list_objects(store: Store, url: S3Url, *, recursive: bool = False, limit: in
     """
     if limit < 1:
         raise InvalidInput(f"A listing of {limit} objects is none", "Choose a limit of at least 1.")
-    deep = recursive or url.is_pattern
-    prefix = url.prefix
+    asked = url
+    if not url.is_prefix and not url.is_pattern:
+        found = store.list_page(url.key, max_keys=1).objects
+        if found and found[0].key == url.key:
+            return Listing(url, found, (), truncated=False)
+        url = url.with_key(f"{url.key}/")
     objects: list[ObjectInfo] = []
     folders: list[str] = []
-    for page in pages(store, prefix, delimiter="" if deep else "/", max_keys=min(1000, limit + 1)):
-        objects += [info for info in page.objects if _shown(url, info)]
-        folders += [f"s3://{url.bucket}/{name}" for name in page.prefixes if url.is_prefix or name == f"{url.key}/"]
+    delimiter = "/" if not recursive and not url.is_pattern else ""
+    walk = pages(store, url.prefix, delimiter=delimiter, max_keys=_PAGE if url.is_pattern else min(_PAGE, limit + 1))
+    truncated = False
+    for page in islice(walk, _PAGES + limit // _PAGE):
+        objects += [info for info in page.objects if url.matches(info.key) and not _is_marker(info)]
+        folders += [f"s3://{url.bucket}/{name}" for name in page.prefixes]
+        truncated = page.next_token is not None
         if len(objects) + len(folders) > limit:
+            truncated = True
             break
-    if not url.is_prefix and not url.is_pattern and not objects and not folders:
-        raise NoSuchKey(f"No such object or folder: {url}", "Check the name; %s3ls of its folder shows what is there.")
-    truncated = len(objects) + len(folders) > limit
+    if asked is not url and not objects and not folders:
+        raise NoSuchKey(
+            f"No such object or folder: {asked}", "Check the name; %s3ls of its folder shows what is there."
+        )
     folders = folders[:limit]
     return Listing(url, tuple(objects[: limit - len(folders)]), tuple(folders), truncated)
 
 
-def _shown(url: S3Url, info: ObjectInfo) -> bool:
-    if info.key.endswith("/") and info.size == 0:
-        return False
-    return url.is_prefix or url.matches(info.key)
+def _is_marker(info: ObjectInfo) -> bool:
+    """Whether an object only stands for a folder."""
+    return info.key.endswith("/") and info.size == 0

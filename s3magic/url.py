@@ -91,18 +91,18 @@ class S3Url:
         return S3Url(self.bucket, key)
 
     def matches(self, key: str) -> bool:
-        """Tell whether a key is named by this URL: itself, under the prefix, or by the pattern."""
+        """Tell whether a key is named by this URL: itself, under the prefix, by the pattern or under its folders."""
         if self.is_pattern:
-            return matches(self.key, key)
+            return matches(f"{self.key}**" if self.is_prefix else self.key, key)
         return key.startswith(self.key) if self.is_prefix else key == self.key
 
 
 def matches(pattern: str, key: str) -> bool:
     """Tell whether a whole key fits a pattern.
 
-    ``*`` and ``?`` stop at ``/``, ``**`` does not and ``**/`` may stand for no folder at all,
-    ``[a-z]`` and ``[!a-z]`` are classes, ``{laz,tif}`` alternatives. The form ``[laz|tif]``, found
-    in Kart's documentation, is read as ``{laz,tif}``.
+    ``*``, ``?`` and the classes ``[a-z]`` and ``[!a-z]`` stop at ``/``, ``**`` does not and ``**/``
+    may stand for no folder at all; ``{laz,tif}`` are alternatives, which may hold others. The form
+    ``[laz|tif]``, found in Kart's documentation, is read as ``{laz,tif}``.
     """
     return _compile(pattern).fullmatch(key) is not None
 
@@ -127,7 +127,7 @@ def _translate(pattern: str) -> str:
         elif pattern[i] == "?":
             out.append("[^/]")
             i += 1
-        elif pattern[i] in "[{" and (end := pattern.find("]}"["[{".index(pattern[i])], i + 1)) > i + 1:
+        elif (end := _closing(pattern, i)) > i + 1:
             out.append(_bracket(pattern[i], pattern[i + 1 : end]))
             i = end + 1
         else:
@@ -136,10 +136,44 @@ def _translate(pattern: str) -> str:
     return "".join(out)
 
 
+def _closing(pattern: str, at: int) -> int:
+    """Return where the bracket that opens at a place is closed; -1 where it is not, or none opens there."""
+    if pattern[at] == "[":
+        return pattern.find("]", at + 1)
+    depth = 0
+    for end in range(at, len(pattern)):
+        depth += (pattern[end] == "{") - (pattern[end] == "}")
+        if depth <= 0:
+            return end if pattern[at] == "{" else -1
+    return -1
+
+
 def _bracket(opening: str, body: str) -> str:
-    if opening == "{" or "|" in body:
-        choices = re.split(r"[,|]" if opening == "[" else ",", body)
-        return "(?:" + "|".join(_translate(choice) for choice in choices) + ")"
+    if opening == "{":
+        return f"(?:{'|'.join(map(_translate, _alternatives(body)))})"
+    if "|" in body:
+        return f"(?:{'|'.join(map(_translate, re.split('[,|]', body)))})"
     negated = body[0] in "!^" and len(body) > 1
-    safe = (body[1:] if negated else body).replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
-    return f"[{'^' if negated else ''}{safe}]"
+    members = re.sub(r"(.)-(.)|.", _member, body[negated:], flags=re.DOTALL)
+    if not members:  # nothing but ranges that run backwards
+        return "[^/]" if negated else "(?!)"
+    return f"(?!/)[{'^' if negated else ''}{members}]"
+
+
+def _alternatives(body: str) -> list[str]:
+    """Split at the commas that stand in no bracket of their own."""
+    parts, depth = [""], 0
+    for character in body:
+        depth += (character == "{") - (character == "}")
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _member(found: re.Match[str]) -> str:
+    first, last = found.groups()
+    if first is None:
+        return re.escape(found[0])
+    return f"{re.escape(first)}-{re.escape(last)}" if first <= last else ""

@@ -6,6 +6,8 @@ import pytest
 
 from s3magic.errors import InvalidInput, NoSuchKey
 from s3magic.listing import list_objects
+from s3magic.store.base import ListPage, ObjectInfo
+from s3magic.store.memory import MemoryStore
 from s3magic.url import S3Url
 
 
@@ -38,8 +40,54 @@ def test_a_pattern_and_a_single_object(bucket):
     assert names(list_objects(bucket, S3Url("teaching", "a.txt"))) == ["a.txt"]
 
 
-def test_a_folder_named_without_its_slash_is_shown(bucket):
-    assert list_objects(bucket, S3Url("teaching", "d")).folders == ("s3://teaching/d/",)
+def test_a_folder_named_without_its_slash_is_looked_into(bucket):
+    listing = list_objects(bucket, S3Url("teaching", "d"))
+    assert (str(listing.url), names(listing), listing.folders) == (
+        "s3://teaching/d/",
+        ["d/b.nc"],
+        ("s3://teaching/d/e/",),
+    )
+    assert names(list_objects(bucket, S3Url("teaching", "d"), recursive=True)) == ["d/b.nc", "d/e/c.nc"]
+
+
+def test_a_pattern_of_folders_lists_what_is_in_them(bucket):
+    assert names(list_objects(bucket, S3Url("teaching", "d*/"))) == ["d/b.nc", "d/e/c.nc", "d2/x"]
+
+
+class Endless(MemoryStore):
+    """A bucket of many pages, of which every walk counts the requests."""
+
+    pages = 0
+
+    def list_page(self, prefix="", *, token=None, **options):
+        self.pages += 1
+        info = ObjectInfo(f"s3://huge/{prefix}x{self.pages}.nc", f"{prefix}x{self.pages}.nc", 1, "e")
+        return ListPage((info,) * options["max_keys"], (), str(self.pages))
+
+
+def test_a_rare_pattern_does_not_stall_in_a_huge_bucket():
+    store = Endless("huge")
+    listing = list_objects(store, S3Url("huge", "**.tif"), limit=5)
+    assert (len(listing), listing.truncated) == (0, True)
+    assert store.pages <= 100
+    assert "more" in repr(listing)
+
+
+def test_few_of_many_objects_cost_one_request():
+    store = Endless("huge")
+    assert len(list_objects(store, S3Url("huge", "a/"), limit=5)) == 5
+    assert store.pages == 1
+
+
+def test_a_name_that_begins_many_others_is_looked_up_not_walked(memory):
+    for number in range(30):
+        memory.put(f"d-{number}", b"")
+    memory.put("d", b"x")
+    asked = []
+    list_page = memory.list_page
+    memory.list_page = lambda *args, **options: asked.append(args) or list_page(*args, **options)
+    assert names(list_objects(memory, S3Url("teaching", "d"), limit=2)) == ["d"]
+    assert len(asked) == 1
 
 
 def test_a_limit_says_that_there_is_more(bucket):

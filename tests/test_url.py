@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from s3magic.errors import InvalidUrl
@@ -57,7 +57,12 @@ def test_keys_survive_a_round_trip(key):
         ("a?.nc", ["ab.nc"], ["a.nc", "a/.nc"]),
         ("[a-c]1", ["a1", "c1"], ["d1", "A1"]),
         ("[!a-c]1", ["d1"], ["a1"]),
-        ("{a,b{c,d}}x", [], []),
+        ("a[!b]c", ["axc"], ["abc", "a/c"]),
+        ("[z-a]x", [], ["ax", "zx", "-x"]),
+        ("[!z-a]x", ["ax"], ["/x"]),
+        ("[a&&b~~-]x", ["ax", "&x", "bx", "-x"], ["cx"]),
+        ("[[]1].nc", ["[1].nc"], ["1.nc"]),
+        ("{a,b{c,d}}x", ["ax", "bcx", "bdx"], ["bx", "a}x", "b{cx"]),
         ("[unclosed", ["[unclosed"], ["u"]),
         ("{unclosed", ["{unclosed"], ["u"]),
         ("a+(b).c", ["a+(b).c"], ["aab.c"]),
@@ -69,6 +74,8 @@ def test_patterns(pattern, yes, no):
 
 
 @given(st.text("ab/*?[]{},|!-^\\", max_size=12), st.text("ab/", max_size=8))
+@example("[b-a]", "a")
+@example("[a--b]", "a")
 def test_no_pattern_ever_fails_to_compile(pattern, key):
     assert matches(pattern, key) in (True, False)
 
@@ -92,6 +99,11 @@ def test_every_match_lies_under_the_prefix(pattern, key):
     url = S3Url("bucket", pattern)
     if url.is_pattern and url.matches(key):
         assert key.startswith(url.prefix)
+
+
+def test_a_pattern_that_ends_in_a_slash_names_all_in_its_folders():
+    url = S3Url("bucket", "t*/")
+    assert [key for key in ("tiles/a", "tiles/b/c", "top", "other/a") if url.matches(key)] == ["tiles/a", "tiles/b/c"]
 
 
 def test_a_url_shows_its_kind():
