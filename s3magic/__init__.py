@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from s3magic.sandboxes.process import Sandbox as Sandbox
     from s3magic.store.base import ObjectInfo as ObjectInfo
     from s3magic.thumbnails.gallery import Gallery as Gallery
-    from s3magic.thumbnails.gallery import GalleryItem as GalleryItem
+    from s3magic.thumbnails.item import GalleryItem as GalleryItem
 
 __version__ = "0.1.0"
 
@@ -84,7 +84,7 @@ _HOMES = {
     "Sandbox": "sandboxes.process",
     "ObjectInfo": "store.base",
     "Gallery": "thumbnails.gallery",
-    "GalleryItem": "thumbnails.gallery",
+    "GalleryItem": "thumbnails.item",
 }
 
 

@@ -18,7 +18,8 @@ from ipywidgets.widgets.widget_bool import CheckboxStyle
 from s3magic.errors import S3MagicError
 from s3magic.html import bytes_text
 from s3magic.thumbnails import page
-from s3magic.thumbnails.gallery import Gallery, GalleryItem
+from s3magic.thumbnails.gallery import Gallery
+from s3magic.thumbnails.item import GalleryItem
 from s3magic.thumbnails.presign import SignedUrl
 from s3magic.url import matches
 

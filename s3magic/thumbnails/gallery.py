@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from s3magic.errors import InvalidInput
-from s3magic.html import bytes_text
 from s3magic.parallel import WORKERS
 from s3magic.store.base import ObjectInfo
-from s3magic.thumbnails import icon, page
+from s3magic.thumbnails import page
 from s3magic.thumbnails.cache import DiskCache
 from s3magic.thumbnails.catalogue import Catalogue
+from s3magic.thumbnails.item import GalleryItem
 from s3magic.thumbnails.presign import SignedUrl, Signer, check_expires
 from s3magic.thumbnails.preview import READ_LIMIT, Thumbnail, look
 from s3magic.url import S3Url
@@ -29,76 +29,6 @@ LARGE = 800
 """Longer side in pixels of the large view."""
 _PATIENCE = 60
 """Seconds that a page waits for previews when it is shown by itself; those still under way say so."""
-
-
-class GalleryItem:
-    """One object of a gallery.
-
-    What the listing said is there at once; what the preview says is waited for, so that a script
-    never sees half of it. `ready` tells without waiting.
-    """
-
-    __slots__ = ("_future", "info")
-
-    def __init__(self, info: ObjectInfo, future: Future[Thumbnail]) -> None:
-        self.info = info
-        self._future = future
-
-    @property
-    def name(self) -> str:
-        """The last part of the key."""
-        return self.info.name
-
-    @property
-    def url(self) -> str:
-        """``s3://bucket/key``; never a signed link."""
-        return self.info.url
-
-    @property
-    def size(self) -> int:
-        """Length of the object in bytes."""
-        return self.info.size
-
-    @property
-    def format(self) -> str:
-        """What the object says it is: ``"laz-1.4/copc-1.0"``, ``"netcdf-4"`` …; else ``"file"``."""
-        return self.preview.format
-
-    @property
-    def ready(self) -> bool:
-        """Whether the preview is there, or will not come."""
-        return self._future.done()
-
-    @property
-    def preview(self) -> Thumbnail:
-        """All that is known of the picture."""
-        try:
-            return self._future.result()
-        except CancelledError:
-            return Thumbnail(error="Stopped before it was read")
-
-    @property
-    def thumbnail(self) -> bytes:
-        """The picture, as PNG, JPEG or WebP; an icon with the letters of the type where there is none."""
-        return self.preview.image or icon.draw(icon.letters(self.name))
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes read of the object for the preview."""
-        return self.preview.bytes_read
-
-    @property
-    def error(self) -> str | None:
-        """Why there is no picture, in words; None when there is one or the type has none."""
-        return self.preview.error
-
-    def to_json(self) -> dict[str, object]:
-        """Return what is known, pictures left out, as JSON types."""
-        return {**self.info.to_json(), "name": self.name, **self.preview.to_json()}
-
-    def __repr__(self) -> str:
-        state = self.error or "ready" if self.ready else "under way"
-        return f"<GalleryItem {self.url} ({bytes_text(self.size)}): {state}>"
 
 
 class Gallery:
@@ -215,17 +145,17 @@ class Gallery:
 
         An interrupt ends the waiting, not the work.
         """
-        wait([item._future for item in self.items], timeout=timeout)  # noqa: SLF001
+        wait([item.future for item in self.items], timeout=timeout)
         return self
 
     def stop(self) -> None:
         """Give up the previews that were not begun."""
         for item in self.items:
-            item._future.cancel()  # noqa: SLF001
+            item.future.cancel()
 
     def when_ready(self, item: GalleryItem, call: Callable[[GalleryItem], None]) -> None:
         """Call back once an item's preview is there, from the thread that made it; now if it is."""
-        item._future.add_done_callback(lambda _: call(item))  # noqa: SLF001
+        item.future.add_done_callback(lambda _: call(item))
 
     def enlarge(self, item: GalleryItem) -> Thumbnail:
         """Read a larger picture of an item."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from s3magic.html import bytes_text
 from s3magic.thumbnails.icon import letters
-
-if TYPE_CHECKING:
-    from s3magic.thumbnails.gallery import Gallery, GalleryItem
-    from s3magic.thumbnails.preview import Facts, Thumbnail
+from s3magic.thumbnails.item import GalleryItem
+from s3magic.thumbnails.preview import Facts, Thumbnail
+from s3magic.url import S3Url
 
 _NARROW = 88
 """The least width in pixels that a name and a size need below a picture."""
@@ -57,7 +57,41 @@ overflow:hidden;overflow-wrap:anywhere}
 </style>"""
 
 
-def part(gallery: Gallery) -> str:
+class Shown(Protocol):
+    """What a page tells of a gallery."""
+
+    @property
+    def url(self) -> S3Url:
+        """What was listed."""
+        ...
+
+    @property
+    def items(self) -> Sequence[GalleryItem]:
+        """The objects on the page."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Longer side of a picture in pixels."""
+        ...
+
+    @property
+    def found(self) -> int:
+        """Objects the listing has met."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether these are all there are."""
+        ...
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read of all objects."""
+        ...
+
+
+def part(gallery: Shown) -> str:
     """Return the gallery as a piece of a page; tiles under way say so."""
     tiles = "".join(tile(item, size=gallery.size) for item in gallery.items)
     grid = f'<div class="s3m-grid">{tiles}</div>' if tiles else ""
@@ -66,7 +100,7 @@ def part(gallery: Gallery) -> str:
     return f'{STYLE}<div class="s3m-gallery" style="{measures(gallery.size)}">{where}{grid}{below}</div>'
 
 
-def document(gallery: Gallery) -> str:
+def document(gallery: Shown) -> str:
     """Return the gallery as a whole page that loads nothing from anywhere."""
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
@@ -130,7 +164,7 @@ def facts(pairs: Facts) -> str:
     return f'<div class="s3m-facts">{lines}</div>'
 
 
-def note(gallery: Gallery) -> str:
+def note(gallery: Shown) -> str:
     """Return in one line how many objects are shown and how much of them was read."""
     items = gallery.items
     count, found = len(items), gallery.found
