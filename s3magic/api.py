@@ -101,6 +101,7 @@ def connect(
     >>> s3magic.connect("anonymous", region="eu-west-2").choice.provider
     'anonymous'
     """
+    from s3magic import following
     from s3magic.access import current, per_url
     from s3magic.access import saved as kept
     from s3magic.access.choice import Choice, keys
@@ -143,10 +144,13 @@ def connect(
     if save is not None:
         kept.save(choice, save, folder=saved_choices())
     if place is None:
+        former = current.chosen()
         current.use(connection, environ=environ)
     else:
+        former = per_url.find(place) or current.chosen()
         connection.place = str(place)
         per_url.use(place, connection)
+    following.lead(connection, former)
     return connection
 
 
@@ -159,9 +163,14 @@ def connection(url: S3Url | str | None = None) -> Connection:
 
 def forget(url: S3Url | str) -> None:
     """Let a bucket or folder that something was chosen for be served by the choice for everything again."""
-    from s3magic.access import per_url
+    from s3magic import following
+    from s3magic.access import current, per_url
 
-    per_url.drop(per_url.place(url))
+    place = per_url.place(url)
+    former = per_url.find(place)
+    per_url.drop(place)
+    if (new := per_url.find(place) or current.chosen()) is not None:
+        following.lead(new, former, within=place)
 
 
 def saved_choices() -> Path:

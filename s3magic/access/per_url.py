@@ -31,11 +31,16 @@ def use(url: S3Url, connection: Connection) -> None:
 
 def find(url: S3Url) -> Connection | None:
     """Return the connection chosen for a URL or for the nearest place above it, if any was."""
+    with _lock:
+        fits = [one for one in _chosen if covers(one, url)]
+        return _chosen[max(fits, key=lambda one: len(one.key))] if fits else None
+
+
+def covers(place: S3Url, url: S3Url) -> bool:
+    """Tell whether all that a URL names lies in a place."""
     # a folder may be written without its closing slash; the beginning of a pattern may not
     key = url.prefix if url.is_pattern or url.is_prefix else f"{url.key}/"
-    with _lock:
-        fits = [one for one in _chosen if one.bucket == url.bucket and key.startswith(one.key)]
-        return _chosen[max(fits, key=lambda one: len(one.key))] if fits else None
+    return place.bucket == url.bucket and key.startswith(place.key)
 
 
 def drop(url: S3Url) -> None:

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +153,44 @@ def unmount_ours() -> None:
                 except MountBusy:
                     ending.end(record, timeout=0, force=True)
     _reap()
+
+
+def move(
+    is_served: Callable[[S3Url], bool], *, location: Location, attach: Callable[[], socket.socket]
+) -> tuple[list[str], list[str]]:
+    """Let mounts that this process alone uses ask as somebody else from now on, their caches dropped.
+
+    A mount of another store stays as it is, and so does one that other kernels use too.
+
+    Parameters
+    ----------
+    is_served
+        Tells which URLs are meant.
+    location, attach
+        The store, and what gives a socket that a `BrokerSource` takes, one for each mount.
+
+    Returns
+    -------
+    tuple of list of str
+        The URLs of the mounts that were moved, and of those that stay as they were.
+    """
+    moved: list[str] = []
+    left: list[str] = []
+    for record in [one for one in _live() if one.pid in _ours and is_served(S3Url.parse(one.url))]:
+        (moved if _move(record, location, attach) else left).append(record.url)
+    return moved, left
+
+
+def _move(record: Record, location: Location, attach: Callable[[], socket.socket]) -> bool:
+    if record.location["endpoint_url"] != location.endpoint_url:
+        return False
+    with contextlib.suppress(MountError):  # a daemon that ends just now
+        if set(control.ask(record.socket, {"ask": "owners"})["owners"]) <= {os.getpid()}:
+            with attach() as broker:
+                question = {"ask": "move", "location": location.to_json()}
+                control.ask(record.socket, question, descriptors=[broker.fileno()])
+            return True
+    return False
 
 
 def default_path(url: S3Url) -> Path:

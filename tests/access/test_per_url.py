@@ -77,6 +77,12 @@ def test_what_is_no_place_is_refused_before_anything_changes(as_guest, connectio
     assert not per_url.chosen()
 
 
+def test_one_choice_leads_other_libraries_and_not_one_of_many(as_guest):
+    with pytest.raises(InvalidInput, match="one choice for everything"):
+        s3magic.connect("anonymous", for_url="s3://teaching/", environ=True)
+    assert not per_url.chosen()
+
+
 def test_every_function_asks_as_the_choice_of_its_url(as_guest, sandbox, tmp_path):
     as_guest("s3://teaching/photos/")
 

@@ -19,6 +19,7 @@ import pytest
 from botocore.config import Config
 
 import s3magic
+from s3magic import api
 from s3magic.access import current, per_url
 
 LIFE = int(os.environ.get("S3MAGIC_SESSION_SECONDS", "2"))
@@ -94,6 +95,7 @@ def test_sessions_end_and_begin_during_a_read_and_nobody_notices(sandbox, sessio
                 bucket.delete(f"{rounds}.bin")
                 outlived.add(sessions.given[-1])
                 rounds += 1
+                time.sleep(LIFE / 200)  # a reader in no hurry
             stats = mounted.stats()
             assert (stats["errors"], stats["last_error"]) == (0, "")
             assert (mounted.state, mounted.record.pid) == ("mounted", pid)
@@ -178,3 +180,65 @@ def test_the_daemon_has_no_more_requests_under_way_than_chosen(sandbox, bucket, 
         passage.close()
     assert sizes == [100_000] * 24
     assert passage.most <= 2 if limit else passage.most > 2
+
+
+@pytest.fixture
+def choose(sandbox, connection):
+    """Choose one of the sandbox's people, for everything or for a place."""
+
+    def connect(name, **words):
+        keys = sandbox.users[name]
+        place = {"endpoint_url": sandbox.endpoint_url, "region": "us-east-1", **words}
+        return s3magic.connect(
+            "keys", access_key_id=keys.access_key_id, secret_access_key=keys.secret_access_key, **place
+        )
+
+    yield connect
+    per_url.clear()
+
+
+def names(mounted):
+    return [path.name for path in mounted.path.iterdir()]
+
+
+def test_a_mount_follows_who_is_chosen_and_shows_nothing_of_the_former(choose, mount):
+    with mount("s3://teaching/photos/") as mounted:
+        name, pid = min(names(mounted)), mounted.record.pid
+        body = (mounted / name).read_bytes()
+
+        chosen = choose("guest")  # who may read what they know the name of, and list nothing
+
+        assert "s3://teaching/photos/" in chosen.note
+        for look in (lambda: names(mounted), (mounted / name).read_bytes):
+            with pytest.raises(PermissionError):
+                look()
+
+        choose("student")
+        assert (mounted / name).read_bytes() == body
+        assert (mounted.state, mounted.record.pid) == ("mounted", pid)
+
+
+def test_the_same_choice_again_and_one_for_elsewhere_leave_a_mount_alone(choose, mount):
+    with mount("s3://teaching/photos/") as mounted:
+        name = min(names(mounted))
+        (mounted / name).read_bytes()
+        fetched = mounted.stats()["bytes_fetched"]
+
+        assert choose("teacher").note == ""
+        assert choose("guest", for_url="s3://teaching/tiles/").note == ""
+        other = choose("guest", endpoint_url="http://127.0.0.1:9")
+        assert "As before" in other.note
+
+        (mounted / name).read_bytes()
+        assert mounted.stats()["bytes_fetched"] == fetched
+
+
+def test_a_mount_follows_the_choice_of_its_place_and_back(choose, mount):
+    with mount("s3://teaching/photos/") as mounted:
+        assert "s3://teaching/photos/" in choose("guest", for_url="s3://teaching/").note
+        with pytest.raises(PermissionError):
+            names(mounted)
+
+        api.forget("s3://teaching/")
+
+        assert names(mounted)
