@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "thumbnails": GROUND | {"store", "formats"},
     "sandboxes": GROUND | {"store"},
     "doctor": GROUND,
-    "api": GROUND | {"store", "listing", "access", "mounting", "linking", "thumbnails", "sandboxes"},
+    "following": GROUND | {"access"},
+    "api": GROUND | {"store", "listing", "access", "mounting", "linking", "thumbnails", "sandboxes", "following"},
     "demo": GROUND | {"api", "sandboxes"},
 }
 # Who may know a library; the others must do without.
