@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 NEEDS  := pyproject.toml Makefile scripts/system-packages
+PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/*.json labextension/yarn.lock)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-browser test-refresh lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short clean
@@ -65,13 +66,13 @@ $(STAMPS)/demo: $(BIN)/python $(NEEDS)
 	S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[demo]'
 	touch $@
 
-$(STAMPS)/lab: $(BIN)/python $(NEEDS)
+$(STAMPS)/lab: $(BIN)/python $(NEEDS) $(PANEL)
 	scripts/system-packages --optional nodejs
 	scripts/system-packages fuse3
 	$(BIN)/pip install --quiet -e '.[demo,lab]'
 	touch $@
 
-$(STAMPS)/test: $(BIN)/python $(NEEDS)
+$(STAMPS)/test: $(BIN)/python $(NEEDS) $(PANEL)
 	scripts/system-packages fuse3 git-lfs chromium nginx-light nodejs
 	S3MAGIC_LABEXTENSION=require $(BIN)/pip install --quiet -e '.[all]' --group test
 	touch $@

@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 CHROMIUM = "/usr/bin/chromium"
+PANEL = Path(__file__).parents[2] / "s3magic" / "labextension"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -214,3 +215,21 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture
+def panel(lab):
+    """Open a notebook and the side panel beside it, and return the page and the panel."""
+    assert (PANEL / "package.json").is_file(), "build the panel first: pip install -e ."
+    installed = lab.data / "labextensions" / "s3magic-labextension"
+    installed.parent.mkdir(exist_ok=True)
+    if not installed.exists():
+        installed.symlink_to(PANEL)
+
+    def open_panel(name, *cells, **window):
+        lab.write_notebook(name, *cells)
+        page = lab.open(name, **window)
+        lab.command(page, "s3magic:show-panel")
+        return page, page.locator("#s3magic-panel")
+
+    return open_panel

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -11,28 +10,8 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
 
-BUILT = Path(__file__).parents[2] / "s3magic" / "labextension"
-NAME = "s3magic-labextension"
 SANDBOX = "%load_ext s3magic\nbox = %s3sandbox"
 MOUNT = "import s3magic\nm = s3magic.mount('s3://teaching/', 's3/teaching')\nm"
-
-
-@pytest.fixture
-def panel(lab):
-    """Open a notebook and the side panel beside it, and return the page and the panel."""
-    assert (BUILT / "package.json").is_file(), "build the panel first: pip install -e ."
-    installed = lab.data / "labextensions" / NAME
-    installed.parent.mkdir(exist_ok=True)
-    if not installed.exists():
-        installed.symlink_to(BUILT)
-
-    def open_panel(name, *cells, **window):
-        lab.write_notebook(name, *cells)
-        page = lab.open(name, **window)
-        lab.command(page, "s3magic:show-panel")
-        return page, page.locator("#s3magic-panel")
-
-    return open_panel
 
 
 def test_load_button_brings_s3magic_in(lab, panel):
