@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
 
 from s3magic.errors import AccessDenied, NoSuchKey
 from s3magic.store.base import ObjectInfo, Store
-from s3magic.store.listing import expand, pages
 from s3magic.url import S3Url, matches
 
 _PAGES_AT_ONCE = 10
@@ -34,7 +32,8 @@ class Catalogue:
         self._lock = threading.Lock()
         self._waiting: deque[ObjectInfo] = deque()
         self._found = 0
-        self._batches: Iterator[tuple[list[ObjectInfo], bool]] | None = self._walk()
+        self._token: str | None = None
+        self._complete = False
 
     @property
     def found(self) -> int:
@@ -44,7 +43,7 @@ class Catalogue:
     @property
     def complete(self) -> bool:
         """Whether the listing came to its end, so that `found` is all there is."""
-        return self._batches is None
+        return self._complete
 
     @property
     def exhausted(self) -> bool:
@@ -55,30 +54,30 @@ class Catalogue:
         """Return the next objects, at most ``count``; fewer where only long walking would find more."""
         with self._lock:
             for _ in range(_PAGES_AT_ONCE):
-                if len(self._waiting) >= count or self._batches is None:
+                if len(self._waiting) >= count or self._complete:
                     break
-                batch, last = next(self._batches)
+                batch = self._next()
                 self._found += len(batch)
                 self._waiting.extend(batch)
-                if last:
-                    self._batches = None
             return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
 
-    def _walk(self) -> Iterator[tuple[list[ObjectInfo], bool]]:
-        """Yield what fits of each page of the listing, and whether it was the last."""
+    def _next(self) -> list[ObjectInfo]:
+        """Return what fits of the next page of the listing; after an error that page is asked for again."""
         if not self.url.is_pattern and not self.url.is_prefix:
             try:
-                found = list(expand(self._store, self.url))
+                found = self._store.head(self.url.key, version_id=self.url.version_id)
             except (NoSuchKey, AccessDenied):
                 folder = self.url.with_key(self.url.key + "/")
                 if not self._store.list_page(folder.key, max_keys=1).objects:
                     raise
                 self.url = folder
             else:
-                yield found, True
-                return
-        for page in pages(self._store, self.url.prefix):
-            yield [info for info in page.objects if self._fits(info)], page.next_token is None
+                self._complete = True
+                return [found]
+        page = self._store.list_page(self.url.prefix, token=self._token)
+        self._token = page.next_token
+        self._complete = page.next_token is None
+        return [info for info in page.objects if self._fits(info)]
 
     def _fits(self, info: ObjectInfo) -> bool:
         if info.key.endswith("/") or not self.url.matches(info.key):

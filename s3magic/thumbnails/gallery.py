@@ -196,8 +196,13 @@ class Gallery:
         )
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page, once complete, as one HTML file that needs nothing else and holds no link."""
+        """Write the page, once complete, as one HTML file that needs nothing else and holds no link.
+
+        Raises `InvalidInput` where there is no folder to write it in.
+        """
         target = Path(path)
+        if not target.parent.is_dir():
+            raise InvalidInput(f"No such folder: {target.parent}", "Make it first, or write the page elsewhere.")
         target.write_text(page.document(self.wait()), encoding="utf-8")
         return target
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, cast
@@ -153,9 +152,6 @@ def to_facts(info: TileInfo) -> Facts:
         facts["points"] = f"{info.point_count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
     for name, value in info.details.items():
         facts.setdefault(str(name), _text(value))
-    if info.crs:
-        named = re.match(r'\s*\w+\s*[\[(]\s*"([^"]+)"', info.crs)
-        facts["CRS"] = named.group(1) if named else info.crs[:80]
     if info.crs84_extent:
         facts["west, south, east, north"] = ", ".join(f"{value:.6g}" for value in info.crs84_extent)
     if info.native_extent:

@@ -87,6 +87,33 @@ def test_a_huge_prefix_is_listed_one_page_at_a_time(make_gallery, store):
     assert "60 of more than 1\u202f000 objects" in repr(gallery)
 
 
+def test_a_listing_that_broke_goes_on_where_it_was(make_gallery, store, monkeypatch):
+    for number in range(1500):
+        store.put(f"huge/{number:05}.parquet", b"")
+    gallery = make_gallery("s3://teaching/huge/", limit=1000)
+    whole = store.list_page
+    answers = iter([Unreachable("No answer"), Unreachable("No answer"), None])
+
+    def list_page(*args, **kwargs):
+        if error := next(answers):
+            raise error
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(store, "list_page", list_page)
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            gallery.more()
+    assert names(gallery.more()) == [f"{number:05}.parquet" for number in range(1000, 1500)]
+    assert gallery.complete
+
+
+def test_a_page_for_a_folder_that_is_not_there_is_refused_before_the_waiting(make_gallery, store, tmp_path, words):
+    store.put("w/slow.word", b"slow".ljust(10))
+    with pytest.raises(InvalidInput, match="No such folder"):
+        make_gallery().to_html(tmp_path / "nowhere" / "page.html")
+    assert not words.gate.is_set()
+
+
 @pytest.mark.parametrize(
     ("url", "options", "expected"),
     [

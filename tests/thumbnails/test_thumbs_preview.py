@@ -156,17 +156,16 @@ def test_a_picture_is_shown_though_the_file_says_nothing(store, words, monkeypat
     assert (seen.facts, seen.error, seen.bytes_read) == ((), None, store.got)
 
 
-def test_facts_name_the_crs_and_group_the_points():
+def test_facts_group_the_points_and_keep_what_the_format_tells():
     info = TileInfo(
         "point-cloud",
         "laz-1.4",
-        crs='PROJCRS["NZGD2000 / New Zealand Transverse Mercator 2000",BASEGEOGCRS["NZGD2000"]]',
         crs84_extent=(174.7, -36.9, 174.8, -36.8),
         native_extent="0.0,1.0,2.0,3.0,4.0,5.0",
         point_count=1234567,
-        details={"density": 1 / 3},
+        details={"density": 1 / 3, "CRS": "NZTM (EPSG:2193)"},
     )
     facts = dict(to_facts(info))
-    assert facts["CRS"] == "NZGD2000 / New Zealand Transverse Mercator 2000"
+    assert facts["CRS"] == "NZTM (EPSG:2193)"
     assert facts["points"] == "1\u202f234\u202f567"
     assert facts["density"] == "0.333333"
