@@ -197,7 +197,7 @@ class S3Magics(Magics):
         option("--size", type=values.count, metavar="PIXELS", help="longer side of a preview"),
         option("--limit", type=values.count, metavar="N", help="previews on a page"),
         option("--match", metavar="GLOB", help="only objects whose name fits"),
-        option("--html", metavar="FILE", help="write a page whose links to the originals are open to all for an hour"),
+        option("--html", metavar="FILE", help="write the page as one file too; it needs nothing else, holds no link"),
     )
     def s3thumbs(self, args: Namespace) -> Gallery:
         """Show previews of what lies under a URL, reading as few bytes as each format allows."""
