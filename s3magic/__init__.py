@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
     from s3magic.access.connection import Connection as Connection
     from s3magic.access.identity import Identity as Identity
-    from s3magic.access.permissions import Light as Light
+    from s3magic.access.light import Light as Light
+    from s3magic.access.lint import Finding as Finding
     from s3magic.access.permissions import PermissionReport as PermissionReport
     from s3magic.api import check as check
     from s3magic.api import connect as connect
     from s3magic.api import link as link
+    from s3magic.api import lint_policy as lint_policy
     from s3magic.api import ls as ls
     from s3magic.api import mount as mount
     from s3magic.api import mounts as mounts
+    from s3magic.api import policy as policy
     from s3magic.api import sandbox as sandbox
     from s3magic.api import thumbs as thumbs
     from s3magic.api import unmount as unmount
@@ -38,6 +41,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Connection",
+    "Finding",
     "Gallery",
     "GalleryItem",
     "Identity",
@@ -54,9 +58,11 @@ __all__ = [
     "check",
     "connect",
     "link",
+    "lint_policy",
     "ls",
     "mount",
     "mounts",
+    "policy",
     "sandbox",
     "thumbs",
     "unmount",
@@ -66,15 +72,18 @@ _HOMES = {
     "check": "api",
     "connect": "api",
     "link": "api",
+    "lint_policy": "api",
     "ls": "api",
     "mount": "api",
     "mounts": "api",
+    "policy": "api",
     "sandbox": "api",
     "thumbs": "api",
     "unmount": "api",
     "Connection": "access.connection",
     "Identity": "access.identity",
-    "Light": "access.permissions",
+    "Finding": "access.lint",
+    "Light": "access.light",
     "PermissionReport": "access.permissions",
     "S3MagicError": "errors",
     "LinkedDataset": "linking.dataset",

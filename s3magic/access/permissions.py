@@ -1,56 +1,40 @@
-"""The lights: what this identity may do with a place on S3, tried without touching any object.
+"""The lights: what this identity may do with a place on S3, tried without touching any object that is there.
 
-List and Read are tried; Write, Overwrite and Delete stay unchecked. Nothing is ever written.
+List and Read are tried always; Write, Overwrite and Delete only when asked for, by `probes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
-from s3magic.errors import AccessDenied, ArchivedObject, NoSuchKey, S3MagicError
-from s3magic.html import Markup, card
+from s3magic.access import policy, probes
+from s3magic.access.light import UNCHECKED, Light
+from s3magic.errors import AccessDenied, ArchivedObject, InvalidInput, NoSuchKey, S3MagicError
+from s3magic.html import card
 from s3magic.store.base import ObjectInfo, Store
 from s3magic.url import S3Url
 
-_SIGNS = {
-    "ok": ("●", "s3m-ok"),
-    "denied": ("✕", "s3m-bad"),
-    "error": ("!", "s3m-bad"),
-    "unknown": ("?", "s3m-warn"),
-    "unchecked": ("○", "s3m-note"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    """What came of one attempt.
-
-    Parameters
-    ----------
-    state
-        ``"ok"``, ``"denied"``, ``"unknown"`` (the answer tells nothing), ``"unchecked"`` or
-        ``"error"`` (it was not about permission).
-    detail
-        What was tried, or in the way; on ``"denied"`` the action and the ARN of the resource.
-    """
-
-    state: str
-    detail: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        """Return the fields as JSON types."""
-        return {"state": self.state, "detail": self.detail}
-
-
-UNCHECKED = Light("unchecked", "not tried")
+_RED = frozenset({"denied", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
 class PermissionReport:
-    """The lights of one place; shows itself a line a light."""
+    """The lights of one place, and of a place for output; shows itself a line a light.
+
+    Parameters
+    ----------
+    url
+        The place.
+    list, read, write, overwrite, delete
+        Its lights.
+    output_url, output
+        Another place and its Write light; None where none was named.
+    partition
+        Of the ARNs: ``"aws"``, ``"aws-cn"`` or ``"aws-us-gov"``.
+    """
 
     url: str
     list: Light
@@ -58,28 +42,63 @@ class PermissionReport:
     write: Light = UNCHECKED
     overwrite: Light = UNCHECKED
     delete: Light = UNCHECKED
+    output_url: str | None = None
+    output: Light | None = None
+    partition: str = "aws"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the URL and every light as JSON types."""
-        return {"url": self.url, **{name.lower(): light.to_json() for name, light in self._lights()}}
+        """Return URLs, every light and the policy that is missing as JSON types."""
+        output = {"output_url": self.output_url, "output": self.output.to_json() if self.output else None}
+        lights = {name.lower(): light.to_json() for name, light in self.lights() if name != "Output"}
+        return {"url": self.url, **lights, **output, "policy": self.policy()}
 
-    def _lights(self) -> Iterator[tuple[str, Light]]:
+    def lights(self) -> Iterator[tuple[str, Light]]:
+        """Yield each light with its name, ``"Output"`` last where there is one."""
         yield "List", self.list
         yield "Read", self.read
         yield "Write", self.write
         yield "Overwrite", self.overwrite
         yield "Delete", self.delete
+        if self.output is not None:
+            yield "Output", self.output
+
+    def policy(self) -> policy.Document | None:
+        """Return the policy that would turn the red lights green; None where no right is known to be missing."""
+        place = S3Url.parse(self.url)
+        rights = []
+        for name, light in self.lights():
+            if light.state in _RED:
+                where = place if name in {"List", "Read"} else policy.folder(place)
+                if name == "Output":
+                    where = policy.output_folder(str(self.output_url))
+                rights += [(action, where) for action in light.actions]
+        return policy.grant(rights, partition=self.partition) if rights else None
+
+    def with_output(self, url: S3Url | str, light: Light) -> PermissionReport:
+        """Return the report with a place for output and its Write light."""
+        return replace(self, output_url=str(url), output=light)
 
     def __repr__(self) -> str:
-        lines = [f"  {name:<9}  {light.state:<9}  {light.detail}".rstrip() for name, light in self._lights()]
-        return "\n".join([f"Permissions on {self.url}", *lines])
+        lines = [f"  {name:<9}  {light.state:<9}  {light.detail}".rstrip() for name, light in self.lights()]
+        if self.policy():
+            lines.append("  .policy() is what would turn the red lights green")
+        return "\n".join([f"Permissions on {self._places()}", *lines])
 
     def _repr_html_(self) -> str:
-        return card(f"Permissions on {self.url}", [(name, _light_html(light)) for name, light in self._lights()])
+        rows = [(name, light.to_html()) for name, light in self.lights()]
+        missing = self.policy()
+        mend = f"<pre>{escape(repr(missing))}</pre>" if missing else ""
+        body = f"<details><summary>The policy that would turn the red lights green</summary>{mend}</details>"
+        return card(f"Permissions on {self._places()}", rows, body if missing else "")
+
+    def _places(self) -> str:
+        return self.url if self.output_url is None else f"{self.url}, output to {self.output_url}"
 
 
-def check(store: Store, url: str | S3Url) -> PermissionReport:
-    """Try to list a place and to read one byte of one object there.
+def check(
+    store: Store, url: str | S3Url, *, write: bool | Literal["full"] = False, partition: str = "aws"
+) -> PermissionReport:
+    """Try to list a place and to read one byte of one object there; to write only when asked.
 
     Parameters
     ----------
@@ -88,6 +107,11 @@ def check(store: Store, url: str | S3Url) -> PermissionReport:
     url
         An object, a prefix or a pattern. For the last two, Read is tried on the first object of
         the listing that it names and that is not archived.
+    write
+        True to begin and abort an upload under a random name; ``"full"`` to overwrite and delete a
+        scratch object of our own as well. What is there is never touched.
+    partition
+        For the ARNs that are told.
 
     Returns
     -------
@@ -102,79 +126,88 @@ def check(store: Store, url: str | S3Url) -> PermissionReport:
     >>> check(store, "s3://teaching/iris/").read.state
     'ok'
     """
+    if write not in {True, False, "full"}:
+        raise InvalidInput(f"Not a way to try writing: {write!r}", "Give True, or 'full' to overwrite and delete too.")
     place = S3Url.parse(url)
-    first = None
-    try:
-        first = next(iter(store.list_page(place.prefix, max_keys=1).objects), None)
-        if first is not None and _names_many(place) and not _is_good_example(place, first):
-            # an archived one, say, stands first: look for a better one, once
-            first = next(
-                (info for info in store.list_page(place.prefix).objects if _is_good_example(place, info)), first
-            )
-    except AccessDenied:
-        listing = Light("denied", _denied("s3:ListBucket", place, prefix=place.prefix))
-    except S3MagicError as error:
-        stopped = Light("error", _told(error))
-        return PermissionReport(str(place), stopped, stopped)
-    else:
-        listing = Light("ok", f"listed {_prefix_text(place)}" if first else f"nothing under {_prefix_text(place)}")
-    return PermissionReport(str(place), listing, _read(store, place, listing, first))
+    look = _Look(store, place, partition)
+    report = look.report()
+    if not write or report.list.state == "error":
+        return report
+    folder = policy.folder(place)
+    if write == "full":
+        tried = probes.try_all(store, folder, partition=partition)
+        return replace(report, write=tried.write, overwrite=tried.overwrite, delete=tried.delete)
+    return replace(report, write=probes.try_upload(store, folder, partition=partition))
 
 
-def _names_many(place: S3Url) -> bool:
-    return place.is_prefix or place.is_pattern
+def check_output(store: Store, url: str | S3Url, *, partition: str = "aws") -> Light:
+    """Return the Write light of a folder that results shall go to; leaves nothing there."""
+    return probes.try_upload(store, policy.output_folder(url), partition=partition)
 
 
-def _is_good_example(place: S3Url, info: ObjectInfo) -> bool:
-    return place.matches(info.key) and not info.is_archived and not info.key.endswith("/")
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Listing and reading at one place."""
 
+    store: Store
+    place: S3Url
+    partition: str
 
-def _read(store: Store, place: S3Url, listing: Light, first: ObjectInfo | None) -> Light:
-    if _names_many(place):
-        if first is None:
-            why = "there is no object to try" if listing.state == "ok" else "without a listing no object is known"
-            return Light("unknown", f"{why}; give the URL of one")
-        key, version, exists = first.key, None, True
-    else:
-        key, version, exists = place.key, place.version_id, first is not None and first.key == place.key
-    target = S3Url(place.bucket, key, version)
-    try:
-        store.get(key, start=0, stop=1, version_id=version)
-    except AccessDenied:
-        return _refused(target, listing, exists=exists)
-    except (NoSuchKey, ArchivedObject) as error:
-        return Light("unknown", _told(error))
-    except S3MagicError as error:
-        return Light("error", _told(error))
-    return Light("ok", f"read one byte of {target}")
+    def report(self) -> PermissionReport:
+        place, first = self.place, None
+        try:
+            first = next(iter(self.store.list_page(place.prefix, max_keys=1).objects), None)
+            if first is not None and self._names_many and not self._is_good_example(first):
+                # an archived one, say, stands first: look for a better one, once
+                found = (info for info in self.store.list_page(place.prefix).objects if self._is_good_example(info))
+                first = next(found, first)
+        except AccessDenied:
+            prefix = f" with prefix {place.prefix}" if place.prefix else ""
+            listing = Light.denied("s3:ListBucket", f"arn:{self.partition}:s3:::{place.bucket}", prefix)
+        except S3MagicError as error:
+            stopped = Light.error(error)
+            return PermissionReport(str(place), stopped, stopped, partition=self.partition)
+        else:
+            where = str(place.with_key(place.prefix))
+            listing = Light("ok", f"listed {where}" if first else f"nothing under {where}")
+        return PermissionReport(str(place), listing, self._read(listing, first), partition=self.partition)
 
+    @property
+    def _names_many(self) -> bool:
+        return self.place.is_prefix or self.place.is_pattern
 
-def _refused(target: S3Url, listing: Light, *, exists: bool) -> Light:
-    """Judge a refusal: S3 gives it for a missing key too, where the right to list does not cover the bucket."""
-    denied = _denied("s3:GetObjectVersion" if target.version_id else "s3:GetObject", target)
-    if exists:
-        return Light("denied", denied)
-    if listing.state == "ok":
-        return Light("unknown", f"no such object in the listing: {target}")
-    return Light("unknown", f"{denied}, or no such object: without List, S3 answers the same to both")
+    def _is_good_example(self, info: ObjectInfo) -> bool:
+        return self.place.matches(info.key) and not info.is_archived and not info.key.endswith("/")
 
+    def _read(self, listing: Light, first: ObjectInfo | None) -> Light:
+        place = self.place
+        if self._names_many:
+            if first is None and listing.state == "ok":
+                return Light("unknown", "there is no object to try; give the URL of one")
+            if first is None:
+                why = "without a listing no object is known; give the URL of one"
+                return Light("unknown", why, ("s3:GetObject",), policy.arn(place, self.partition))
+            key, version, exists = first.key, None, True
+        else:
+            key, version, exists = place.key, place.version_id, first is not None and first.key == place.key
+        target = S3Url(place.bucket, key, version)
+        try:
+            self.store.get(key, start=0, stop=1, version_id=version)
+        except AccessDenied:
+            return self._refused(target, listing, exists=exists)
+        except (NoSuchKey, ArchivedObject) as error:
+            return replace(Light.error(error), state="unknown")
+        except S3MagicError as error:
+            return Light.error(error)
+        return Light("ok", f"read one byte of {target}")
 
-def _denied(action: str, place: S3Url, *, prefix: str | None = None) -> str:
-    """Return the action and the resource in the words of a policy."""
-    if prefix is None:
-        return f"{action} on arn:aws:s3:::{place.bucket}/{place.key}"
-    return f"{action} on arn:aws:s3:::{place.bucket}" + (f" with prefix {prefix}" if prefix else "")
-
-
-def _prefix_text(place: S3Url) -> str:
-    return str(place.with_key(place.prefix))
-
-
-def _told(error: S3MagicError) -> str:
-    return ". ".join(line.rstrip(".") for line in error.lines())
-
-
-def _light_html(light: Light) -> Markup:
-    sign, style = _SIGNS[light.state]
-    detail = f' <span class="s3m-note">{escape(light.detail)}</span>' if light.detail else ""
-    return Markup(f'<span class="{style}"><span aria-hidden="true">{sign}</span> {light.state}</span>{detail}')
+    def _refused(self, target: S3Url, listing: Light, *, exists: bool) -> Light:
+        """Judge a refusal: S3 gives it for a missing key too, where the right to list does not cover the bucket."""
+        action = "s3:GetObjectVersion" if target.version_id else "s3:GetObject"
+        denied = Light.denied(action, f"arn:{self.partition}:s3:::{target.bucket}/{target.key}")
+        if exists:
+            return denied
+        if listing.state == "ok":
+            return Light("unknown", f"no such object in the listing: {target}")
+        more = f"{denied.detail}, or no such object: without List, S3 answers the same to both"
+        return replace(denied, state="unknown", detail=more)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from s3magic.access.identity import Identity
-    from s3magic.access.permissions import Light, PermissionReport
+    from s3magic.access.light import Light
+    from s3magic.access.permissions import PermissionReport
 
 STYLE = """<style>
 .s3m-panel{box-sizing:border-box;width:100%;max-width:46em;padding:14px 18px 16px;overflow:hidden;

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from weakref import WeakKeyDictionary
 
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, Request, environ_key_for_header
-from moto.s3.models import FakeKey, s3_backends
+from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
 from moto.s3.responses import S3Response
 
 from s3magic.sandboxes import checksums
@@ -175,6 +175,11 @@ class Backend:
 
     def delete(self, bucket: str, key: str, version_id: str | None) -> dict[str, str]:
         """Delete an object or a version of it; return ``version-id`` and ``delete-marker`` as S3 tells them."""
+        keys = self.bucket(bucket).keys
+        if version_id is None and key not in keys and self.bucket(bucket).is_versioned:
+            # Where versions are kept, S3 marks as deleted even what never was.
+            keys[key] = marker = FakeDeleteMarker(FakeKey(key, b"", account_id=ACCOUNT, region_name=REGION))
+            return {"version-id": marker.version_id, "delete-marker": "true"}
         return dict(self._moto.delete_object(bucket, key, version_id=version_id)[1])
 
     def uploads(self, bucket: str) -> dict[str, Any]:

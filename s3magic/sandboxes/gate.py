@@ -24,6 +24,7 @@ A form-typed body is lost              Stored like any other
 A range copies the whole object        Only its bytes are read
 Conditions and writes are two steps    If-Match and If-None-Match are atomic with the write
 Unknown upload id is a server error    404 NoSuchUpload
+Deleting what never was does nothing   Where versions are kept, it leaves a delete marker
 Anonymous reads follow the ACL         They follow the bucket policy
 =====================================  ==========================================================
 

@@ -93,6 +93,10 @@ class Sandbox:
         """Put everything back as it was at the start; endpoint and keys stay."""
         self._ask(reset=True)
 
+    def has(self, users: Mapping[str, Any] | str | os.PathLike[str]) -> bool:
+        """Tell whether it was started with these ``users``."""
+        return self.people == people.read(users)
+
     def web_identity_token(
         self, subject: str = "student", *, audience: str = tokens.AUDIENCE, seconds: int = 3600
     ) -> str:
