@@ -16,6 +16,7 @@ from s3magic.errors import InvalidInput
 
 if TYPE_CHECKING:
     from s3magic.access.connection import Connection
+    from s3magic.store.tuning import Tuning
 
 
 class HiddenText(str):
@@ -79,7 +80,24 @@ def _tensorstore(connection: Connection) -> dict[str, Any]:
             "endpoint": published.url,
             "auth_token_file": published.token_file,
         }
-    return found
+    return found | _tensorstore_tuning(connection.tuning)
+
+
+def _tensorstore_tuning(tuning: Tuning) -> dict[str, Any]:
+    """Return a tuning in TensorStore's words, which count the first try among the retries."""
+    rates = {"read_rate": tuning.read_rate, "write_rate": tuning.write_rate}
+    limits: dict[str, Any] = {name: rate for name, rate in rates.items() if rate is not None}
+    if limits and tuning.doubling_time:
+        limits["doubling_time"] = f"{tuning.doubling_time:g}s"
+    return {
+        "s3_request_concurrency": {"limit": tuning.request_concurrency},
+        "s3_request_retries": {
+            "max_retries": tuning.max_retries + 1,
+            "initial_delay": f"{tuning.initial_delay:g}s",
+            "max_delay": f"{tuning.max_delay:g}s",
+        },
+        **({"experimental_s3_rate_limiter": limits} if limits else {}),
+    }
 
 
 def _s3fs(connection: Connection) -> dict[str, Any]:

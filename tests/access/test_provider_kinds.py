@@ -382,3 +382,61 @@ def test_an_order_tells_of_each_what_came_of_it(sts, aws, serving):
         ]
         other = open_connection(Choice(order=("imds", "process")))
         assert steps_of(other) == [("instance role", "found"), ("credential process", "not asked")]
+
+
+def as_student(sandbox, provider, **words):
+    student = sandbox.users["student"]
+    return open_connection(
+        Choice(provider, endpoint_url=sandbox.endpoint_url, region="us-east-1", **words),
+        secrets=keys(student.access_key_id, student.secret_access_key) if words.get("source") == "keys" else None,
+    )
+
+
+def test_delegated_access_is_really_enforced(sandbox):
+    role = {"role_arn": "arn:aws:iam::123456789012:role/lightly-reader", "source": "keys"}
+
+    chosen = as_student(sandbox, "role", external_id="teaching-2024", session_name="lesson", **role)
+
+    assert chosen.identity().arn == "arn:aws:sts::123456789012:assumed-role/lightly-reader/lesson"
+    assert chosen.store("teaching").list_page("photos/").objects
+    with pytest.raises(AccessDenied):
+        chosen.store("teaching").put("no", b"")
+    for words in ({}, {"external_id": "teaching-2023"}):
+        with pytest.raises(AccessDenied, match="may not be taken on"):
+            as_student(sandbox, "role", **role, **words)
+
+
+def test_a_role_of_two_seconds_is_read_with_for_longer(sandbox):
+    chosen = as_student(
+        sandbox, "role", role_arn="arn:aws:iam::123456789012:role/brief-reader", source="keys", session_name="lesson"
+    )
+    store, ends = chosen.store("teaching"), set()
+
+    while len(ends) < 3:
+        assert store.list_page("photos/", max_keys=1).objects
+        ends.add(chosen.expires)
+
+
+def test_a_token_of_the_sandbox_takes_on_its_role(sandbox, aws, tmp_path):
+    (tmp_path / "token").write_text(sandbox.web_identity_token())
+    aws.environ(
+        AWS_WEB_IDENTITY_TOKEN_FILE=str(tmp_path / "token"),
+        AWS_ROLE_ARN="arn:aws:iam::123456789012:role/web-reader",
+        AWS_ENDPOINT_URL=sandbox.endpoint_url,
+    )
+
+    chosen = open_connection(Choice("web-identity"))
+
+    assert "assumed-role/web-reader" in chosen.identity().arn
+    assert chosen.location.endpoint_url == sandbox.endpoint_url
+    (tmp_path / "token").write_text(sandbox.web_identity_token()[:-3] + "xyz")
+    refused(InvalidCredentials, Choice("web-identity"))
+
+
+def test_a_session_token_of_the_environment_is_taken_along(aws):
+    aws.environ(AWS_ACCESS_KEY_ID="ASIAENV", AWS_SECRET_ACCESS_KEY="hunter2", AWS_SESSION_TOKEN="session-token")
+
+    chosen = open_connection(Choice("environment"))
+
+    assert chosen.credentials().session_token == "session-token"
+    assert steps_of(chosen) == [("environment", "found")]
