@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+import s3magic
+
 
 @pytest.fixture
-def command(tmp_path):
-    """Run the command in a folder and a cache of its own."""
+def runtime(monkeypatch):
+    """Mounts apart from all others of this user, in a folder with a short name: sockets have no long ones."""
+    folder = tempfile.mkdtemp(prefix="s3m-")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def command(tmp_path, runtime):
+    """Run the command in a folder and a cache of its own, where nobody else's mounts are seen or taken away."""
 
     def run(*arguments, **environ):
         return subprocess.run(
@@ -33,9 +46,12 @@ def mounted(folder):
     return [line for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
 
 
+@pytest.mark.usefixtures("connection")
 def test_the_demo_passes_and_leaves_nothing(command, tmp_path):
-    done = command("demo", "--html", str(tmp_path / "page.html"), TMPDIR=str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
+    with s3magic.mount("s3://teaching/photos/", tmp_path / "mine") as mine:
+        done = command("demo", "--html", str(tmp_path / "page.html"), TMPDIR=str(tmp_path))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert [mount.path for mount in s3magic.mounts()] == [mine.path]
     assert "✗" not in done.stdout
     page = (tmp_path / "page.html").read_text()
     assert page.count("data:image/") > 20
@@ -56,6 +72,7 @@ raise SystemExit(0 if demo.run() else 1)
 """
 
 
+@pytest.mark.usefixtures("runtime")
 def test_a_step_that_fails_ends_the_demo_and_nothing_is_left(tmp_path):
     environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, check=False, env=environ)
