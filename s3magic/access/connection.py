@@ -126,15 +126,19 @@ class Connection:
 
     def store(self, bucket: str) -> S3Store:
         """Return the store of a bucket; the same object for the same bucket."""
-        from s3magic.store.client import Client  # noqa: PLC0415 - loads botocore's signer
-        from s3magic.store.s3 import S3Store  # noqa: PLC0415
+        from s3magic.store.s3 import S3Store  # noqa: PLC0415 - loads botocore's signer
 
+        client = self._asker()
         with self._lock:
-            if self._client is None:
-                self._client = Client(self.location, self._source, self.tuning)
             if bucket not in self._stores:
-                self._stores[bucket] = S3Store(bucket, self._client)
+                self._stores[bucket] = S3Store(bucket, client)
             return self._stores[bucket]
+
+    def buckets(self) -> list[str]:
+        """Return the names of the account's buckets; raise `AccessDenied` where they may not be listed."""
+        from s3magic.store.buckets import list_buckets  # noqa: PLC0415 - loads botocore's signer
+
+        return list_buckets(self._asker())
 
     def session(self) -> boto3.Session:
         """Return a boto3 session with these credentials, refreshed as they near their end, and this endpoint."""
@@ -192,6 +196,14 @@ class Connection:
         """Let the broker forget this choice and its keys; mounts attached to it go on."""
         self._source.close()
         self._held.close()
+
+    def _asker(self) -> Client:
+        from s3magic.store.client import Client  # noqa: PLC0415 - loads botocore's signer
+
+        with self._lock:
+            if self._client is None:
+                self._client = Client(self.location, self._source, self.tuning)
+            return self._client
 
     def _lead_again(self) -> None:
         """Follow the broker that took the place of a dead one: its endpoint is another."""

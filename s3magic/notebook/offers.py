@@ -53,8 +53,7 @@ def buckets() -> list[str]:
     box = sandbox.running() if sandbox is not None else None
     if box is not None:
         return [f"s3://{name}/" for name in box.buckets]
-    answer = api.connection().session().client("s3").list_buckets()
-    return [f"s3://{bucket['Name']}/" for bucket in answer["Buckets"]]
+    return [f"s3://{name}/" for name in api.connection().buckets()]
 
 
 def keys(beginning: str) -> list[str]:

@@ -109,7 +109,7 @@ class Failure:
     def to_error(self, method: str, bucket: str, key: str) -> S3MagicError:
         """Return the error that tells a person what this means for one request."""
         url = f"s3://{bucket}/{key}"
-        action = _ACTIONS.get(method, method) if key else "s3:ListBucket"
+        action = _ACTIONS.get(method, method) if key else "s3:ListBucket" if bucket else "s3:ListAllMyBuckets"
         kind = _KINDS.get(self.code)
         if kind is None:
             said = " – ".join(part for part in (self.code, self.message) if part) or "no reason given"

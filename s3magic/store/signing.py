@@ -19,6 +19,8 @@ _VIRTUAL_SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 def object_url(location: Location, bucket: str, key: str = "", query: Mapping[str, str] | None = None) -> str:
     """Return the HTTP address of a bucket or an object, the key encoded but never normalised.
 
+    Without a bucket it is that of the server, which knows what buckets there are.
+
     A bucket whose name is no host name of one label is addressed by path, for no certificate fits it.
     """
     host, path = _host_and_path(location, bucket)
@@ -30,10 +32,14 @@ def object_url(location: Location, bucket: str, key: str = "", query: Mapping[st
 def _host_and_path(location: Location, bucket: str) -> tuple[str, str]:
     if location.endpoint_url:
         base = urlsplit(location.endpoint_url)
+        if not bucket:
+            return f"{base.scheme}://{base.netloc}", base.path.rstrip("/")
         if location.addressing_style == "virtual":
             return f"{base.scheme}://{bucket}.{base.netloc}", base.path.rstrip("/")
         return f"{base.scheme}://{base.netloc}", f"{base.path.rstrip('/')}/{bucket}"
     suffix = "amazonaws.com.cn" if location.region.startswith("cn-") else "amazonaws.com"
+    if not bucket:
+        return f"https://s3.{location.region}.{suffix}", ""
     if location.addressing_style == "path" or not set(bucket) <= _VIRTUAL_SAFE:
         return f"https://s3.{location.region}.{suffix}", f"/{bucket}"
     return f"https://{bucket}.s3.{location.region}.{suffix}", ""

@@ -6,7 +6,7 @@ import pytest
 
 import s3magic
 from s3magic.access import current
-from s3magic.errors import InvalidInput, ServerError
+from s3magic.errors import AccessDenied, InvalidInput, ServerError
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +67,14 @@ def test_tensorstore_takes_the_tuning_along(sandbox, connection, doubling):
     assert spec["experimental_s3_rate_limiter"] == {"read_rate": 50} | ({"doubling_time": "300s"} if doubling else {})
     opened = tensorstore.KvStore.open({**spec, "bucket": "teaching", "path": "photos/"}).result()
     assert opened.list().result()
+
+
+def test_buckets_are_listed_as_who_asks_may(sandbox, connection):
+    assert {"teaching", "scratch", "public"} <= set(connection.buckets())
+    guest = sandbox.users["guest"]
+    place = {"endpoint_url": sandbox.endpoint_url, "region": "us-east-1"}
+    chosen = s3magic.connect(
+        "keys", access_key_id=guest.access_key_id, secret_access_key=guest.secret_access_key, **place
+    )
+    with pytest.raises(AccessDenied, match="s3:ListAllMyBuckets"):
+        chosen.buckets()

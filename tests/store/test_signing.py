@@ -53,3 +53,10 @@ def test_a_link_lives_a_week_at_most(expires):
 def test_secrets_show_in_no_repr():
     assert "not-a-real-secret" not in repr(KEYS)
     assert "a-token" not in repr(KEYS)
+
+
+def test_without_a_bucket_the_server_itself_is_asked():
+    assert object_url(Location(region="eu-west-2"), "", "") == "https://s3.eu-west-2.amazonaws.com/"
+    for style in ("auto", "path", "virtual"):
+        location = Location(endpoint_url="http://127.0.0.1:9000", addressing_style=style)
+        assert object_url(location, "", "") == "http://127.0.0.1:9000/"
