@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from s3magic.errors import UnreadableFormat
 from s3magic.formats.base import Preview
 from s3magic.formats.drawing import limits, picture, stretch, viridis
-from s3magic.formats.las import Header
+from s3magic.formats.las_header import Header
 from s3magic.formats.watch import WatchedFile
 
 _BUDGET = 2 << 20  # bytes of points that a picture is worth
