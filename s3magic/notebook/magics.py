@@ -11,6 +11,7 @@ from traitlets import Bool, Float, Int
 
 import s3magic
 from s3magic import api
+from s3magic.access.policy import PARTITIONS, PURPOSES
 from s3magic.errors import InvalidInput
 from s3magic.notebook import cells, credential_options, prompt, values
 from s3magic.notebook.magic import Sentence, magic, option
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from s3magic.access.connection import Connection
+    from s3magic.access.lint import Finding
     from s3magic.access.permissions import PermissionReport
     from s3magic.linking.dataset import LinkedDataset
     from s3magic.listing import Listing, Summary
@@ -97,11 +99,47 @@ class S3Magics(Magics):
 
     @line_magic
     @magic(
-        option("url", help="s3://bucket/, s3://bucket/prefix/ or s3://bucket/key"),
+        option("url", nargs="?", help="s3://bucket/, s3://bucket/prefix/ or s3://bucket/key"),
+        option(
+            "--write",
+            nargs="?",
+            const=True,
+            metavar="full",
+            help="begin and abort an upload too; with 'full', overwrite and delete a scratch object as well",
+        ),
+        option("--output", metavar="URL", help="a folder for results; tries whether one may write there"),
     )
     def s3check(self, args: Namespace) -> PermissionReport:
-        """Tell what you may do at a URL: list and read. Changes nothing."""
-        return api.check(args.url)
+        """Tell what you may do at a URL. What is there is never touched, and nothing stays."""
+        url, write = (args.write, True) if args.url is None else (args.url, args.write or False)
+        if not isinstance(url, str):
+            raise InvalidInput("%s3check was given no URL", "Write %s3check s3://bucket/prefix/.")
+        return api.check(url, write=write, output=args.output)
+
+    @line_magic
+    @magic(
+        option("url", nargs="?", help="s3://bucket/prefix/, a key or a pattern"),
+        option("purpose", nargs="?", help=f"what for: {', '.join(PURPOSES)}"),
+        option("--write", action="store_true", help="change objects there too (browse, mount, checksums, delegated)"),
+        option("--output", metavar="URL", help="a folder of its own that results go to"),
+        option("--partition", choices=list(PARTITIONS), help="that of the region in use, if left out"),
+        option("--kms-key", metavar="ARN", help="the key that objects are encrypted with"),
+        option("--account", metavar="ID", help="who may take on the role (delegated): twelve digits, or an ARN"),
+        option("--external-id", metavar="ID", help="what they must say then (delegated); made when left out"),
+        option("--lint", metavar="FILE", help="find the faults of the policy in a JSON file instead"),
+    )
+    def s3policy(self, args: Namespace) -> dict[str, Any] | list[Finding]:
+        """Write the IAM policy that allows one purpose and no more, or find the faults of another."""
+        given = {name: value for name, value in vars(args).items() if value}
+        if args.lint is not None:
+            if len(given) > 1:
+                raise InvalidInput("%s3policy --lint takes a file and nothing else", "Write %s3policy --lint FILE.")
+            return api.lint_policy(values.text(args.lint))
+        if args.url is None or args.purpose is None:
+            raise InvalidInput(
+                "%s3policy needs a URL and a purpose", f"Purposes are {', '.join(PURPOSES)}; or write --lint FILE."
+            )
+        return api.policy(**given)
 
     @line_magic
     @magic(
@@ -212,14 +250,17 @@ class S3Magics(Magics):
         option(
             "verb", nargs="?", choices=["start", "stop", "status", "reset"], default="start", help="start if left out"
         ),
+        option("--users", metavar="FILE", help="a JSON file of users and roles of your own, really enforced (start)"),
     )
     def s3sandbox(self, args: Namespace) -> Sandbox | Sentence:
         """Start a local S3 with teaching data and use it; it needs no account."""
         from s3magic.sandboxes import process  # noqa: PLC0415 - loaded when asked for
 
         box = process.running()
+        if args.users and args.verb != "start":
+            raise InvalidInput(f"%s3sandbox {args.verb} takes no --users", "Give it to %s3sandbox start.")
         if args.verb == "start":
-            box = api.sandbox()
+            box = api.sandbox(users=args.users)
             self._refresh_panel()
             return box
         if box is None:

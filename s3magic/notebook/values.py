@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
+from pathlib import Path
+
+from s3magic.errors import InvalidInput
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?", re.IGNORECASE)
 _POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -57,3 +60,17 @@ def names(text: str) -> tuple[str, ...]:
     if not all(found):
         raise ArgumentTypeError(f"not a list of names: {text!r}; write it like environment,sso,imds")
     return found
+
+
+def text(path: str) -> str:
+    """Return the text of a file that was named.
+
+    Raises
+    ------
+    InvalidInput
+        When it cannot be read.
+    """
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"Cannot read {path}", "Name a text file that is there.") from error

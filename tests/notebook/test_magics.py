@@ -8,7 +8,7 @@ import s3magic
 from s3magic.errors import InvalidInput, NoSuchBucket
 from s3magic.notebook.magics import S3Magics
 
-MAGICS = ["s3creds", "s3check", "s3ls", "s3mount", "s3umount", "s3link", "s3thumbs", "s3sandbox"]
+MAGICS = ["s3creds", "s3check", "s3policy", "s3ls", "s3mount", "s3umount", "s3link", "s3thumbs", "s3sandbox"]
 
 
 def fail(shell, source, capsys):
