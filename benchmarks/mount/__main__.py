@@ -75,7 +75,8 @@ def measure(
         for where in options.where.split(","):
             for row in options.rows.split(","):
                 for name in names[run % len(names) :] + names[: run % len(names)]:
-                    if (name, where, row) in hopeless or (name == LOCAL and where == "far" and "near" in options.where):
+                    is_without_mount = name == LOCAL and (where == "far" or ROWS[row].from_start)
+                    if (name, where, row) in hopeless or is_without_mount:
                         continue
                     bucket = f"sample-{len(samples)}"
                     sample = Sample(row, name, where, run, bucket)
@@ -113,6 +114,7 @@ def main() -> int:
     for number in STOPPING:
         signal.signal(number, stop)
     peers = chosen(options.engines, options.peer)
+    versions = {Path(peer.command[0]).name: peer.version() for peer in peers.values() if peer and not peer.serves}
     samples: list[Sample] = []
     is_stopped = False
     with ExitStack() as stack:
@@ -127,10 +129,11 @@ def main() -> int:
             is_stopped = True
         count(samples, server)  # once more: something may have been under way at first
     if not samples:
-        return STOPPED
+        print("Nothing was measured.")
+        return STOPPED if is_stopped else 0
     options.out.mkdir(parents=True, exist_ok=True)
     titles = {name: peer.title if peer else "the files themselves" for name, peer in peers.items()}
-    report.write(options.out, samples, titles, report.conditions(options))
+    report.write(options.out, samples, titles, report.conditions(options) | {"versions": versions})
     print(f"\n{(options.out / 'table.md').read_text()}\nIn {options.out}/: table.md, samples.json, plot.svg")
     if is_stopped:
         return STOPPED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -53,6 +54,17 @@ class Peer:
     def is_installed(self) -> bool:
         """Whether its program can be found."""
         return _program(self.command[0]) is not None
+
+    def version(self) -> str:
+        """Return what its program calls its version; empty where it does not say."""
+        argv = [_program(self.command[0]) or "", "--version"]
+        with suppress(OSError, subprocess.TimeoutExpired):
+            said = subprocess.run(
+                argv, capture_output=True, text=True, check=False, timeout=10, stdin=subprocess.DEVNULL
+            )
+            if number := re.search(r"\d+(\.\d+)+", said.stdout):
+                return number[0]
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
