@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -72,17 +72,43 @@ class Variable:
         return self.type.kind in "iuf"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dataset:
-    """The variables of a file, in the file's order."""
+    """The variables of a file, in the file's order; what is looked up of them is gathered once."""
 
     format: str
     variables: tuple[Variable, ...]
     attributes: Attributes
 
     def find(self, name: str) -> Variable | None:
-        """Return the variable of a name; None where there is none."""
-        return next((one for one in self.variables if one.name == name), None)
+        """Return the variable of a name, the first of several; None where there is none."""
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Variable]:
+        return {one.name: one for one in reversed(self.variables)}
+
+    @cached_property
+    def helpers(self) -> frozenset[str]:
+        """The names that variables give as their coordinates, bounds and grid mappings."""
+        return frozenset(
+            name
+            for one in self.variables
+            for attribute in ("coordinates", "bounds", "climatology", "grid_mapping")
+            for name in str(one.attributes.get(attribute, "")).split()
+        )
+
+    @cached_property
+    def curved(self) -> Mapping[frozenset[str], Mapping[Axis, Variable]]:
+        """By their two dimensions, latitudes (``"y"``) and longitudes (``"x"``) that run along both."""
+        found: dict[frozenset[str], dict[Axis, Variable]] = {}
+        for one in self.variables:
+            standard, units = (str(one.attributes.get(name, "")) for name in ("standard_name", "units"))
+            units = "" if standard else units.lower()
+            axis: Axis = "y" if standard == "latitude" or units in _NORTH else "x"
+            if len(one.shape) == 2 and (axis == "y" or standard == "longitude" or units in _EAST):
+                found.setdefault(frozenset(one.dimensions), {}).setdefault(axis, one)
+        return found
 
 
 def describe(dataset: Dataset) -> TileInfo:
@@ -257,11 +283,7 @@ def _is_auxiliary(dataset: Dataset, variable: Variable) -> bool:
         return True
     if str(variable.attributes.get("standard_name", "")) in (*_LATITUDES, *_LONGITUDES, "time"):
         return True
-    return any(
-        variable.name in str(one.attributes.get(name, "")).split()
-        for one in dataset.variables
-        for name in ("coordinates", "bounds", "climatology", "grid_mapping")
-    )
+    return variable.name in dataset.helpers
 
 
 def _edges(variable: Variable) -> tuple[float, float]:
@@ -298,16 +320,7 @@ def _has_curved_place(dataset: Dataset, variable: Variable) -> bool:
 def curved(dataset: Dataset, variable: Variable) -> tuple[Variable | None, Variable | None]:
     """Return the latitudes and longitudes of a grid whose rows are no parallels."""
     rows, columns = map_axes(dataset, variable)
-    axes = {variable.dimensions[rows], variable.dimensions[columns]}
-    found: dict[str, Variable] = {}
-    for one in dataset.variables:
-        standard, units = str(one.attributes.get("standard_name", "")), str(one.attributes.get("units", "")).lower()
-        if len(one.shape) != 2 or set(one.dimensions) != axes:
-            continue
-        if standard == "latitude" or (not standard and units in _NORTH):
-            found.setdefault("y", one)
-        elif standard == "longitude" or (not standard and units in _EAST):
-            found.setdefault("x", one)
+    found = dataset.curved.get(frozenset((variable.dimensions[rows], variable.dimensions[columns])), {})
     return found.get("y"), found.get("x")
 
 

@@ -66,6 +66,9 @@ def _records(file: WatchedFile, header: Header) -> Numbers:
         pieces = _octree_top(file, header)
     else:
         pieces = _chunks(file, header)
+    claimed = sum(piece.points for piece in pieces)
+    if claimed * header.record_length > _MOST_BYTES:
+        raise ValueError(f"{claimed} points in a few chunks are too many to draw")
     read = [_rows(file.read_at(piece.start, piece.length), piece, header) for piece in pieces]
     return np.concatenate(read) if read else np.empty((0, header.record_length), np.uint8)
 
@@ -137,8 +140,10 @@ def _octree_top(file: WatchedFile, header: Header) -> list[_Piece]:
         if points > 0 and size > 0:
             nodes.setdefault(level, []).append(_Piece(start, size, points))
     taken: list[_Piece] = []
+    total = 0
     for level in sorted(nodes):
-        if taken and sum(piece.length for piece in (*taken, *nodes[level])) > _BUDGET:
+        total += sum(piece.length for piece in nodes[level])
+        if taken and total > _BUDGET:
             break
         taken += nodes[level]
     return sorted(taken, key=lambda piece: piece.start)
@@ -148,8 +153,8 @@ def _rows(raw: bytes, piece: _Piece, header: Header) -> Numbers:
     """Return the points of a piece, decompressed, one a row."""
     if not header.is_compressed:
         return np.frombuffer(raw, np.uint8).reshape(-1, header.record_length)
-    if not 0 < piece.points <= _MOST_POINTS or piece.points * header.record_length > _MOST_BYTES:
-        raise ValueError(f"a chunk of {piece.points} points is too large to draw")
+    if piece.points <= 0:
+        raise ValueError(f"a chunk of {piece.points} points cannot be true")
     _check_layers(raw, header)
     out = np.zeros(piece.points * header.record_length, np.uint8)
     lazrs.decompress_points_with_chunk_table(raw, header.laszip, out, [(piece.points, len(raw))])

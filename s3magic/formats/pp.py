@@ -22,7 +22,7 @@ _WORDS = 64
 _INTEGERS = 45
 _HEADER = 4 * _WORDS
 _DATA_AT = _HEADER + 12  # behind the header's own two length marks and the first mark of the data
-_MOST_CELLS = 1 << 26
+_MOST_CELLS, _LONGEST_AXIS = 1 << 26, 1 << 16
 # The diagnostics met most often, by STASH code; the code names the others.
 _NAMES = {
     "m01s00i002": ("x_wind", "m s-1"),
@@ -112,7 +112,7 @@ def _opened(file: WatchedFile) -> Dataset:
     field = _Field(file, order, struct.unpack(f"{order}{integers}i{floats}f", file.read_at(4, _HEADER)))
     end = _HEADER + 8 + 4 * field.word(15)
     rows, columns = field.shape
-    if not (rows > 0 and columns > 0 and rows * columns <= _MOST_CELLS):
+    if not (0 < rows <= _LONGEST_AXIS and 0 < columns <= _LONGEST_AXIS and rows * columns <= _MOST_CELLS):
         raise ValueError(f"a field of {rows} x {columns} cells cannot be true")
     if end > file.size:
         raise UnreadableFormat(

@@ -211,3 +211,13 @@ def test_compression_that_does_not_fit_the_points_is_refused(preview):
     data[at : at + 2] = b"\0\0"
     with pytest.raises(UnreadableFormat, match=r"a\.laz"):
         preview(bytes(data), "a.laz")
+
+
+def test_chunks_that_together_claim_too_many_points_are_refused_unread(preview):
+    levels = 12
+    data = bytearray(copc(levels=levels))
+    for level in range(levels):
+        struct.pack_into("<i", data, len(data) - 32 * level - 4, 900_000)
+    with pytest.raises(UnreadableFormat) as caught:
+        preview(bytes(data), "a.copc.laz")
+    assert "too many to draw" in caught.value.hint

@@ -66,3 +66,12 @@ def test_a_header_costs_one_request(reader):
 def test_broken_files_are_told(describe, data):
     with pytest.raises(UnreadableFormat, match=r"a\.pp"):
         describe(data, "a.pp")
+
+
+@pytest.mark.parametrize("shape", [(1 << 25, 2), (2, 1 << 25), (-1, 10)])
+def test_a_field_that_claims_more_than_there_is_is_refused(describe, shape):
+    data = bytearray(pp(temperatures()))
+    struct.pack_into(">2i", data, 4 + 4 * 17, *shape)
+    with pytest.raises(UnreadableFormat) as caught:
+        describe(bytes(data), "a.pp")
+    assert "cannot be true" in caught.value.hint
