@@ -32,6 +32,8 @@ from s3magic.store.credentials import Credentials
 UNSIGNED_NOTE = "No credentials were found: requests are sent unsigned, which reads public buckets alone."
 NO_SIGN_NOTE = "AWS_NO_SIGN_REQUEST is true: requests are sent unsigned."
 
+_NO_SIGN = "AWS_NO_SIGN_REQUEST"
+_UNSIGNED = "nothing is signed"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _environment_lock = threading.Lock()
 
@@ -125,7 +127,7 @@ class Holding:
         chain = [own.get(provider.METHOD, provider) for provider in resolver.providers]
         methods = PROVIDERS[name].methods
         if methods is None:
-            yield "AWS_NO_SIGN_REQUEST", "no-sign"
+            yield _NO_SIGN, "no-sign"
             yield from ((label(provider.METHOD), provider) for provider in chain)
         elif not methods:
             yield name, list(self._providers(self.choice.role_source or "")) if name == "role" else name
@@ -144,6 +146,8 @@ class Holding:
             self.note = UNSIGNED_NOTE
         else:
             self.provider, self._found = found
+            if Step(_NO_SIGN, "found", _UNSIGNED) in self._steps:
+                self.note = NO_SIGN_NOTE
 
     def _first(self, providers: list[tuple[str, Any]], *, before: str = "") -> tuple[str, Any] | None:
         """Ask one provider after the other; return the first that finds something and what it is."""
@@ -167,12 +171,11 @@ class Holding:
     def _try(self, name: str, provider: Any) -> tuple[str, Any] | None:
         detail = ""
         if provider == "no-sign":
-            signs = os.environ.get("AWS_NO_SIGN_REQUEST", "").strip().lower() not in _TRUE
-            self.note = "" if signs else NO_SIGN_NOTE
-            self._steps.append(Step(name, "nothing", "not set") if signs else Step(name, "found", "nothing is signed"))
+            signs = os.environ.get(_NO_SIGN, "").strip().lower() not in _TRUE
+            self._steps.append(Step(name, "nothing", "not set") if signs else Step(name, "found", _UNSIGNED))
             return None if signs else ("anonymous", None)
         if provider == "anonymous":
-            self._steps.append(Step(name, "found", "nothing is signed"))
+            self._steps.append(Step(name, "found", _UNSIGNED))
             return "anonymous", None
         if provider == "keys":
             assert self._secrets is not None  # noqa: S101 - held by the kernel's open_connection

@@ -440,3 +440,14 @@ def test_a_session_token_of_the_environment_is_taken_along(aws):
 
     assert chosen.credentials().session_token == "session-token"
     assert steps_of(chosen) == [("environment", "found")]
+
+
+def test_an_order_to_sign_nothing_says_so_only_where_it_counts(aws):
+    aws.environ(AWS_NO_SIGN_REQUEST="true", AWS_ACCESS_KEY_ID="AKIAENV", AWS_SECRET_ACCESS_KEY="hunter2")
+
+    signed = open_connection(Choice(order=("role", "environment"), role_arn=ROLE))
+
+    assert key_of(signed) == "AKIAENV"
+    assert signed.note == ""
+    assert steps_of(signed)[0] == ("for the role: AWS_NO_SIGN_REQUEST", "found")
+    assert "AWS_NO_SIGN_REQUEST" in open_connection(Choice(order=("process", "default"))).note
