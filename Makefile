@@ -73,7 +73,7 @@ $(STAMPS)/lab: $(BIN)/python $(NEEDS) $(PANEL)
 	touch $@
 
 $(STAMPS)/test: $(BIN)/python $(NEEDS) $(PANEL)
-	scripts/system-packages fuse3 git-lfs chromium nginx-light nodejs
+	scripts/system-packages fuse3 git-lfs chromium nginx-light nodejs s3fs
 	S3MAGIC_LABEXTENSION=require $(BIN)/pip install --quiet -e '.[all]' --group test
 	touch $@
 

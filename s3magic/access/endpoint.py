@@ -12,9 +12,11 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -68,7 +70,11 @@ class Endpoint:
 
     def close(self) -> None:
         """Answer nobody any more and take the token away."""
-        self._server.shutdown()
+        ending = threading.Thread(target=self._server.shutdown)
+        ending.start()
+        with suppress(OSError):  # a connection ends the server's wait for one
+            socket.create_connection(("127.0.0.1", self._server.server_port), timeout=1).close()
+        ending.join()
         self._server.server_close()
         shutil.rmtree(self._folder, ignore_errors=True)
         os.close(self._descriptor)
