@@ -75,8 +75,8 @@ def measure(
         for where in options.where.split(","):
             for row in options.rows.split(","):
                 for name in names[run % len(names) :] + names[: run % len(names)]:
-                    is_without_mount = name == LOCAL and (where == "far" or ROWS[row].from_start)
-                    if (name, where, row) in hopeless or is_without_mount:
+                    has_nothing = name == LOCAL and (where == "far" or not ROWS[row].has_files)
+                    if (name, where, row) in hopeless or has_nothing:
                         continue
                     bucket = f"sample-{len(samples)}"
                     sample = Sample(row, name, where, run, bucket)

@@ -161,25 +161,30 @@ def plot(path: Path, samples: Sequence[Sample], titles: Mapping[str, str]) -> No
     groups = _groups(samples)
     places = list(dict.fromkeys(sample.where for sample in samples))
     rows = [row for row in ROWS if any(key[0] == row for key in groups)]
-    colours = {name: f"C{index}" for index, name in enumerate(titles)}
     with mpl.rc_context({"svg.fonttype": "none", "font.size": 8}):
         figure = Figure(figsize=(6 * len(places), 1.5 * len(rows)), layout="constrained")
         axes = figure.subplots(len(rows), len(places), squeeze=False)
         for line_of_axes, row in zip(axes, rows, strict=True):
             for axis, where in zip(line_of_axes, places, strict=True):
-                unit = ROWS[row].unit
-                better = "more" if unit == "MB/s" else "less"
-                axis.set_title(f"{where}: {ROWS[row].title}, {unit} ({better} is better)", loc="left")
-                for at, name in enumerate(titles):
-                    values = [s.value for s in groups.get((row, name, where), []) if s.value is not None]
-                    if values:
-                        middle = median(values)
-                        reach = [[middle - min(values)], [max(values) - middle]]
-                        axis.barh(at, middle, xerr=reach, color=colours[name], error_kw={"lw": 0.8})
-                axis.set_yticks(range(len(titles)), list(titles.values()))
+                better = "more" if ROWS[row].unit == "MB/s" else "less"
+                axis.set_title(f"{where}: {ROWS[row].title}, {ROWS[row].unit} ({better} is better)", loc="left")
+                names = [name for name in titles if (row, name, where) in groups]
+                for at, name in enumerate(names):
+                    _bar(axis, at, groups[row, name, where], "C0" if name == OURS else "0.7")
+                axis.set_yticks(range(len(names)), [titles[name] for name in names])
                 axis.invert_yaxis()
                 axis.spines[["top", "right"]].set_visible(False)
         figure.savefig(path)
+
+
+def _bar(axis: Any, at: int, group: Sequence[Sample], colour: str) -> None:
+    values = [sample.value for sample in group if sample.value is not None]
+    if not values:
+        axis.text(0, at, f" {_cell(group)}", va="center")
+        return
+    middle = median(values)
+    reach = [[middle - min(values)], [max(values) - middle]]
+    axis.barh(at, middle, xerr=reach, color=colour, error_kw={"lw": 0.8})
 
 
 def _number(value: float) -> str:

@@ -39,12 +39,15 @@ class Row:
         ``"MB/s"``, where more is better, or ``"s"``, where less is.
     from_start : bool
         Whether the clock starts with the mounting, not when the mount is there.
+    has_files : bool
+        Whether there is something to compare with, without any mount.
     """
 
     title = ""
     data = ""
     unit = "s"
     from_start = False
+    has_files = True
 
     def get_ready(self, known: Expected) -> None:
         """Do what should not be measured."""
@@ -225,7 +228,8 @@ class SmallByThreads(Small):
 class First(Row):
     """From the command to mount until the first byte of a file is there."""
 
-    title, data, from_start = "from mounting to the first byte", "small", True
+    title, data = "from mounting to the first byte", "small"
+    from_start, has_files = True, False
 
     def act(self, folder: Path, known: Expected) -> bytes:
         """Try until it is there."""
@@ -249,7 +253,7 @@ class First(Row):
 class Million(Row):
     """All names of a folder of a million keys."""
 
-    title, data = "a million keys listed", MILLION
+    title, data, has_files = "a million keys listed", MILLION, False
 
     def act(self, folder: Path, known: Expected) -> list[str]:
         """Take the names, without their attributes."""
