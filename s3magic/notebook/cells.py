@@ -39,6 +39,7 @@ def run(shell: InteractiveShell, cell: str) -> object:
 @contextmanager
 def mounted(mount: Mount, namespace: dict[str, object], *, patience: float = 3) -> Iterator[None]:
     """Take a mount away at the end of a cell, whatever happened; warn where something still needs it."""
+    before = [cube for _, cube in lazy_cubes(namespace)]
     try:
         yield
     except BaseException:
@@ -46,7 +47,8 @@ def mounted(mount: Mount, namespace: dict[str, object], *, patience: float = 3) 
         raise
     if files := _take_away(mount, patience):
         warnings.warn(f"Still open when the mount was taken away: {', '.join(files)}", stacklevel=2)
-    if names := lazy_names(namespace):
+    made = [name for name, cube in lazy_cubes(namespace) if not any(cube is one for one in before)]
+    if names := list(dict.fromkeys(made)):
         told = f"Not read yet, and their mount is gone: {', '.join(names)}; realise their data inside the cell."
         warnings.warn(told, stacklevel=2)
 
@@ -61,14 +63,15 @@ def _take_away(mount: Mount, patience: float) -> list[str]:
     return []
 
 
-def lazy_names(namespace: dict[str, object]) -> list[str]:
-    """Return the variables that hold Iris cubes whose data are not read yet."""
+def lazy_cubes(namespace: dict[str, object]) -> list[tuple[str, object]]:
+    """Return the Iris cubes whose data are not read yet, with the variables that hold them."""
     iris = sys.modules.get("iris.cube")
     if iris is None:
         return []
-    found = []
-    for name, value in namespace.items():
-        cubes = value if isinstance(value, list) else [value]
-        if not name.startswith("_") and any(isinstance(cube, iris.Cube) and cube.has_lazy_data() for cube in cubes):
-            found.append(name)
-    return found
+    return [
+        (name, cube)
+        for name, value in namespace.items()
+        if not name.startswith("_")
+        for cube in (value if isinstance(value, list) else [value])
+        if isinstance(cube, iris.Cube) and cube.has_lazy_data()
+    ]

@@ -15,7 +15,7 @@ from s3magic import api
 from s3magic.access import current
 from s3magic.errors import S3MagicError
 from s3magic.notebook import panel_text
-from s3magic.notebook.credential_form import CredentialForm, text_field
+from s3magic.notebook.credential_form import PROVIDERS, CredentialForm, text_field
 
 if TYPE_CHECKING:
     from s3magic.access.connection import Connection
@@ -28,7 +28,15 @@ _CHOSEN = ("profile", "region", "endpoint_url", "addressing_style", "requester_p
 
 
 class CredentialPanel:
-    """Choose a provider, see who that is, and try a URL; may be shown several times."""
+    """Choose a provider, see who that is, and try a URL; may be shown several times.
+
+    Attributes
+    ----------
+    leads_environment : bool
+        Whether other libraries follow what is chosen here, by the environment.
+    """
+
+    leads_environment = True
 
     def __init__(self) -> None:
         self._lock = RLock()
@@ -62,14 +70,15 @@ class CredentialPanel:
         if chosen is None or chosen is self._connection:
             return
         choice = chosen.choice.to_json()
-        options = {name: choice[name] for name in _CHOSEN}
-        self._form.fill(choice["provider"], **{name: "" if value is None else value for name, value in options.items()})
+        if choice["provider"] in PROVIDERS and not choice["order"]:  # the others are chosen by a line
+            options = {name: "" if choice[name] is None else choice[name] for name in _CHOSEN}
+            self._form.fill(choice["provider"], **options)
         self._ask_who(lambda: chosen)
 
     def use(self) -> None:
         """Use what the form says, as the button does."""
         provider, options = self._form.take()
-        self._ask_who(lambda: api.connect(provider, **options))
+        self._ask_who(lambda: api.connect(provider, environ=self.leads_environment, **options))
 
     def check(self) -> None:
         """Light the lights for the URL in the form, as the button does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -67,6 +68,17 @@ def test_only_the_fields_of_the_provider_are_shown(panel):
         assert everywhere <= names
         for other, fields in own.items():
             assert (fields <= names) if other == provider else not fields & names
+
+
+def test_a_choice_that_the_form_does_not_offer_is_shown_all_the_same(panel, sandbox, tmp_path, monkeypatch):
+    teacher = sandbox.users["teacher"]
+    keys = {"Version": 1, "AccessKeyId": teacher.access_key_id, "SecretAccessKey": teacher.secret_access_key}
+    (tmp_path / "keys").write_text(json.dumps(keys))
+    (tmp_path / "config").write_text(f"[profile p]\ncredential_process = cat {tmp_path / 'keys'}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    s3magic.connect("process", profile="p", endpoint_url=sandbox.endpoint_url, region="us-east-1")
+    panel.refresh()
+    eventually(lambda: "process" in text(panel) and "user/teacher" in text(panel))
 
 
 def test_a_secret_is_in_no_state_from_the_moment_it_is_read(panel, sandbox):

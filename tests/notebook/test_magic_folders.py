@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,15 +73,18 @@ def test_a_busy_mount_says_who_holds_it(loaded, run, connection, capsys):
     assert run("%s3umount here --force") == []
 
 
-def test_lazy_names_are_those_of_cubes_not_yet_read(monkeypatch):
+def test_only_what_the_cell_left_unread_is_warned_of(monkeypatch):
     class Cube:
         def __init__(self, *, lazy):
             self.has_lazy_data = lambda: lazy
 
     module = type("module", (), {"Cube": Cube})
     monkeypatch.setitem(cells.sys.modules, "iris.cube", module)
-    names = {"a": Cube(lazy=True), "b": Cube(lazy=False), "c": [Cube(lazy=True)], "_d": Cube(lazy=True), "e": 3}
-    assert cells.lazy_names(names) == ["a", "c"]
+    names = {"old": Cube(lazy=True)}
+    mount = SimpleNamespace(unmount=lambda **_: None)
+    made = {"a": Cube(lazy=True), "b": Cube(lazy=False), "c": [Cube(lazy=True)] * 2, "_d": Cube(lazy=True), "e": 3}
+    with pytest.warns(UserWarning, match="gone: a, c;"), cells.mounted(mount, names):
+        names |= {**made, "again": names["old"]}
 
 
 def test_unloading_takes_the_mounts_away(shell, run, connection):
