@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from s3magic.access import current, per_url
+from s3magic.errors import S3MagicError
 
 if TYPE_CHECKING:
     from s3magic.access.connection import Connection
@@ -39,9 +40,10 @@ def lead(new: Connection, former: Connection | None, *, within: S3Url | None = N
 
 
 def _is_same(new: Connection, former: Connection) -> bool:
-    mine, theirs = new.credentials(), former.credentials()
-    return (
-        new.choice == former.choice
-        and new.location == former.location
-        and (mine and mine.access_key_id) == (theirs and theirs.access_key_id)
-    )
+    if new.choice != former.choice or new.location != former.location:
+        return False
+    try:
+        mine, theirs = new.credentials(), former.credentials()
+    except S3MagicError:  # the former may have ended, which is why another was chosen
+        return False
+    return (mine and mine.access_key_id) == (theirs and theirs.access_key_id)

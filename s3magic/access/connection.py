@@ -237,6 +237,8 @@ class Connection:
             facts.append(("Endpoint", self.location.endpoint_url))
         if self.location.requester_pays:
             facts.append(("Requester", "pays"))
+        if pace := str(self.choice.tuning):
+            facts.append(("Pace", pace))
         in_hand = self._source.in_hand
         if in_hand is not None and in_hand.expires is not None:
             facts.append(("Credentials", expiry_text(in_hand.expires)))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from s3magic import process
-from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey
+from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey, S3MagicError
 from s3magic.mounting import attach, control, ending, records
 from s3magic.mounting.inodes import file_name
 from s3magic.mounting.model import Mount, MountTable
@@ -184,7 +184,7 @@ def move(
 def _move(record: Record, location: Location, attach: Callable[[], socket.socket]) -> bool:
     if record.location["endpoint_url"] != location.endpoint_url:
         return False
-    with contextlib.suppress(MountError):  # a daemon that ends just now
+    with contextlib.suppress(S3MagicError):  # a daemon, or a broker, that ends just now
         if set(control.ask(record.socket, {"ask": "owners"})["owners"]) <= {os.getpid()}:
             with attach() as broker:
                 question = {"ask": "move", "location": location.to_json()}

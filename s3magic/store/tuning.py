@@ -89,6 +89,19 @@ class Tuning:
             doubling = seconds(environ.get(DOUBLING_VARIABLE) or "0", DOUBLING_VARIABLE)
         return Tuning(**{**self.to_json(), "request_concurrency": concurrency, "doubling_time": doubling})
 
+    def __str__(self) -> str:
+        """Return what was chosen, for people; empty where nothing was."""
+        usual = Tuning()
+        told = [f"{self.request_concurrency} requests at once"] if self.request_concurrency else []
+        if self.max_retries != usual.max_retries:
+            told.append(f"{self.max_retries} retries")
+        if (self.initial_delay, self.max_delay) != (usual.initial_delay, usual.max_delay):
+            told.append(f"retried after {self.initial_delay:g} to {self.max_delay:g} s")
+        told += [f"{self.read_rate:g} reads a second"] if self.read_rate else []
+        told += [f"{self.write_rate:g} writes a second"] if self.write_rate else []
+        told += [f"doubled in {self.doubling_time:g} s"] if self.doubling_time else []
+        return ", ".join(told)
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
         return asdict(self)

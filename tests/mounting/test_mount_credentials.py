@@ -233,6 +233,14 @@ def test_the_same_choice_again_and_one_for_elsewhere_leave_a_mount_alone(choose,
         assert mounted.stats()["bytes_fetched"] == fetched
 
 
+def test_a_choice_that_ended_keeps_nobody_from_another(choose, connection, mount):
+    with mount("s3://teaching/photos/") as mounted:
+        connection.close()
+
+        assert "s3://teaching/photos/" in choose("student").note
+        assert names(mounted)
+
+
 def test_a_mount_follows_the_choice_of_its_place_and_back(choose, mount):
     with mount("s3://teaching/photos/") as mounted:
         assert "s3://teaching/photos/" in choose("guest", for_url="s3://teaching/").note

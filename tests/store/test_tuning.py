@@ -224,6 +224,15 @@ def test_what_was_not_chosen_comes_from_the_variables():
     assert Tuning.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
+def test_what_was_chosen_is_told_and_nothing_else():
+    assert str(Tuning()) == ""
+    chosen = Tuning(request_concurrency=4, max_retries=0, max_delay=2, read_rate=20, write_rate=0.5, doubling_time=60)
+    assert str(chosen) == (
+        "4 requests at once, 0 retries, retried after 0.2 to 2 s, 20 reads a second, 0.5 writes a second,"
+        " doubled in 60 s"
+    )
+
+
 @pytest.mark.parametrize(
     ("environ", "told"),
     [
