@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
+import shutil
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from benchmarks.mount.rows import ROWS
 
 ROOT = Path(__file__).parent.parent.parent
 READY_SECONDS = 60
+KILL_SECONDS = 5
 
 
 @dataclass(slots=True)
@@ -61,13 +65,14 @@ def take(sample: Sample, peer: Peer | None, place: Place, data: Path, *, limit: 
     limit
         Seconds after which the row is given up.
     """
+    scratch = place.folder.parent / "read"
     if peer is None:
-        with _reader(sample.row, data, data / "objects") as reader:
+        with _reader(sample.row, data, data / "objects", scratch) as reader:
             reader.measure(sample, began=0, limit=limit)
             reader.judge(sample, limit=limit)
         return
     row = ROWS[sample.row]
-    with _reader(sample.row, data, place.folder) as reader:
+    with _reader(sample.row, data, place.folder, scratch) as reader:
         try:
             with mounted(peer, place) as mount:
                 if not row.from_start:
@@ -111,12 +116,24 @@ class _Reader:
             line = self.hear(limit)
         except queue.Empty:
             sample.trouble = f"> {limit:g} s"
+        except KeyboardInterrupt:
+            self.end()
+            raise
+        if sample.trouble:
+            self.end()
             return
         if not line:
             sample.trouble = "failed: " + self._process.stderr.read().strip().rpartition("\n")[2][-200:]
             return
         measured = json.loads(line)
         sample.seconds, sample.value = measured["seconds"], measured["value"]
+
+    def end(self) -> None:
+        """Kill it, for what is being read cannot be unmounted; one that a mount holds back is left behind."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # its children, too
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(KILL_SECONDS)
 
     def judge(self, sample: Sample, *, limit: float) -> None:
         """Let it check what it read; a wrong answer has no value."""
@@ -130,15 +147,17 @@ class _Reader:
 
 
 @contextmanager
-def _reader(row: str, data: Path, folder: Path) -> Iterator[_Reader]:
+def _reader(row: str, data: Path, folder: Path, scratch: Path) -> Iterator[_Reader]:
+    scratch.mkdir(parents=True)
     argv = [sys.executable, "-m", "benchmarks.mount.rows", row, str(data), str(folder)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(argv, **pipes, text=True, start_new_session=True, cwd=ROOT)
+    told = os.environ | {"TMPDIR": str(scratch)}
+    process = subprocess.Popen(argv, **pipes, text=True, start_new_session=True, cwd=ROOT, env=told)
+    reader = _Reader(process)
     try:
-        reader = _Reader(process)
         if not reader.hear(READY_SECONDS):
             raise SystemExit(f"The row {row} cannot be measured: {process.stderr.read().strip()[-500:]}")
         yield reader
     finally:
-        process.kill()
-        process.wait()
+        reader.end()
+        shutil.rmtree(scratch, ignore_errors=True)
