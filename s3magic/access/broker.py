@@ -17,6 +17,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import count
 from select import POLLIN, poll
 from typing import TYPE_CHECKING, Any
@@ -146,11 +147,7 @@ class Desk:
             if own not in self._published:
                 self._published[own] = (choice, Remembered(holding.credentials))
             self._published[name or own] = self._published[own]
-            return {
-                "url": self._endpoint.url(name or own),
-                "token_file": str(self._endpoint.token_file),
-                "config_file": str(self._endpoint.write_config(own, holding.location.addressing_style)),
-            }
+            return asdict(self._endpoint.publish(name or own, holding.location.addressing_style))
 
     def _find(self, name: str) -> Remembered | None:
         with self._left:

@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from s3magic.access.masking import ANNOUNCED
+from s3magic.access.masking import ANNOUNCED, Published
 from s3magic.errors import S3MagicError
 from s3magic.store.credentials import Credentials, CredentialSource
 
@@ -45,28 +45,38 @@ class Endpoint:
         Where clients read what they have to show; 0600, in a folder that is 0700.
     """
 
+    token_file: Path
+
     def __init__(self, find: Callable[[str], CredentialSource | None]) -> None:
-        runtime = _runtime_folder()
-        _sweep(runtime)
-        token = secrets.token_urlsafe(48)
-        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=runtime))
-        self.token_file = self._folder / "token"
-        self._descriptor = os.open(self.token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # says that whoever wrote it lives
-        os.write(self._descriptor, token.encode())
-        self._server = _Server(find, token)
+        self._token = secrets.token_urlsafe(48)
+        self._lay_token()
+        self._server = _Server(find, self._token)
         threading.Thread(target=self._server.serve_forever, name="endpoint", daemon=True).start()
 
     def url(self, name: str) -> str:
         """Return the address of a name's credentials."""
         return f"http://{self._server.host}{_PATH}{name}"
 
-    def write_config(self, name: str, addressing_style: str) -> Path:
-        """Write the AWS configuration that stands for the user's: no credentials, only how buckets are addressed."""
-        config = self._folder / f"config-{name}"
+    def publish(self, name: str, addressing_style: str) -> Published:
+        """Return where a name's credentials are, and a configuration to stand for the user's.
+
+        The token is laid anew where it is gone: a system may clear its runtime folders.
+        """
+        if not self.token_file.exists():
+            os.close(self._descriptor)
+            self._lay_token()
+        config = self.token_file.with_name(f"config-{addressing_style}")
         s3 = "" if addressing_style == "auto" else f"s3 =\n    addressing_style = {addressing_style}\n"
         config.write_text(f"[default]\n{s3}", encoding="ascii")
-        return config
+        return Published(self.url(name), str(self.token_file), str(config))
+
+    def _lay_token(self) -> None:
+        runtime = _runtime_folder()
+        _sweep(runtime)
+        self.token_file = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=runtime), "token")
+        self._descriptor = os.open(self.token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # says that whoever wrote it lives
+        os.write(self._descriptor, self._token.encode())
 
     def close(self) -> None:
         """Answer nobody any more and take the token away."""
@@ -76,7 +86,7 @@ class Endpoint:
             socket.create_connection(("127.0.0.1", self._server.server_port), timeout=1).close()
         ending.join()
         self._server.server_close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.token_file.parent, ignore_errors=True)
         os.close(self._descriptor)
 
 

@@ -11,7 +11,7 @@ from s3magic.notebook import values
 from s3magic.notebook.magic import option
 
 _SOURCES = [name for name in PROVIDERS if name not in {"role", "anonymous"}]
-_MANAGED = ("provider", "forget")
+_MANAGED = ("provider", "forget", "no_environ")
 _FORMS = {"profile", "region", "endpoint_url", "addressing_style", "requester_pays"}
 
 OPTIONS = (
@@ -43,6 +43,7 @@ OPTIONS = (
     option("--doubling-time", metavar="TIME", help="time in which both rates double, such as 5m"),
     option("--for", dest="for_url", metavar="URL", help="choose for this bucket or folder alone; by itself, show it"),
     option("--forget", action="store_true", help="with --for: let the choice for all serve it again"),
+    option("--no-environ", action="store_true", help="leave the environment, and with it other libraries, alone"),
     option("--save", metavar="NAME", help="keep the choice by a name, in your configuration folder; never keys"),
     option("--saved", metavar="NAME", help="take the choice that was kept by a name"),
 )

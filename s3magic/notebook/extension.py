@@ -30,7 +30,7 @@ def load(shell: InteractiveShell) -> None:
 
 
 def unload(shell: InteractiveShell, *, unmount: bool = True) -> None:
-    """Take back what `load` registered, and the mounts that were made meanwhile."""
+    """Take back what `load` registered, and what was done meanwhile: mounts, and the environment."""
     comms.close_bridge(shell)
     manager = shell.magics_manager
     for kind, names in S3Magics.magics.items():
@@ -47,6 +47,7 @@ def unload(shell: InteractiveShell, *, unmount: bool = True) -> None:
     _displays(shell).pop(".".join(_GALLERY), None)  # type: ignore[no-untyped-call]
     if unmount:
         _unmount_ours()
+        _restore_environment()
 
 
 def _displays(shell: InteractiveShell) -> IPythonDisplayFormatter:
@@ -61,6 +62,12 @@ def _show_gallery(gallery: Gallery) -> None:
     from s3magic.notebook import gallery_view  # noqa: PLC0415 - ipywidgets
 
     gallery_view.show(gallery)
+
+
+def _restore_environment() -> None:
+    masking = sys.modules.get("s3magic.access.masking")
+    if masking is not None:  # else nothing was chosen
+        masking.restore()
 
 
 def _unmount_ours() -> None:

@@ -66,7 +66,8 @@ class S3Magics(Magics):
     def s3creds(self, args: Namespace) -> Connection | CredentialPanel | Sentence:
         """Choose who asks S3, for the whole notebook or, with --for, for one place.
 
-        Never takes a secret: 'keys' asks for it unseen.
+        Other libraries follow by the environment, unless --no-environ is given or it is for one
+        place. Never takes a secret: 'keys' asks for it unseen.
         """
         given = credential_options.words(args)
         credential_options.check_forget(args, given)
@@ -75,21 +76,22 @@ class S3Magics(Magics):
             return Sentence(f"{args.for_url} is served by the choice for everything again.")
         in_notebook = getattr(self.shell, "kernel", None) is not None
         if in_notebook and (not given or args.provider == "keys") and credential_options.fit_the_form(given):
-            return self._show_panel(given.pop("provider", None), given)
+            return self._show_panel(given.pop("provider", None), given, environ=not args.no_environ)
         if not given.keys() - {"for_url"}:
             return api.connection(args.for_url)
         if credential_options.needs_keys(given):
             given |= dict(zip(("access_key_id", "secret_access_key", "session_token"), prompt.keys(), strict=True))
-        connection = api.connect(**given)
+        connection = api.connect(**given, environ=not args.no_environ and args.for_url is None)
         self._refresh_panel()
         return connection
 
-    def _show_panel(self, provider: str | None, options: dict[str, Any]) -> CredentialPanel:
+    def _show_panel(self, provider: str | None, options: dict[str, Any], *, environ: bool) -> CredentialPanel:
         if self._panel is None:
             from s3magic.notebook.credential_panel import CredentialPanel  # noqa: PLC0415 - ipywidgets
 
             self._panel = CredentialPanel()
         self._refresh_panel()
+        self._panel.leads_environment = environ
         self._panel.fill(provider, **options)
         return self._panel
 
@@ -260,7 +262,7 @@ class S3Magics(Magics):
         if args.users and args.verb != "start":
             raise InvalidInput(f"%s3sandbox {args.verb} takes no --users", "Give it to %s3sandbox start.")
         if args.verb == "start":
-            box = api.sandbox(users=args.users)
+            box = api.sandbox(users=args.users, environ=True)
             self._refresh_panel()
             return box
         if box is None:

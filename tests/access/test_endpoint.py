@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -189,6 +190,18 @@ def test_what_killed_brokers_left_is_swept_and_nothing_else(runtime):
     assert ask(lives.url("1"), token=token_of(lives))[0].status == 200
     lives.close()
     other.close()
+
+
+def test_a_token_that_the_system_cleared_away_is_laid_anew(endpoint, runtime):
+    former = endpoint.publish("3", "auto")
+    shutil.rmtree(Path(former.token_file).parent)
+
+    published = endpoint.publish("3", "virtual")
+
+    assert published.url == former.url
+    assert stat.S_IMODE(Path(published.token_file).stat().st_mode) == 0o600
+    assert ask(published.url, token=token_of(published))[0].status == 200
+    assert "addressing_style = virtual" in Path(published.config_file).read_text()
 
 
 def kernel_keys():
