@@ -136,7 +136,13 @@ class Holding:
             yield from ((label(method), own[method]) for method in methods if method in own)
 
     def _load(self, providers: list[tuple[str, Any]]) -> None:
-        found = self._first(providers)
+        try:
+            found = self._first(providers)
+        except S3MagicError as error:
+            if not self.choice.order:
+                raise
+            others = [f"{step.provider}: {step.detail}" for step in self._steps if error.message not in step.detail]
+            raise type(error)("; ".join([error.message, *others]), error.hint) from error
         if found is None:
             if "default" not in self.choice.providers:
                 raise NoCredentials(

@@ -451,3 +451,13 @@ def test_an_order_to_sign_nothing_says_so_only_where_it_counts(aws):
     assert signed.note == ""
     assert steps_of(signed)[0] == ("for the role: AWS_NO_SIGN_REQUEST", "found")
     assert "AWS_NO_SIGN_REQUEST" in open_connection(Choice(order=("process", "default"))).note
+
+
+def test_an_order_of_which_none_finds_any_tells_of_all(sts, aws):
+    sts.error = ("AccessDenied", "no")
+
+    error = refused(AccessDenied, Choice(order=("process", "role", "imds"), role_arn=ROLE, source="environment"))
+
+    assert error.message.startswith("The role may not be taken on (role); ")
+    assert "credential process: the profile names no credential_process" in error.message
+    assert "instance role: AWS_EC2_METADATA_DISABLED is true" in error.message
