@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 NEEDS  := pyproject.toml Makefile scripts/system-packages
+WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH" S3MAGIC_LABEXTENSION=require
 PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/*.json labextension/yarn.lock)
 
 .DEFAULT_GOAL := help
@@ -37,7 +38,7 @@ lint: $(STAMPS)/lint  ## Check style and types
 
 build: $(STAMPS)/build  ## Build the wheel and the sdist, the JupyterLab panel in them
 	rm -rf dist
-	S3MAGIC_LABEXTENSION=require $(BIN)/python -m build --outdir dist
+	$(WITH_NODE) $(BIN)/python -m build --outdir dist
 
 bench-byte-path: $(STAMPS)/bench  ## Compare the HTTP client with its peers, over HTTP and TLS
 	$(BIN)/python benchmarks/byte_path.py
@@ -63,31 +64,31 @@ $(BIN)/python: scripts/system-packages
 
 $(STAMPS)/demo: $(BIN)/python $(NEEDS)
 	scripts/system-packages fuse3
-	S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[demo]'
+	test -e $(STAMPS)/test || test -e $(STAMPS)/lab || S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[demo]'
 	touch $@
 
 $(STAMPS)/lab: $(BIN)/python $(NEEDS) $(PANEL)
-	scripts/system-packages --optional nodejs
 	scripts/system-packages fuse3
-	$(BIN)/pip install --quiet -e '.[demo,lab]'
+	$(BIN)/pip install --quiet --group panel
+	$(WITH_NODE) $(BIN)/pip install --quiet -e '.[demo,lab]'
 	touch $@
 
 $(STAMPS)/test: $(BIN)/python $(NEEDS) $(PANEL)
-	scripts/system-packages fuse3 git-lfs chromium nginx-light nodejs s3fs
-	S3MAGIC_LABEXTENSION=require $(BIN)/pip install --quiet -e '.[all]' --group test
+	scripts/system-packages fuse3 git-lfs chromium nginx-light s3fs
+	$(BIN)/pip install --quiet --group panel
+	$(WITH_NODE) $(BIN)/pip install --quiet -e '.[all]' --group test
 	touch $@
 
-$(STAMPS)/lint: $(BIN)/python $(NEEDS)
-	S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[all]' --group lint
+$(STAMPS)/lint: $(STAMPS)/test
+	$(BIN)/pip install --quiet --group lint
 	touch $@
 
 $(STAMPS)/build: $(BIN)/python $(NEEDS)
-	scripts/system-packages nodejs
-	$(BIN)/pip install --quiet --group build
+	$(BIN)/pip install --quiet --group build --group panel
 	touch $@
 
 $(STAMPS)/bench: $(BIN)/python $(NEEDS)
-	scripts/system-packages nginx-light fuse3
-	scripts/system-packages --optional s3fs
-	S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[iris]' --group bench
+	scripts/system-packages nginx-light fuse3 s3fs
+	test -e $(STAMPS)/test || S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[iris]'
+	$(BIN)/pip install --quiet --group bench
 	touch $@
