@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     sandbox = verbs.add_parser("sandbox", help="run a local S3 with teaching data until Ctrl-C")
     sandbox.add_argument("--port", type=int, default=0, help="loopback port; a free one by default")
     sandbox.add_argument("--data", type=Path, metavar="DIR", help="a folder that becomes a bucket")
+    sandbox.add_argument("--users", type=Path, metavar="FILE", help="JSON of users and roles of your own")
     sandbox.add_argument(
         "--exec", nargs=argparse.REMAINDER, metavar="COMMAND", help="run a command beside it, until it ends"
     )
@@ -62,7 +63,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _sandbox(options: argparse.Namespace) -> int:
     from s3magic import api
 
-    with api.sandbox(port=options.port, data=options.data) as box:
+    with api.sandbox(port=options.port, data=options.data, users=options.users) as box:
         teacher = box.users["teacher"]
         environ = {
             "AWS_ENDPOINT_URL": box.endpoint_url,

@@ -90,7 +90,10 @@ class InvalidCredentials(CredentialsError):
 
 
 class AccessDenied(CredentialsError):
-    """The identity is known but not allowed to do this."""
+    """The identity is known but not allowed to do this; ``action`` and ``resource`` tell what it lacks, if known."""
+
+    action: str | None = None
+    resource: str | None = None
 
 
 class ClockSkew(CredentialsError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Self
 
-from s3magic.errors import S3MagicError
+from s3magic.errors import AccessDenied, S3MagicError
 from s3magic.html import Markup
 
 STATES = ("ok", "denied", "unknown", "unchecked", "error")
@@ -45,6 +45,13 @@ class Light:
     def denied(cls, action: str, resource: str, more: str = "") -> Self:
         """Return the light of a refusal."""
         return cls("denied", f"{action} on {resource}{more}", (action,), resource)
+
+    @classmethod
+    def refused(cls, error: AccessDenied, action: str, resource: str) -> Self:
+        """Return the light of a refusal that may have been about the key of an encrypted object."""
+        if error.action is not None and error.action.startswith("kms:"):
+            return cls.denied(error.action, error.resource or f"the key of {resource}")
+        return cls.denied(action, resource)
 
     @classmethod
     def error(cls, error: S3MagicError) -> Self:

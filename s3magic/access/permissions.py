@@ -66,13 +66,24 @@ class PermissionReport:
         """Return the policy that would turn the red lights green; None where no right is known to be missing."""
         place = S3Url.parse(self.url)
         rights = []
+        keys: dict[str, bool] = {}
         for name, light in self.lights():
-            if light.state in _RED:
-                where = place if name in {"List", "Read"} else policy.folder(place)
-                if name == "Output":
-                    where = policy.output_folder(str(self.output_url))
-                rights += [(action, where) for action in light.actions]
-        return policy.grant(rights, partition=self.partition) if rights else None
+            if light.state not in _RED:
+                continue
+            if light.actions and light.actions[0].startswith("kms:"):
+                keys[light.resource] = keys.get(light.resource, False) or name not in {"List", "Read"}
+                continue
+            where = place if name in {"List", "Read"} else policy.folder(place)
+            if name == "Output":
+                where = policy.output_folder(str(self.output_url))
+            rights += [(action, where) for action in light.actions]
+        made = policy.grant(rights, partition=self.partition)
+        made["Statement"] += [
+            policy.use_key(key, self.partition, write=write)
+            for key, write in keys.items()
+            if key.startswith(f"arn:{self.partition}:kms:")
+        ]
+        return made if made["Statement"] else None
 
     def with_output(self, url: S3Url | str, light: Light) -> PermissionReport:
         """Return the report with a place for output and its Write light."""
@@ -193,19 +204,19 @@ class _Look:
         target = S3Url(place.bucket, key, version)
         try:
             self.store.get(key, start=0, stop=1, version_id=version)
-        except AccessDenied:
-            return self._refused(target, listing, exists=exists)
+        except AccessDenied as error:
+            return self._refused(error, target, listing, exists=exists)
         except (NoSuchKey, ArchivedObject) as error:
             return replace(Light.error(error), state="unknown")
         except S3MagicError as error:
             return Light.error(error)
         return Light("ok", f"read one byte of {target}")
 
-    def _refused(self, target: S3Url, listing: Light, *, exists: bool) -> Light:
+    def _refused(self, error: AccessDenied, target: S3Url, listing: Light, *, exists: bool) -> Light:
         """Judge a refusal: S3 gives it for a missing key too, where the right to list does not cover the bucket."""
         action = "s3:GetObjectVersion" if target.version_id else "s3:GetObject"
-        denied = Light.denied(action, f"arn:{self.partition}:s3:::{target.bucket}/{target.key}")
-        if exists:
+        denied = Light.refused(error, action, f"arn:{self.partition}:s3:::{target.bucket}/{target.key}")
+        if exists or denied.actions != (action,):
             return denied
         if listing.state == "ok":
             return Light("unknown", f"no such object in the listing: {target}")

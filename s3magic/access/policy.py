@@ -150,7 +150,7 @@ def policy(
         rights += [(action, target) for action in _OUTPUT]
     made = grant(rights, partition=partition)
     if kms_key is not None:
-        made["Statement"].append(_use_key(kms_key, partition, write=write or target is not None))
+        made["Statement"].append(use_key(kms_key, partition, write=write or target is not None))
     if account is None or external_id is None:
         return made
     trust = _trust(account, external_id, partition)
@@ -208,6 +208,27 @@ def arn(place: S3Url, partition: str = "aws") -> str:
         return f"arn:{partition}:s3:::{place.bucket}/*"
     key = place.prefix if place.is_pattern else place.key
     return f"arn:{partition}:s3:::{place.bucket}/{key}" + ("*" if place.is_prefix or place.is_pattern else "")
+
+
+def use_key(key: str, partition: str, *, write: bool) -> dict[str, Any]:
+    """Return the statement that lets S3 use a key for somebody, to read or to write too.
+
+    Raises
+    ------
+    InvalidInput
+        When it is no key's ARN, or of another partition.
+    """
+    found = _KEY.fullmatch(key)
+    if found is None:
+        raise InvalidInput(
+            f"Not the ARN of a KMS key: {key!r}",
+            "It looks like arn:aws:kms:REGION:ACCOUNT:key/ID; an alias will not do.",
+        )
+    if found[1] != partition:
+        raise InvalidInput(f"The key is in the partition {found[1]!r}, not {partition!r}", "Choose one of them.")
+    service = f"s3.{found[2]}.amazonaws.com" + (".cn" if partition == "aws-cn" else "")
+    actions = ["kms:Decrypt", "kms:GenerateDataKey"] if write else ["kms:Decrypt"]
+    return _allow(actions, [key], Condition={"StringEquals": {"kms:ViaService": service}})
 
 
 def partition_of(region: str) -> str:
@@ -289,20 +310,6 @@ def _literal(key: str) -> str:
     """Return a key as it stands in a policy: no wildcards in it, and ``?`` for what a policy cannot hold."""
     letters = {"*": "${*}", "?": "${?}", "$": "${$}"}
     return "".join(letters.get(letter, letter if " " <= letter <= "\xff" else "?") for letter in key)
-
-
-def _use_key(key: str, partition: str, *, write: bool) -> dict[str, Any]:
-    found = _KEY.fullmatch(key)
-    if found is None:
-        raise InvalidInput(
-            f"Not the ARN of a KMS key: {key!r}",
-            "It looks like arn:aws:kms:REGION:ACCOUNT:key/ID; an alias will not do.",
-        )
-    if found[1] != partition:
-        raise InvalidInput(f"The key is in the partition {found[1]!r}, not {partition!r}", "Choose one of them.")
-    service = f"s3.{found[2]}.amazonaws.com" + (".cn" if partition == "aws-cn" else "")
-    actions = ["kms:Decrypt", "kms:GenerateDataKey"] if write else ["kms:Decrypt"]
-    return _allow(actions, [key], Condition={"StringEquals": {"kms:ViaService": service}})
 
 
 def _trust(account: str, external_id: str, partition: str) -> Document:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from s3magic.access import policy
 from s3magic.access.light import Light
-from s3magic.errors import AccessDenied, S3MagicError, ServerError
+from s3magic.errors import AccessDenied, S3MagicError, ServerError, Unreachable
 from s3magic.store.base import Store
 from s3magic.url import S3Url
 
@@ -62,10 +62,11 @@ def _upload(store: Store, folder: S3Url, resource: str) -> Light:
         return Light.error(error)
     try:
         upload_id = store.begin_upload(key)
-    except AccessDenied:
-        return Light.denied(_PUT, resource)
+    except AccessDenied as error:
+        return Light.refused(error, _PUT, resource)
     except S3MagicError as error:
-        return Light.error(error)
+        lost = f". Whether an upload to {folder.with_key(key)} was begun is not known"
+        return Light("error", Light.error(error).detail + (lost if isinstance(error, Unreachable) else ""))
     try:
         store.abort_upload(key, upload_id)
     except S3MagicError as error:
@@ -93,8 +94,8 @@ def _scratch(store: Store, folder: S3Url, resource: str) -> tuple[Light, Light]:
         versions.append(store.put(key, b"").version_id)
         versions.append(store.put(key, b"").version_id)
         overwrite = Light("ok", f"wrote an object of our own twice in {folder}")
-    except AccessDenied:
-        overwrite = Light.denied(_PUT, resource)
+    except AccessDenied as error:
+        overwrite = Light.refused(error, _PUT, resource)
     except S3MagicError as error:
         overwrite = Light.error(error)
     try:

@@ -29,7 +29,8 @@ Anonymous reads follow the ACL         They follow the bucket policy
 =====================================  ==========================================================
 
 Not here, though S3 has it: Signature Version 2 (refused, as in new regions), virtual-hosted
-addressing, redirects between regions, ACLs that grant anything, encryption keys, CORS.
+addressing, redirects between regions, ACLs that grant anything, CORS. Nothing is encrypted, but
+the right to use the key that is named is asked for.
 """
 
 from __future__ import annotations
@@ -37,13 +38,14 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from s3magic.sandboxes import listing, objects, payload, rights, signature, sts, writes
+from s3magic.sandboxes import encryption, listing, objects, payload, rights, signature, sts, writes
 from s3magic.sandboxes.actions import Need, arn, around, needs
 from s3magic.sandboxes.answers import Response, S3Failure, denied
 from s3magic.sandboxes.request import S3Request, read
-from s3magic.sandboxes.users import REGION, Caller
+from s3magic.sandboxes.users import ACCOUNT, REGION, Caller
 
 if TYPE_CHECKING:
     from s3magic.sandboxes.backend import Backend
@@ -110,9 +112,9 @@ class Gate:
             bucket = self._backend.policies(need.resource)
             return rights.may(caller, need, bucket=bucket, around=surroundings)
 
-        for need in needs(request):
+        for need in chain(needs(request), encryption.needs(request, self._backend)):
             if not allowed(need):
-                raise denied()
+                raise _refusal(caller, need)
         body = payload.decode(request, signed)
         try:
             return self._serve(request, body, allowed)
@@ -136,6 +138,16 @@ class Gate:
     def _caller(self, request: S3Request) -> Caller | None:
         signed = signature.verify(request, self._callers, region=REGION)
         return signed.caller if signed else None
+
+
+def _refusal(caller: Caller | None, need: Need) -> S3Failure:
+    """Return S3's refusal, which tells those of its own account what they lack."""
+    if caller is None or caller.account != ACCOUNT:
+        return denied()
+    return denied(
+        f'User: {caller.arn} is not authorized to perform: {need.action} on resource: "{need.resource}" '
+        f"because no identity-based policy allows the {need.action} action"
+    )
 
 
 def _latin(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
@@ -27,7 +28,7 @@ _KINDS: dict[str, tuple[type[S3MagicError], str, str]] = {
     "NoSuchVersion": (NoSuchKey, "No such version of {url}", "Leave ?versionId=… out to read the live one."),
     "AccessDenied": (
         AccessDenied,
-        "Not allowed: {action} on {url}",
+        "Not allowed: {action} on {where}",
         "Ask for that permission; %s3check shows the lights.",
     ),
     "AllAccessDisabled": (AccessDenied, "Not allowed: {action} on {url}", "The owner closed this bucket."),
@@ -75,7 +76,15 @@ _KINDS: dict[str, tuple[type[S3MagicError], str, str]] = {
 }
 _EXPIRED = frozenset({"ExpiredToken", "TokenRefreshRequired"})
 _BY_STATUS = {301: "PermanentRedirect", 403: "AccessDenied", 404: "NoSuchKey", 412: "PreconditionFailed"}
-_ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
+_ACTIONS = {
+    "GET": "s3:GetObject",
+    "HEAD": "s3:GetObject",
+    "PUT": "s3:PutObject",
+    "POST": "s3:PutObject",
+    "DELETE": "s3:DeleteObject",
+}
+# AWS tells those of the account what they lack; what is quoted may hold spaces.
+_LACKING = re.compile(r'is not authorized to perform: ([\w-]+:\w+)(?: on resource: "?((?<=")[^"]+|[^"\s]+))?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,9 @@ class Failure:
         """Return the error that tells a person what this means for one request."""
         url = f"s3://{bucket}/{key}"
         action = _ACTIONS.get(method, method) if key else "s3:ListBucket" if bucket else "s3:ListAllMyBuckets"
+        where, lacking = url, _LACKING.search(self.message)
+        if lacking is not None:
+            action, where = lacking[1], url if lacking[1].startswith("s3:") else lacking[2] or url
         kind = _KINDS.get(self.code)
         if kind is None:
             said = " – ".join(part for part in (self.code, self.message) if part) or "no reason given"
@@ -119,9 +131,10 @@ class Failure:
             failed.status = self.status
             return failed
         error, message, hint = kind
-        made = error(
-            message.format(bucket=bucket, url=url, action=action, region=self.region or "another region"), hint
-        )
+        region = self.region or "another region"
+        made = error(message.format(bucket=bucket, url=url, action=action, where=where, region=region), hint)
         if isinstance(made, WrongRegion):
             made.region = self.region
+        if isinstance(made, AccessDenied) and lacking is not None:
+            made.action, made.resource = lacking[1], lacking[2]
         return made

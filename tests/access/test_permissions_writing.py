@@ -218,6 +218,15 @@ def test_only_names_of_our_own_are_touched(url, write):
     assert names.isdisjoint(touched[len(touched) // 2 :]), "a new random name each time"
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises KeyboardInterrupt, even where the tests were started in the background."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("at", range(8))
 def test_an_interrupt_leaves_nothing_behind(at):
     """Ctrl-C arrives while the n-th request is under way; the probe is finished before it goes on."""

@@ -15,6 +15,7 @@ from s3magic.errors import AccessDenied
 from s3magic.sandboxes import process
 
 TEACHING = "s3://teaching"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 PARTNER = "210987654321"
 ID = "an-id-of-this-test"
 POLICIES = {
@@ -32,6 +33,9 @@ POLICIES = {
     "versions": policy("s3://scratch/proof/", "link"),
     "checksums": policy("s3://scratch/proof/", "checksums"),
     "checksums-write": policy("s3://scratch/proof/", "checksums", write=True),
+    "keyless": policy("s3://scratch/proof/", "browse", write=True),
+    "key-read": policy("s3://scratch/proof/", "browse", kms_key=KEY),
+    "key-write": policy("s3://scratch/proof/", "browse", write=True, kms_key=KEY),
     "stored": policy(f"{TEACHING}/photos/", "stored-thumbnails", output="s3://scratch/proof/"),
     "stored-beside": policy("s3://scratch/proof/", "stored-thumbnails"),
 }
@@ -275,6 +279,44 @@ def test_thumbnails_are_stored_beside_the_photos(become, refuses, scratch):
     assert store.get(key) == b"thumbnail"
     assert s3magic.check("s3://scratch/proof/", output="s3://scratch/proof/.lightly/thumbnails/").output.state == "ok"
     refuses("stored-beside", ("scratch", "put", inside, b""), ("scratch", "delete", key))
+
+
+@pytest.fixture
+def encrypted(become):
+    """A key whose object is encrypted by a key of one's own, in a bucket that encrypts so by itself."""
+    client = become("teacher").session().client("s3")
+    rule = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}
+    client.put_bucket_encryption(
+        Bucket="scratch",
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": rule}]},
+    )
+    key = f"proof/{secrets.token_hex(4)}.bin"
+    client.put_object(Bucket="scratch", Key=key, Body=b"secret")
+    yield key
+    client.delete_object(Bucket="scratch", Key=key)
+    client.delete_bucket_encryption(Bucket="scratch")
+    client.close()
+
+
+def test_encrypted_objects_want_their_key_as_well(become, refuses, encrypted):
+    store = become("key-write").store("scratch")
+    assert store.get(encrypted) == b"secret"
+    store.put(encrypted, b"other")
+    store.abort_upload(encrypted, store.begin_upload(encrypted))
+    assert become("key-read").store("scratch").get(encrypted) == b"other"
+    refuses("key-read", ("scratch", "put", encrypted, b""))
+    refuses("keyless", ("scratch", "get", encrypted), ("scratch", "begin_upload", encrypted))
+    with pytest.raises(AccessDenied, match=f"kms:Decrypt on {KEY}"):
+        become("keyless").store("scratch").get(encrypted)
+
+
+def test_lights_tell_a_missing_key_from_a_missing_right(become, encrypted):
+    become("keyless")
+    report = s3magic.check(f"s3://scratch/{encrypted}", write=True)
+    assert (report.read.detail, report.write.detail) == (f"kms:Decrypt on {KEY}", f"kms:GenerateDataKey on {KEY}")
+    wanted = {action for statement in report.policy()["Statement"] for action in statement["Action"]}
+    assert wanted == {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert s3magic.lint_policy(report.policy()) == []
 
 
 def test_a_partner_reads_by_a_role_and_only_with_the_external_id(box):

@@ -1,0 +1,42 @@
+"""What S3 says when it refuses: who lacks which right, as far as it tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from s3magic.errors import AccessDenied
+from s3magic.store.failures import Failure
+
+KEY = "arn:aws:kms:eu-west-2:123456789012:key/1234"
+WHO = "User: arn:aws:iam::123456789012:user/me is not authorized to perform: "
+BECAUSE = " because no identity-based policy allows the action"
+
+
+@pytest.mark.parametrize(
+    ("said", "action", "resource", "message"),
+    [
+        ("Access Denied", None, None, "Not allowed: s3:GetObject on s3://b/a b.txt"),
+        (
+            f'{WHO}s3:GetObjectVersion on resource: "arn:aws:s3:::b/a b.txt"{BECAUSE}',
+            "s3:GetObjectVersion",
+            "arn:aws:s3:::b/a b.txt",
+            "Not allowed: s3:GetObjectVersion on s3://b/a b.txt",
+        ),
+        (f"{WHO}kms:Decrypt on resource: {KEY}{BECAUSE}", "kms:Decrypt", KEY, f"Not allowed: kms:Decrypt on {KEY}"),
+        (
+            f"{WHO}kms:Decrypt on the resource associated with this ciphertext{BECAUSE}",
+            "kms:Decrypt",
+            None,
+            "Not allowed: kms:Decrypt on s3://b/a b.txt",
+        ),
+    ],
+)
+def test_a_refusal_names_the_right_that_is_missing(said, action, resource, message):
+    error = Failure(403, "AccessDenied", said, None).to_error("GET", "b", "a b.txt")
+    assert isinstance(error, AccessDenied)
+    assert (error.action, error.resource, error.message) == (action, resource, message)
+
+
+def test_beginning_an_upload_is_putting():
+    error = Failure(403, "AccessDenied", "", None).to_error("POST", "b", "k")
+    assert error.message == "Not allowed: s3:PutObject on s3://b/k"
