@@ -14,6 +14,7 @@ from s3magic.errors import UnreadableFormat
 from s3magic.formats import jpeg
 from s3magic.formats.base import Preview, Source
 from s3magic.formats.drawing import field, limits, picture, stretch
+from s3magic.formats.room import DECODED
 from s3magic.formats.tiff import Directory, Layout, Tag
 from s3magic.formats.watch import WatchedFile
 
@@ -33,6 +34,12 @@ def draw(file: WatchedFile, layout: Layout, *, size: int) -> Preview:
     whole = layout.directories[0]
     images = [whole, *(one for one in layout.directories[1:] if _is_copy(one, whole))]
     image = _smallest(images, size)
+    with DECODED.take(2 * image.width * image.height * image.samples * max(1, image.bits // 8)):
+        return _drawn(file, layout, image, size=size)
+
+
+def _drawn(file: WatchedFile, layout: Layout, image: Directory, *, size: int) -> Preview:
+    whole = layout.directories[0]
     data = _decoded(file, layout, image)
     masks = [
         one for one in layout.directories if one.is_mask and (one.width, one.height) == (image.width, image.height)

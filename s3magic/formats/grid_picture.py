@@ -20,8 +20,10 @@ from s3magic.formats.grid import (
     series_variable,
     unpacked,
 )
+from s3magic.formats.room import DECODED
 
 _MOST_NUMBERS = 1 << 24
+_DRAWN_NUMBER = 40  # bytes that a number takes while it is drawn
 _NARROWEST = 1 / 4
 _INK = (49, 104, 142, 255)  # seen on a light page and on a dark one
 
@@ -32,12 +34,14 @@ def draw(dataset: Dataset, *, size: int, name: str) -> Preview:
     if variable is None:
         return _draw_series(dataset, size=size, name=name)
     rows, columns = map_axes(dataset, variable)
-    values, which = _slice(variable, rows, columns)
-    if _runs_up(dataset, variable, rows):
-        values = values[::-1]
-    if _runs_west(dataset, variable, columns):
-        values = values[:, ::-1]
-    return paint(values, size=size, caption=_caption(variable) + which)
+    cells = min(variable.shape[rows] * variable.shape[columns], _MOST_NUMBERS)
+    with DECODED.take(cells * _DRAWN_NUMBER):
+        values, which = _slice(variable, rows, columns)
+        if _runs_up(dataset, variable, rows):
+            values = values[::-1]
+        if _runs_west(dataset, variable, columns):
+            values = values[:, ::-1]
+        return paint(values, size=size, caption=_caption(variable) + which)
 
 
 def paint(values: Numbers, *, size: int, caption: str) -> Preview:

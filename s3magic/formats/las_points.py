@@ -14,11 +14,13 @@ from s3magic.errors import UnreadableFormat
 from s3magic.formats.base import Preview
 from s3magic.formats.drawing import limits, picture, stretch, viridis
 from s3magic.formats.las_header import Header
+from s3magic.formats.room import DECODED
 from s3magic.formats.watch import WatchedFile
 
 _BUDGET = 2 << 20  # bytes of points that a picture is worth
 _MOST_POINTS = 1_000_000
 _MOST_BYTES = 1 << 28
+_DRAWN_POINT = 96  # bytes that a point takes as coordinates and colours while it is drawn
 _RUNS, _RUN = 24, 32 << 10  # where the budget is less than the file: so many places, so many bytes at each
 _NARROWEST = 1 / 8
 _PALE = 110
@@ -42,9 +44,18 @@ class _Piece:
 
 def draw(file: WatchedFile, header: Header, *, size: int) -> Preview:
     """Return a picture of a cloud from about two megabytes of its points, whatever its size."""
-    records = _records(file, header)
-    if not len(records):
+    pieces = _pieces(file, header)
+    claimed = sum(piece.points for piece in pieces)
+    if claimed * header.record_length > _MOST_BYTES:
+        raise ValueError(f"{claimed} points in a few chunks are too many to draw")
+    if not claimed:
         raise UnreadableFormat(f"No points to draw in {file.name}", "The file is well formed but empty.")
+    with DECODED.take(claimed * (2 * header.record_length + _DRAWN_POINT)):
+        records = np.concatenate([_rows(file.read_at(piece.start, piece.length), piece, header) for piece in pieces])
+        return _drawn(records, header, size=size)
+
+
+def _drawn(records: Numbers, header: Header, *, size: int) -> Preview:
     xyz = _coordinates(records, header)
     is_sample = len(records) < header.point_count
     caption = f"{header.point_count:,} points, {header.format}"
@@ -58,19 +69,11 @@ def draw(file: WatchedFile, header: Header, *, size: int) -> Preview:
     return picture(pixels, size=size, caption=caption, source="points", photo=True)
 
 
-def _records(file: WatchedFile, header: Header) -> Numbers:
-    """Return raw point records, one a row, spread over the cloud."""
+def _pieces(file: WatchedFile, header: Header) -> list[_Piece]:
+    """Return which points to read, spread over the cloud."""
     if not header.is_compressed:
-        pieces = _spread_records(header)
-    elif header.is_copc:
-        pieces = _octree_top(file, header)
-    else:
-        pieces = _chunks(file, header)
-    claimed = sum(piece.points for piece in pieces)
-    if claimed * header.record_length > _MOST_BYTES:
-        raise ValueError(f"{claimed} points in a few chunks are too many to draw")
-    read = [_rows(file.read_at(piece.start, piece.length), piece, header) for piece in pieces]
-    return np.concatenate(read) if read else np.empty((0, header.record_length), np.uint8)
+        return _spread_records(header)
+    return _octree_top(file, header) if header.is_copc else _chunks(file, header)
 
 
 def _spread_records(header: Header) -> list[_Piece]:

@@ -19,12 +19,14 @@ from s3magic.formats import jpeg
 from s3magic.formats.base import Preview, TileInfo
 from s3magic.formats.drawing import encoded, limits, stretch
 from s3magic.formats.exif import Exif, read_exif
+from s3magic.formats.room import DECODED
 from s3magic.formats.watch import WatchedFile
 
 _HEAD = 64 << 10
 _USUAL = 160
-_MOST_PIXELS = 64_000_000
+_MOST_PIXELS, _MOST_THUMBNAIL_PIXELS = 64_000_000, 4_000_000
 _MOST_THINNED_PIXELS = 400_000_000  # a plain JPEG is thinned while it is decoded
+_NARROW, _WIDE = 8, 32  # bytes that a pixel takes while it is decoded and made small
 _TITLES = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WebP"}
 _TURNED = (5, 6, 7, 8)
 _TRANSPOSITIONS = {
@@ -87,8 +89,10 @@ def preview(file: WatchedFile, *, size: int = 160) -> Preview:
         _check_size(file, width, height, most=_MOST_THINNED_PIXELS if is_thinned else _MOST_PIXELS)
         image.draft("RGB", (size, size))
         orientation = _exif(image).orientation
-        small = _plain(image)
-    small.thumbnail((size, size), Image.Resampling.LANCZOS)
+        with DECODED.take(image.width * image.height * (_WIDE if _is_wide(image) else _NARROW)):
+            small = _plain(image)
+            small.thumbnail((size, size), Image.Resampling.LANCZOS)
+            image.close()
     if orientation in _TURNED:
         width, height = height, width
     return encoded(_upright(small, orientation), caption=_caption(width, height, format_), source="whole", photo=True)
@@ -146,7 +150,7 @@ def _from_exif(file: WatchedFile, head: bytes, size: int) -> Preview | None:
         return None
     try:
         with _Jpeg(io.BytesIO(exif.thumbnail)) as image:
-            _check_size(file, *image.size, most=_MOST_PIXELS)
+            _check_size(file, *image.size, most=_MOST_THUMBNAIL_PIXELS)
             small = _plain(image)
     except (OSError, SyntaxError, ValueError):
         return None  # a broken thumbnail is no reason to show nothing
@@ -175,11 +179,16 @@ def _without_bars(image: Image.Image, shape: float) -> Image.Image:
 
 def _plain(image: Image.Image) -> Image.Image:
     """Return a picture as RGB, or RGBA where it has transparency; 16 bits are stretched to 8."""
-    if image.mode.startswith("I") or image.mode == "F":
+    if _is_wide(image):
         values = np.asarray(image).astype(float)
         return Image.fromarray((np.clip(stretch(values, limits(values)), 0, 1) * 255).astype(np.uint8)).convert("RGB")
     has_alpha = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
     return image.convert("RGBA" if has_alpha else "RGB")
+
+
+def _is_wide(image: Image.Image) -> bool:
+    """Whether its numbers are wider than a byte."""
+    return image.mode.startswith("I") or image.mode == "F"
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -109,8 +109,13 @@ class Directory:
         return int(found[0]) if found else default
 
     def text(self, tag: Tag) -> str:
-        """Return the text of a tag, empty where it is absent."""
-        return b"".join(self.values(tag)).rstrip(b"\0").decode("utf-8", "replace")
+        """Return the text of a tag, empty where it is absent; some programs write it as plain bytes."""
+        entry = self._entries.get(tag)
+        if entry is None or struct.calcsize(f"={entry.type}") != 1:
+            return ""
+        values = self.values(tag)
+        raw = struct.pack(f"={entry.type * len(values)}", *values)
+        return raw.rstrip(b"\0").decode("utf-8", "replace")
 
     @property
     def width(self) -> int:

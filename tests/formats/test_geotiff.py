@@ -148,6 +148,15 @@ def test_measured_numbers_are_drawn_in_viridis(preview):
     assert found.caption.endswith(f"colours from {low:.4g} to {high:.4g}")
 
 
+@pytest.mark.parametrize("type_", [1, 4])
+def test_a_text_of_another_type_is_no_broken_file(describe, type_):
+    data = geotiff(RAMP, nodata=0)
+    entry = struct.pack("<HH", 42113, 2)
+    assert data.count(entry) == 1
+    band = describe(data.replace(entry, struct.pack("<HH", 42113, type_)), "a.tif").schema[0]
+    assert band.get("noData") == ("0" if type_ == 1 else None)
+
+
 def test_nodata_is_transparent(preview):
     values = temperatures(80, 160)
     values[:40] = -9999
