@@ -93,9 +93,9 @@ def _doctor(options: argparse.Namespace) -> int:
 def _umount(options: argparse.Namespace) -> int:
     from s3magic import api
 
-    if not options.path and not options.all:
+    if bool(options.path) == options.all:
         print(api.mounts())
-        print("Name a folder, or --all.", file=sys.stderr)
+        print("Name folders, or --all.", file=sys.stderr)
         return 2
     for path in options.path or [None]:
         api.unmount(path, all=options.all, force=options.force)

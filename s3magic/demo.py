@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s3magic import api, html
-from s3magic.errors import S3MagicError
+from s3magic.errors import InvalidInput, S3MagicError
 
 if TYPE_CHECKING:
     from s3magic.sandboxes.process import Sandbox
@@ -201,17 +201,31 @@ def run(*, page: Path | None = None, say: Say = print) -> bool:
         Where to write what was seen, as an HTML page; nowhere when None.
     say
         Called with each line of the summary.
+
+    Raises
+    ------
+    InvalidInput
+        When the page cannot be written there; nothing was run then.
     """
+    if page:
+        _make_room_for(page)
     demo = Demo(say)
     try:
         demo.run()
     except Exception:  # noqa: BLE001 - the step has told it already
         say("The demo did not get through.")
     if page:
-        page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(demo.to_html(), encoding="utf-8")
         say(f"What it saw: {page}")
     return demo.passed
+
+
+def _make_room_for(page: Path) -> None:
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise InvalidInput(f"Cannot write {page}: {error.strerror}", "Choose another place for the page.") from error
 
 
 @contextmanager

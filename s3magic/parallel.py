@@ -34,7 +34,7 @@ def each(
 
     At most twice as many items as workers are taken from ``items`` ahead of the results, so an
     endless listing is fine. An error becomes an `Outcome`; an interrupt (or leaving the loop)
-    cancels what has not begun and waits for what has.
+    cancels what has not begun, and waits for what has in threads of its own.
 
     Parameters
     ----------

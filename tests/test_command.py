@@ -103,6 +103,8 @@ def test_mistakes_get_two_lines(command):
     done = command("sandbox", "--data", "/nonexistent")
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 2
-    assert command("umount").returncode == 2
+    assert command("umount").returncode == command("umount", "--all", "somewhere").returncode == 2
+    done = command("demo", "--html", "/proc/nowhere/page.html")
+    assert (done.returncode, done.stdout, len(done.stderr.strip().splitlines())) == (1, "", 2)
     assert command("umount", "--all").returncode == 0
     assert command("nonsense").returncode == 2

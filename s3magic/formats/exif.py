@@ -88,7 +88,7 @@ def _number(directory: Directory | None, tag: Tag) -> int:
 def _text(directory: Directory | None, tag: Tag) -> str:
     try:
         return directory.text(tag).strip("\0 ") if directory else ""
-    except (ValueError, EOFError, TypeError, struct.error):
+    except (ValueError, EOFError, struct.error):
         return ""
 
 
