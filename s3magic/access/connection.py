@@ -184,6 +184,12 @@ class Connection:
 
         return export(self, engine)
 
+    def snippet(self, engine: str) -> str:
+        """Return the same as lines to paste: Python, JSON or shell, and never a secret."""
+        from s3magic.access.snippets import snippet  # noqa: PLC0415 - loads what the engine asks for
+
+        return snippet(self, engine)
+
     def attach(self) -> socket.socket:
         """Return a socket for a mount daemon's `BrokerSource`; while it is open the broker lives.
 

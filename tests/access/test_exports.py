@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,82 @@ def test_every_engine_reads(words, tmp_path_factory):
     # boto3 has no variable that stops it from signing
     assert set(wrong) == ({("anonymous", "environ")} if "anonymous" in words else set()), wrong
     assert all(len(row) == 10 for row in results.values())
+
+
+def test_lines_to_paste_hold_no_secret_and_are_whole(connection, sandbox):
+    token = Path(connection.publish().token_file).read_text()
+    for engine in ENGINES:
+        lines = connection.snippet(engine)
+        assert sandbox.users["teacher"].secret_access_key not in lines
+        assert token not in lines
+        if "import" in lines:
+            compile(lines, engine, "exec")
+            assert f'export("{engine}")' in lines
+        elif engine == "tensorstore":
+            assert json.loads(lines)["bucket"] == "BUCKET"
+        else:
+            subprocess.run(["/bin/sh", "-n"], input=lines, text=True, check=True)
+
+
+def test_lines_for_a_shell_lead_it_whatever_was_set_there(connection):
+    code = "import boto3; print(boto3.client('s3').get_object(Bucket='private', Key='exam.txt')['Body'].read())"
+    script = f'{connection.snippet("environ")}\n"{sys.executable}" -c "{code}"\n'
+    earlier = {
+        "AWS_ACCESS_KEY_ID": "AKIAWRONG",
+        "AWS_SECRET_ACCESS_KEY": "wrong",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/keys",
+    }
+
+    done = subprocess.run(
+        ["/bin/sh"], input=script, env={**os.environ, **earlier}, capture_output=True, text=True, check=False
+    )
+
+    assert "Only the teacher" in done.stdout, done.stderr
+
+
+def test_lines_ask_the_connection_of_their_place(sandbox):
+    import s3magic
+
+    there = s3magic.connect("anonymous", endpoint_url=sandbox.endpoint_url, for_url="s3://public/photos/")
+
+    assert 'api.connection("s3://public/photos/").export("boto3")' in there.snippet("boto3")
+    s3magic.api.forget("s3://public/photos/")
+
+
+def test_reads_go_on_while_credentials_end(sandbox):
+    """Sessions of two seconds: what was made with the first reads with those that follow."""
+    import boto3
+    import s3fs
+    import tensorstore
+    from obstore.store import S3Store
+
+    import s3magic
+
+    teacher = sandbox.users["teacher"]
+    brief = s3magic.connect(
+        "role",
+        role_arn=sandbox.roles["brief-reader"].arn,
+        source="keys",
+        access_key_id=teacher.access_key_id,
+        secret_access_key=teacher.secret_access_key,
+        endpoint_url=sandbox.endpoint_url,
+        region="us-east-1",
+        environ=True,
+    )
+    bucket, key = "teaching", "tables/stations.csv"
+    bare, exported = boto3.client("s3"), boto3.Session(**brief.export("boto3")).client("s3")
+    files = s3fs.S3FileSystem()
+    store = S3Store(bucket, **brief.export("obstore"))
+    array = tensorstore.KvStore.open({**brief.export("tensorstore"), "bucket": bucket}).result()
+    seen = set()
+    deadline = time.monotonic() + 60
+
+    while len(seen) < 4:
+        assert time.monotonic() < deadline
+        seen.add(brief.credentials().access_key_id)
+        for client in (bare, exported):
+            assert client.get_object(Bucket=bucket, Key=key)["ContentLength"]
+        assert files.cat_file(f"{bucket}/{key}")
+        assert store.get(key).bytes()
+        assert array.read(key).result().value
+    current.forget()

@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 import s3magic
-from s3magic.access import current, environment, masking
+from s3magic.access import channels, current, environment, masking
 from s3magic.access.choice import Choice, keys
 from s3magic.access.connection import open_connection
 from s3magic.access.masking import Published
@@ -235,3 +236,20 @@ def test_libraries_that_are_told_nothing_read_behind_a_proxy_too(sandbox, closed
     )
 
     assert done.stdout.splitlines()[-1:] == ["all of them read"], done.stderr
+
+
+def test_a_broker_that_takes_the_place_of_a_dead_one_is_led_to(sandbox):
+    user = sandbox.users["teacher"]
+    os.environ.update(AWS_ACCESS_KEY_ID=user.access_key_id, AWS_SECRET_ACCESS_KEY=user.secret_access_key)
+    mine = s3magic.connect("environment", endpoint_url=sandbox.endpoint_url, region="us-east-1", environ=True)
+    former = os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
+    broker = psutil.Process(channels.broker().pid)
+    broker.kill()
+    broker.wait(30)
+
+    mine.explain()
+
+    import boto3
+
+    assert os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"] != former
+    assert boto3.client("s3").get_object(Bucket="private", Key="exam.txt")["Body"].read()
