@@ -11,6 +11,7 @@ NEAR_FETCH = 256 << 10
 SMALLEST_WINDOW = 512 << 10
 LARGEST_WINDOW = 96 << 20
 EAGER_AFTER = 9 << 19  # 4.5 MiB: netCDF reads the first 4 MiB of many a file, and no more of it
+CALM_WINDOW = 4 << 20
 BEHIND, BEFORE = 1 << 20, 2 << 20
 STREAMS = 8
 
@@ -23,6 +24,8 @@ class Plan:
 
     now: Range
     ahead: tuple[Range, ...] = ()
+    passed: Range = (0, 0)
+    """What a reader in full swing has left behind but for the head; the kernel keeps it as long as it has room."""
     is_leap: bool = False
     """Whether it was read neither at the beginning nor where a reader was."""
 
@@ -34,6 +37,8 @@ class _Stream:
     next: int
     fetched: int
     consumed: int
+    passed: int = 0
+    """Where what it left behind and was told of ends."""
     due: int = 0
     """Until where it may go on before its window is looked at again."""
 
@@ -44,7 +49,8 @@ class Readers:
 
     A reader that appears gets a little more than it asked for (1 MiB at the beginning of the
     object, 256 KiB elsewhere). One that goes on gets a window ahead of it that grows with the
-    bytes it has consumed: twice as much at first, eight times after 4.5 MiB, 96 MiB at most.
+    bytes it has consumed: twice as much at first, 4 MiB from the first MiB on, eight times as much
+    after 4.5 MiB, 96 MiB at most.
 
     Parameters
     ----------
@@ -80,7 +86,7 @@ class Readers:
         stream = self._find(start)
         if stream is None:
             end = min(self.size, max(stop, start // UNIT * UNIT + NEAR_FETCH if start else FIRST_FETCH))
-            self._streams.insert(0, _Stream(stop, end, stop - start))
+            self._streams.insert(0, _Stream(stop, end, stop - start, max(start, FIRST_FETCH)))
             del self._streams[STREAMS:]
             return Plan((start, end), is_leap=start > 0)
         if not is_here:  # what was fetched ahead has been dropped since
@@ -88,7 +94,7 @@ class Readers:
         if stop > stream.next:
             stream.consumed += stop - stream.next
             stream.next = stop
-        return Plan((start, stop), tuple(_window(stream, self.size, room)))
+        return Plan((start, stop), tuple(_window(stream, self.size, room)), _passed(stream))
 
     def _find(self, start: int) -> _Stream | None:
         for index, stream in enumerate(self._streams):
@@ -98,13 +104,24 @@ class Readers:
         return None
 
 
+def _passed(stream: _Stream) -> Range:
+    begin, end = stream.passed, (stream.next - BEHIND) // UNIT * UNIT
+    if stream.consumed <= EAGER_AFTER or end <= begin:
+        return 0, 0
+    stream.passed = end
+    return begin, end
+
+
 def _window(stream: _Stream, size: int, room: int) -> list[Range]:
-    window = min((8 if stream.consumed > EAGER_AFTER else 2) * stream.consumed, LARGEST_WINDOW)
+    window = _window_size(stream.consumed)
     begin, target = max(stream.fetched, stream.next), min(size, stream.next + window)
+    part = min(PART, max(SMALLEST_WINDOW, window // 8 // UNIT * UNIT))
     stream.due = size if begin >= size else stream.next
-    if window < SMALLEST_WINDOW or (target < size and target - begin < min(PART, window // 4)):
+    if window < SMALLEST_WINDOW:
         return []
-    part = min(PART, max(SMALLEST_WINDOW, window // 4 // UNIT * UNIT))
+    if target < size and target - begin < part:
+        stream.due += (part - target + begin) // (1 if window == LARGEST_WINDOW else 9)
+        return []
     ranges = []
     while begin < target:
         end = min(target, (begin // part + 1) * part)
@@ -117,3 +134,9 @@ def _window(stream: _Stream, size: int, room: int) -> list[Range]:
     stream.fetched = max(stream.fetched, begin)
     stream.due = size if begin >= size else stream.next + part // 8
     return ranges
+
+
+def _window_size(consumed: int) -> int:
+    if consumed > EAGER_AFTER:
+        return min(8 * consumed, LARGEST_WINDOW)
+    return 2 * consumed if consumed < FIRST_FETCH else CALM_WINDOW

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmap import mmap
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from threading import Lock
 
 Buffer = bytearray | mmap
@@ -41,7 +41,7 @@ class Buffers:
         with self._lock:
             if size == self._part and self._spare:
                 return self._spare.pop()
-        return mmap(-1, size)  # of the kernel and back to it, so that no heap is left in pieces
+        return mmap(-1, size, MAP_PRIVATE | MAP_ANONYMOUS)  # not of the heap, which would be left in pieces
 
     def give(self, buffer: Buffer) -> None:
         """Take a buffer back that nobody reads any more."""

@@ -6,16 +6,18 @@ import errno
 import os
 import tempfile
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from s3magic.mounting.ahead import UNIT
+from s3magic.mounting.ahead import PART, UNIT
 
 WORTH = 0.5
 LARGEST = 8 << 30
 _FOLDER = "/var/tmp"  # noqa: S108 - on disk by convention, where /tmp often is memory; the file has no name
-_STREAMS = 8
-"""How many connections' rates add up before the link is full, as a guess."""
-_FASTEST = 600e6
+_STREAMS = 16
+"""How many connections' rates add up before the link is full: a guess, which the filling itself puts right."""
+_FASTEST = 1e9
+_DOUBT = 8
 _WEIGHT = 0.2
 
 
@@ -42,8 +44,14 @@ class Costs:
 
     def is_worth(self, size: int, leaps: int) -> bool:
         """Whether so many reads here and there have cost enough to fetch a whole object instead."""
-        whole = size / min(self.rate * _STREAMS, _FASTEST) if self.rate else float("inf")
-        return leaps * self.latency > WORTH * whole
+        return leaps * self.latency > WORTH * self._whole(size)
+
+    def is_in_doubt(self, size: int, leaps: int) -> bool:
+        """Whether the whole, now that more of it has come, would cost far more than was thought."""
+        return leaps * self.latency * _DOUBT < WORTH * self._whole(size)
+
+    def _whole(self, size: int) -> float:
+        return size / min(self.rate * _STREAMS, _FASTEST) if self.rate else float("inf")
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -51,13 +59,15 @@ class Spill:
     """An object on disk as far as it has come: sparse, without a name, gone with the last who holds it."""
 
     descriptor: int
+    _direct: int
     _here: bytearray
     rest: list[int] = field(default_factory=list)
     """Where the parts begin that are yet to be asked for, the next one last."""
     under_way: int = 0
 
     def __post_init__(self) -> None:
-        weakref.finalize(self, os.close, self.descriptor)
+        for descriptor in {self.descriptor, self._direct}:
+            weakref.finalize(self, os.close, descriptor)
 
     @classmethod
     def make(cls, size: int) -> Spill | None:
@@ -71,7 +81,7 @@ class Spill:
                 descriptor = os.dup(file.fileno())
         except OSError:
             return None
-        return cls(descriptor, bytearray(-(-size // UNIT)))
+        return cls(descriptor, _past_the_cache(descriptor), bytearray(-(-size // UNIT)))
 
     def has(self, start: int, stop: int) -> bool:
         """Whether all of a range is here."""
@@ -80,6 +90,9 @@ class Spill:
     def write(self, start: int, data: memoryview) -> None:
         """Keep bytes that begin at a unit and end at one, or at the end of the object."""
         at = 0
+        if len(data) >= PART:  # a whole number of blocks, in memory of its own
+            with suppress(OSError):
+                at = os.pwrite(self._direct, data, start)
         while at < len(data):
             at += os.pwrite(self.descriptor, data[at:], start + at)
         first, last = start // UNIT, -(-(start + len(data)) // UNIT)
@@ -91,3 +104,11 @@ class Spill:
         if len(data) != stop - start:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return data
+
+
+def _past_the_cache(descriptor: int) -> int:
+    """Return a descriptor that writes without a copy in the kernel's memory; the same where there is none."""
+    try:
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC)
+    except OSError:
+        return descriptor

@@ -166,7 +166,8 @@ class Connection:
         if code not in {_FORGET, _BATCH_FORGET_OP, _INTERRUPT, _INIT}:
             seconds = DATA_SECONDS if code in {_OPEN, _READ} else METADATA_SECONDS
             self._pending[unique] = time.monotonic() + seconds, errno.ETIMEDOUT
-            self._is_pending.set()
+            if not self._is_pending.is_set():
+                self._is_pending.set()
         if operation := self._now.get(code):
             self._call(operation, unique, node_id, body)
         else:

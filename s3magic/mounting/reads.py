@@ -104,7 +104,7 @@ class Reads:
                 if not content.readers.goes_on(start, stop):
                     new = self._plan(content, start, stop)
                 self._used.move_to_end(span)
-                span.pins += 1
+                span.pins.append(None)
                 read = Read(start, stop, [span], done)
             elif content.spill is not None and content.spill.has(start, stop):
                 spill = content.spill
@@ -145,7 +145,7 @@ class Reads:
         try:
             read.done(read.views())
         finally:
-            self._unpin(read.spans)
+            _unpin(read.spans)
 
     def _answer_from_disk(self, spill: Spill, start: int, stop: int, done: Done) -> None:
         try:
@@ -154,13 +154,6 @@ class Reads:
         except OSError as error:
             answer = error
         done(answer)
-
-    def _unpin(self, spans: list[Span]) -> None:
-        with self._lock:
-            for span in spans:
-                span.pins -= 1
-                if span.is_dropped:
-                    self._recycle(span)
 
     # The rest of the planning runs under the lock.
 
@@ -177,6 +170,10 @@ class Reads:
         new = list(self._cover(content, *plan.now, is_ahead=False))
         for begin, end in plan.ahead:
             new += self._cover(content, begin, end, is_ahead=True)
+        for unit in _units(*plan.passed):
+            span = content.spans.get(unit)
+            if span is not None and span.is_full and not span.is_ahead and span.stop <= plan.passed[1]:
+                self._drop(span)
         if plan.is_leap and not is_here:
             content.leaps += 1
             new += self._consider_filling(content, start)
@@ -253,7 +250,7 @@ class Reads:
 
     def _join(self, read: Read) -> None:
         for span in read.spans:
-            span.pins += 1
+            span.pins.append(None)
             needed = min(read.stop, span.stop) - span.start
             if span.filled < needed:
                 span.waiting.append((needed, read))
@@ -278,7 +275,7 @@ class Reads:
         """Ask for the next parts of an object that is fetched whole."""
         spill, new = content.spill, []
         while spill is not None and spill.rest and content.opens and spill.under_way < FILL_AT_ONCE:
-            if self._unread + PART > self.limit // 2:
+            if self._unread + PART > self.limit // 2 or self._costs.is_in_doubt(content.entry.size, content.leaps):
                 break
             start = spill.rest.pop()
             for span in self._cover(content, start, min(start + PART, content.entry.size), is_ahead=True):
@@ -329,13 +326,9 @@ class Reads:
             if spans.get(unit) is span:
                 del spans[unit]
         span.is_dropped = True
-        self._recycle(span)
-        self._release(span.content)
-
-    def _recycle(self, span: Span) -> None:
-        if not span.pins and span.is_full and span.buffer is not None:
+        if not span.pins and span.buffer is not None:
             self._buffers.give(span.buffer)
-            span.buffer = None
+        self._release(span.content)
 
     def _release(self, content: Content) -> None:
         if content.opens or content.spans:
@@ -352,7 +345,7 @@ class Reads:
             if span.is_dropped or not is_wanted:  # nobody is left to read it
                 self._give_up(span)
                 return
-            span.pins += 1
+            span.pins.append(None)
         try:
             span.buffer = self._buffers.take(span.size)
             for attempt in range(1, TRIES + 1):
@@ -364,9 +357,13 @@ class Reads:
                         raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the readers must hear of it
             self._fail(span, error)
-        else:
+            return
+        spill = span.content.spill
+        if spill is not None:
+            self._keep(span, spill)
+        span.pins.pop()
+        if span.is_to_spill:
             self._finish(span)
-        self._unpin([span])
 
     def _fill(self, span: Span) -> None:
         if span.is_full:
@@ -405,17 +402,13 @@ class Reads:
             self._answer(read)
 
     def _finish(self, span: Span) -> None:
-        """Bring what has come to disk too, if its object is to be there, and ask for the next of it."""
-        content, spill = span.content, span.content.spill
-        if spill is None:
-            return
-        self._keep(span, spill)
-        if span.is_to_spill:
-            with self._lock:
-                spill.under_way -= span.size
-                self._drop(span)
-                new = self._fill_on(content)
-            self._submit(new)
+        """Give up the memory of what has come to disk, and ask for more of its object."""
+        with self._lock:
+            if span.content.spill is not None:
+                span.content.spill.under_way -= span.size
+            self._drop(span)
+            new = self._fill_on(span.content)
+        self._submit(new)
 
     def _keep(self, span: Span, spill: Spill) -> None:
         try:
@@ -443,7 +436,12 @@ class Reads:
             self._changed(content.entry)
         for read in failed:
             read.done(error)
-            self._unpin(read.spans)
+            _unpin(read.spans)
+
+
+def _unpin(spans: list[Span]) -> None:
+    for span in spans:
+        span.pins.pop()
 
 
 def _units(start: int, stop: int) -> range:

@@ -45,8 +45,8 @@ class Span:
     is_dropped: bool = False
     buffer: Buffer | None = None
     filled: int = 0
-    pins: int = 0
-    """Reads that use the buffer, or will."""
+    pins: list[None] = field(default_factory=list)
+    """One for each use of the buffer, put in under the lock; a list, for it is taken out without."""
     waiting: list[tuple[int, Read]] = field(default_factory=list)
 
     @property

@@ -47,9 +47,19 @@ def test_ranges_ahead_follow_each_other_without_gap_or_overlap():
 def test_the_window_grows_with_what_was_consumed():
     readers = Readers(GIB)
     early = read_on(readers, 0, 2 * MIB)[-1][1]
-    assert early <= 6 * MIB
+    assert early <= 10 * MIB
     late = read_on(readers, 2 * MIB, 40 * MIB)[-1][1]
     assert 40 * MIB + LARGEST_WINDOW - PART <= late <= 40 * MIB + LARGEST_WINDOW
+
+
+def test_what_a_reader_in_full_swing_left_behind_is_told_once_but_never_the_head():
+    readers, step = Readers(GIB), 128 << 10
+    reads = [(at, at + step) for at in range(0, 40 * MIB, step)]
+    plans = [readers.plan(*read, is_here=True, room=GIB) for read in reads if not readers.goes_on(*read)]
+    passed = [plan.passed for plan in plans if plan.passed[1]]
+    assert passed[0][0] == MIB
+    assert all(one[1] == other[0] for one, other in pairwise(passed))
+    assert 30 * MIB < passed[-1][1] <= 39 * MIB
 
 
 def test_the_end_of_the_object_is_the_end():

@@ -210,7 +210,7 @@ def test_what_a_daemon_counts(big):
     stats = api.mounts()[0].stats()
     assert stats["bytes_fetched"] >= SIZE
     assert stats["bytes_served"] >= SIZE
-    assert stats["cache_bytes"] == SIZE
+    assert 0 < stats["cache_bytes"] <= SIZE
     assert stats["requests"] >= 3
     assert stats["uptime"] > 0
     assert stats["errors"] == 0
