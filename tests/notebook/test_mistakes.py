@@ -38,8 +38,8 @@ EVERYTHING = {
 }
 
 
-def mounted():
-    return [line for line in Path("/proc/mounts").read_text().splitlines() if "fuse.s3magic" in line]
+def mounted(folder):
+    return [line for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
 
 
 def tree(folder):
@@ -54,7 +54,7 @@ def mistake(loaded, capsys):
     (here / "full/mine.txt").write_text("mine")
 
     def run(line, kind, word):
-        before = tree(here), mounted(), current.chosen()
+        before = tree(here), mounted(here), current.chosen()
         capsys.readouterr()
         result = loaded.run_cell(line)
         said = capsys.readouterr()
@@ -64,7 +64,7 @@ def mistake(loaded, capsys):
         assert len(lines) == 2, lines
         assert word in lines[0]
         assert lines[1].strip()
-        assert (tree(here), mounted(), current.chosen()) == before
+        assert (tree(here), mounted(here), current.chosen()) == before
         return result.error_in_exec
 
     return run
