@@ -8,7 +8,7 @@ WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH" S3MAGIC_LABEXTENSION=require
 PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/*.json labextension/yarn.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser test-refresh lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short clean
+.PHONY: help demo test test-unit test-browser test-refresh lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short engines clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -51,6 +51,9 @@ bench-mount: $(STAMPS)/bench  ## Measure the mount beside s3fs-fuse and rclone, 
 
 bench-mount-short: $(STAMPS)/bench  ## The same once, with a quarter of the data
 	$(BIN)/python -m benchmarks.mount --runs 1 --scale 0.25 --limit 30
+
+engines: $(STAMPS)/test  ## Run every engine with every provider and write the table of docs/credentials.md
+	$(BIN)/python scripts/engines.py --write docs/credentials.md
 
 clean:  ## Remove what was built and installed here
 	rm -rf $(VENV) dist demo-out bench-out labextension/node_modules labextension/lib s3magic/labextension
