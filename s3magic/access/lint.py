@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from html import escape
 from typing import Any
 
 from s3magic.errors import InvalidInput
-from s3magic.html import table
+from s3magic.html import Markup, table
 
 _LISTS = ("s3:listbucket", "s3:listbucketversions", "s3:listbucketmultipartuploads")
 _OBJECT_ACTIONS = (
@@ -85,7 +86,7 @@ class Findings(list[Finding]):
     def _repr_html_(self) -> str:
         if not self:
             return table((), (), repr(self))
-        return table(("Where", "Fault", "Mend"), [(each.where, each.fault, each.mend) for each in self])
+        return table(("Where", "Fault", "Mend"), [(_unbroken(each.where), each.fault, each.mend) for each in self])
 
 
 def lint(document: Mapping[str, Any] | str) -> Findings:
@@ -113,8 +114,10 @@ def lint(document: Mapping[str, Any] | str) -> Findings:
     statements = [_Statement.read(number, each) for number, each in enumerate(_listed(told.get("Statement")), start=1)]
     if not statements:
         raise InvalidInput("Not a policy: it has no Statement", "Give an IAM policy document.")
-    found = Findings(finding for statement in statements for finding in _judge(statement))
-    found += _judge_together(statements)
+    together = list(_judge_together(statements))
+    found = Findings()
+    for statement in statements:
+        found += [*_judge(statement), *(each for each in together if each.where == statement.where)]
     if told.get("Version") != "2012-10-17" and "${" in json.dumps(told):
         found.append(
             Finding(
@@ -345,6 +348,10 @@ def _common(resource: str) -> str:
 def _glob(pattern: str, *, fold: bool = True) -> str:
     """Return a pattern of IAM as one of `fnmatch`, whose brackets mean nothing in IAM."""
     return (pattern.lower() if fold else pattern).replace("[", "[[]")
+
+
+def _unbroken(text: str) -> Markup:
+    return Markup(f'<span style="white-space:nowrap">{escape(text)}</span>')
 
 
 def _listed(value: Any) -> list[Any]:

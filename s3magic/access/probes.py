@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from s3magic.access import policy
@@ -43,7 +43,7 @@ def try_all(store: Store, folder: S3Url, *, partition: str = "aws") -> Writing:
     def attempt() -> Writing:
         resource = policy.arn(folder, partition)
         write = _upload(store, folder, resource)
-        overwrite, delete = _scratch(store, folder, resource)
+        overwrite, delete = _scratch(store, folder, resource, write)
         return Writing(write, overwrite, delete)
 
     return _to_its_end(attempt)
@@ -54,8 +54,7 @@ def _upload(store: Store, folder: S3Url, resource: str) -> Light:
     try:
         store.abort_upload(key, _NO_UPLOAD)
     except AccessDenied:
-        why = f"{_ABORT} on {resource}; so no upload was begun to try {_PUT}, for it could not be taken back"
-        return Light("denied", why, (_PUT, _ABORT), resource)
+        return _never_begun(store, key, resource)
     except ServerError:
         pass  # a store that finds fault with the upload's name has found none with the right
     except S3MagicError as error:
@@ -76,9 +75,29 @@ def _upload(store: Store, folder: S3Url, resource: str) -> Light:
     return Light("ok", f"began and aborted an upload in {folder}")
 
 
-def _scratch(store: Store, folder: S3Url, resource: str) -> tuple[Light, Light]:
-    """Return the lights Overwrite and Delete."""
+def _never_begun(store: Store, key: str, resource: str) -> Light:
+    """Tell, where no upload may be aborted and so none is begun, whether one might: by a part of one that is not."""
+    try:
+        store.upload_part(key, _NO_UPLOAD, 1, b"")
+    except AccessDenied as error:
+        return replace(Light.refused(error, _PUT, resource), actions=(_PUT, _ABORT))
+    except S3MagicError:
+        pass
+    why = f"{_ABORT} on {resource}; so no upload was begun, for it could not be taken back"
+    return Light("denied", why, (_PUT, _ABORT), resource)
+
+
+def _scratch(store: Store, folder: S3Url, resource: str, write: Light) -> tuple[Light, Light]:
+    """Return the lights Overwrite and Delete; who may not put may not overwrite."""
     key = _name(folder)
+    untried, delete = _delete(store, folder, key, resource)
+    if write.state == "denied" and write.detail.startswith(_PUT):
+        return write, delete
+    return (untried, delete) if untried is not None else _overwrite(store, folder, key, resource)
+
+
+def _delete(store: Store, folder: S3Url, key: str, resource: str) -> tuple[Light | None, Light]:
+    """Delete what is not there; return the light Overwrite, where it cannot be tried therefore, and Delete."""
     try:
         marker = store.delete(key)
     except AccessDenied:
@@ -87,8 +106,14 @@ def _scratch(store: Store, folder: S3Url, resource: str) -> tuple[Light, Light]:
     except S3MagicError as error:
         return Light.error(error), Light.error(error)
     if left := _forget(store, key, [marker]):
-        deleted = Light("ok", f"deleted in {folder}; the bucket keeps versions, and {left} of {key} stays")
-        return Light("unknown", "not tried: the bucket keeps versions, and they may not be deleted"), deleted
+        why = "not tried: the bucket keeps versions, and they may not be deleted"
+        told = f"deleted in {folder}; the bucket keeps versions, and {left} of {key} stays"
+        return Light("unknown", why), Light("ok", told)
+    return None, Light("ok", f"deleted a name in {folder} that nothing bears")
+
+
+def _overwrite(store: Store, folder: S3Url, key: str, resource: str) -> tuple[Light, Light]:
+    """Write a scratch object twice and delete it; return the lights Overwrite and Delete."""
     versions: list[str | None] = []
     try:
         versions.append(store.put(key, b"").version_id)

@@ -184,6 +184,10 @@ class Store(Protocol):
         """Begin to upload an object in parts and return the upload's id; nothing is seen of it yet."""
         ...
 
+    def upload_part(self, key: str, upload_id: str, number: int, data: bytes) -> str:
+        """Send a part of an upload, checksummed, and return its ETag; `NoSuchKey` where there is no such upload."""
+        ...
+
     def abort_upload(self, key: str, upload_id: str) -> None:
         """Forget an upload and its parts; aborting one that is not there is no error."""
         ...

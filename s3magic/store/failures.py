@@ -26,6 +26,7 @@ _KINDS: dict[str, tuple[type[S3MagicError], str, str]] = {
     "NoSuchBucket": (NoSuchBucket, "No such bucket: {bucket}", "Check the name, and the endpoint: %s3creds shows it."),
     "NoSuchKey": (NoSuchKey, "No such object: {url}", "Check the key; %s3ls shows what is there."),
     "NoSuchVersion": (NoSuchKey, "No such version of {url}", "Leave ?versionId=… out to read the live one."),
+    "NoSuchUpload": (NoSuchKey, "No such upload to {url}", "It was completed or given up already; begin anew."),
     "AccessDenied": (
         AccessDenied,
         "Not allowed: {action} on {where}",

@@ -33,7 +33,7 @@ class MemoryStore:
         self._live: dict[str, ObjectInfo] = {}
         self._versions: dict[tuple[str, str], tuple[ObjectInfo, bytes]] = {}
         self._made = 0
-        self._uploads: set[tuple[str, str]] = set()
+        self._uploads: dict[tuple[str, str], dict[int, bytes]] = {}
 
     @property
     def uploads(self) -> list[str]:
@@ -164,13 +164,23 @@ class MemoryStore:
         """See `Store.begin_upload`."""
         upload_id = uuid.uuid4().hex
         with self._lock:
-            self._uploads.add((key, upload_id))
+            self._uploads[key, upload_id] = {}
         return upload_id
+
+    def upload_part(self, key: str, upload_id: str, number: int, data: bytes) -> str:
+        """See `Store.upload_part`."""
+        with self._lock:
+            if (key, upload_id) not in self._uploads:
+                raise NoSuchKey(
+                    f"No such upload to s3://{self.bucket}/{key}", "It was completed or given up already; begin anew."
+                )
+            self._uploads[key, upload_id][number] = bytes(data)
+        return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
     def abort_upload(self, key: str, upload_id: str) -> None:
         """See `Store.abort_upload`."""
         with self._lock:
-            self._uploads.discard((key, upload_id))
+            self._uploads.pop((key, upload_id), None)
 
     def _find(self, key: str, version_id: str | None) -> tuple[ObjectInfo, bytes]:
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -125,8 +125,7 @@ class S3Store:
         if_none_match: bool = False,
     ) -> ObjectInfo:
         """See `Store.put`; the body carries its CRC-32, which S3 checks."""
-        crc32 = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
-        headers = {"Content-Type": content_type or "binary/octet-stream", "x-amz-checksum-crc32": crc32}
+        headers = {"Content-Type": content_type or "binary/octet-stream", "x-amz-checksum-crc32": _crc32(data)}
         headers |= {f"{_META}{name}": value for name, value in (metadata or {}).items()}
         if if_match is not None:
             headers["If-Match"] = f'"{if_match}"'
@@ -166,13 +165,17 @@ class S3Store:
             )
         return upload_id
 
+    def upload_part(self, key: str, upload_id: str, number: int, data: bytes) -> str:
+        """See `Store.upload_part`."""
+        query = {"partNumber": str(number), "uploadId": upload_id}
+        headers = {"x-amz-checksum-crc32": _crc32(data)}
+        answer = self.client.send(Request("PUT", self.bucket, self._key(key), query, headers, bytes(data)))
+        return _unquoted(answer.headers.get("etag"))
+
     def abort_upload(self, key: str, upload_id: str) -> None:
         """See `Store.abort_upload`."""
-        try:
+        with suppress(NoSuchKey):
             self.client.send(Request("DELETE", self.bucket, self._key(key), {"uploadId": upload_id}))
-        except (NoSuchKey, ServerError) as error:
-            if isinstance(error, ServerError) and error.status != HTTPStatus.NOT_FOUND:
-                raise
 
     def _key(self, key: str) -> str:
         if not key:
@@ -199,6 +202,10 @@ class S3Store:
         for chunk in chunks:
             self.client.count(len(chunk))
             yield chunk
+
+
+def _crc32(data: bytes) -> str:
+    return base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
 
 
 def _query(version_id: str | None) -> dict[str, str]:

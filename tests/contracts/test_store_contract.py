@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 
 import pytest
@@ -183,8 +184,11 @@ def test_an_upload_begun_and_aborted_leaves_nothing(store, prefix):
     first, second = store.begin_upload(key), store.begin_upload(key)
     assert first != second
     assert store.get(key) == b"there"
+    assert store.upload_part(key, first, 1, b"part") == hashlib.md5(b"part").hexdigest()  # noqa: S324 - as S3 does
     for upload in (first, second, first, "nonsense"):
         store.abort_upload(key, upload)
+        with pytest.raises(NoSuchKey):
+            store.upload_part(key, upload, 1, b"part")
     assert keys(store.list_page(prefix)) == [key]
     assert store.get(key) == b"there"
 
