@@ -11,29 +11,35 @@ import pytest
 from s3magic.parallel import each
 
 
-def test_every_item_has_its_outcome():
+@pytest.fixture
+def pool():
+    with ThreadPoolExecutor(3) as made:
+        yield made
+
+
+def test_every_item_has_its_outcome(pool):
     def halve(number):
         if number == 3:
             raise ValueError("three")
         return number / 2
 
-    outcomes = {outcome.item: outcome for outcome in each(halve, range(10), workers=3)}
+    outcomes = {outcome.item: outcome for outcome in each(halve, range(10), executor=pool, workers=3)}
     assert len(outcomes) == 10
     assert outcomes[4].value == 2
     assert isinstance(outcomes[3].error, ValueError)
     assert outcomes[3].value is None
 
 
-def test_an_endless_source_is_taken_only_as_far_as_needed():
+def test_an_endless_source_is_taken_only_as_far_as_needed(pool):
     taken = itertools.count()
-    results = each(lambda item: item, taken, workers=4)
+    results = each(lambda item: item, taken, executor=pool, workers=4)
     for _ in range(10):
         next(results)
     results.close()
     assert next(taken) <= 10 + 2 * 4
 
 
-def test_an_interrupt_stops_what_has_not_begun():
+def test_an_interrupt_stops_what_has_not_begun(pool):
     begun = []
     gate = threading.Event()
 
@@ -42,7 +48,7 @@ def test_an_interrupt_stops_what_has_not_begun():
         gate.wait(10)
 
     def interrupted():
-        for outcome in each(work, range(100), workers=2):
+        for outcome in each(work, range(100), executor=pool, workers=2):
             del outcome
             raise KeyboardInterrupt
 

@@ -123,9 +123,9 @@ def gather(
         Set when the work ends early, for functions that look at it.
     """
     harvest: Harvest[Value] = Harvest()
-    own = None if executor is not None else ThreadPoolExecutor(WORKERS, thread_name_prefix="s3magic-link")
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="s3magic-link") if executor is None else executor
     try:
-        for outcome in each(function, items, executor=executor or own, workers=WORKERS):
+        for outcome in each(function, items, executor=pool, workers=WORKERS):
             if outcome.error is None:
                 value: Value = outcome.value  # type: ignore[assignment]
                 harvest.values.append(value)
@@ -139,10 +139,10 @@ def gather(
     except KeyboardInterrupt as interrupt:
         harvest.stopped = interrupt
     finally:
-        if own is not None:
+        if executor is None:
             if stop is not None:
                 stop.set()
-            own.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=True, cancel_futures=True)
     return harvest
 
 
