@@ -92,7 +92,7 @@ class Listing:
     def __repr__(self) -> str:
         rows = self._rows()
         shown = [
-            "  ".join([f"{size:>10}", f"{when:<16}", *(f"{text:<12}" for text in more), name])
+            "  ".join([f"{size:>10}", f"{when:<16}", *(f"{text:<12}" for text in more), _one_line(name)])
             for name, size, when, *more in rows[:SHOWN]
         ]
         left = [f"… and {len(rows) - SHOWN} more rows"] if len(rows) > SHOWN else []
@@ -176,6 +176,11 @@ def list_objects(store: Store, url: S3Url, *, recursive: bool = False, limit: in
         )
     folders = folders[:limit]
     return Listing(url, tuple(objects[: limit - len(folders)]), tuple(folders), truncated)
+
+
+def _one_line(name: str) -> str:
+    """Return a name that moves no cursor: line ends and the like are written as Python writes them."""
+    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def _is_marker(info: ObjectInfo) -> bool:

@@ -117,3 +117,8 @@ def test_hostile_names_are_escaped(memory):
     listing = list_objects(memory, S3Url("teaching"))
     assert "<img src=x" not in listing._repr_html_()
     assert listing.to_json()["objects"][0]["key"] == "<img src=x onerror=alert(1)>"
+
+
+def test_a_name_stays_in_its_line(memory):
+    memory.put("été\n\x1b[2Jx", b"")
+    assert repr(list_objects(memory, S3Url("teaching"))).splitlines()[1].endswith(r"été\n\x1b[2Jx")
