@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -291,4 +292,6 @@ def parse_dataset(text: str, origin: str = "dataset.json") -> DatasetInfo:
 
 def _box(numbers: Iterable[float]) -> Box:
     west, south, east, north = map(float, numbers)
+    if not all(map(math.isfinite, (west, south, east, north))):
+        raise ValueError(f"{numbers!r} is no extent")
     return west, south, east, north

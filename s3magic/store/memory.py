@@ -52,7 +52,8 @@ class MemoryStore:
     ) -> ListPage:
         """See `Store.list_page`."""
         with self._lock:
-            keys = sorted((key for key in self._live if key.startswith(prefix)), key=_utf8)
+            live = {key: info for key, info in self._live.items() if key.startswith(prefix)}
+        keys = sorted(live, key=_utf8)
         after = token if token is not None else start_after
         if after is not None:
             keys = keys[bisect_right(keys, _utf8(after), key=_utf8) :]
@@ -66,7 +67,7 @@ class MemoryStore:
             if len(objects) + len(prefixes) == max_keys:
                 return ListPage(tuple(objects), tuple(prefixes), last)
             if group is None:
-                objects.append(self._live[key])
+                objects.append(live[key])
                 last = key
             else:
                 prefixes[group] = None

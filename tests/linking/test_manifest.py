@@ -133,6 +133,7 @@ def test_one_crs_may_be_written_in_two_ways():
         '{"name": "../x", "url": "s3://bucket/x", "etag": "e", "size": 1}',
         '{"name": "x", "url": "s3://elsewhere.org#/x", "etag": "e", "size": 1}',
         '{"name": "x", "url": "s3://bucket/x", "etag": "e", "size": 1, "crs84Extent": ["<b>", 1, 2, 3]}',
+        '{"name": "x", "url": "s3://bucket/x", "etag": "e", "size": 1, "crs84Extent": [NaN, 1, 2, 3]}',
     ],
 )
 def test_a_broken_line_is_named(line):
