@@ -76,6 +76,7 @@ class GalleryView:
     def __init__(self, gallery: Gallery) -> None:
         self.gallery = gallery
         self.identity = f"s3m-live-{uuid4().hex[:12]}"
+        self._items: list[GalleryItem] = []
         self._slots: dict[str, widgets.Box] = {}
         self._boxes: dict[str, widgets.Checkbox] = {}
         self._layout, self._button_style = widgets.Layout(), widgets.ButtonStyle()
@@ -91,7 +92,7 @@ class GalleryView:
         self._filter.observe(lambda _: self._apply_filter(), "value")
         self._count = widgets.HTML()
         self._all = self._button("Select all shown", self._select_shown)
-        self._none = self._button("Select none", lambda: self._select(gallery.items, on=False))
+        self._none = self._button("Select none", lambda: self._select(self._items, on=False))
         self._note = widgets.HTML()
         self._more = self._button("More", self._show_more)
         self._large = LargeView(self)
@@ -112,12 +113,14 @@ class GalleryView:
             self.identity,
         )
         self._hidden.layout.display = "none"
-        self._add(gallery.items)
+        self._add()
 
-    def _add(self, items: list[GalleryItem]) -> None:
-        """Append tiles; each shows its picture as soon as there is one."""
+    def _add(self) -> None:
+        """Append a tile for each item that has none; it shows its picture as soon as there is one."""
+        items = self.gallery.items[len(self._items) :]
         tiles = {item.url: widgets.HTML(page.tile(item, size=self.gallery.size)) for item in items}
         self._grid.children += tuple(self._slot(item, tiles[item.url]) for item in items)
+        self._items += items
         self._apply_filter()
         self._tell()
         for item in items:
@@ -136,6 +139,8 @@ class GalleryView:
         slot = _classed(
             widgets.Box(parts, layout={"display": "block", "order": str(2 * number)}), "s3m-slot", f"s3m-n{number}"
         )
+        if chosen:
+            slot.add_class("s3m-chosen")
         self._slots[item.url], self._boxes[item.url] = slot, box
         return slot
 
@@ -148,7 +153,12 @@ class GalleryView:
         self._count.value = f'<span class="s3m-note">{chosen} selected</span>' if chosen else ""
         self._none.layout.display = "" if chosen else "none"
         self._note.value = f'<div class="s3m-note">{escape(page.note(self.gallery))}</div>'
-        self._more.layout.display = "" if self.gallery.has_more else "none"
+        self._more.layout.display = "" if self.gallery.has_more or self._is_behind else "none"
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether a script asked the gallery for more than is shown here."""
+        return len(self._items) < len(self.gallery.items)
 
     def focus(self, item: GalleryItem) -> None:
         """Move the keyboard to an item's tile."""
@@ -162,7 +172,7 @@ class GalleryView:
         """Return the items that the filter lets through."""
         wanted = self._filter.value.strip().lower()
         pattern = wanted if any(sign in wanted for sign in "*?[{") else f"*{wanted}*"
-        return [item for item in self.gallery.items if matches(pattern, item.name.lower())]
+        return [item for item in self._items if matches(pattern, item.name.lower())]
 
     def _apply_filter(self) -> None:
         shown = {item.url for item in self.shown()}
@@ -185,7 +195,9 @@ class GalleryView:
 
         def work() -> None:
             try:
-                self._add(self.gallery.more())
+                if not self._is_behind:
+                    self.gallery.more()
+                self._add()
             except S3MagicError as error:
                 self._note.value = f'<div class="s3m-why">{escape(" ".join(error.lines()))}</div>'
             finally:

@@ -113,6 +113,21 @@ def test_more_brings_the_next_page(gallery):
     assert "8 objects" in html(view)
 
 
+def test_what_a_script_asked_for_is_shown_by_more(gallery):
+    view = GalleryView(gallery)
+    gallery.more()
+    gallery.select(gallery.items[-1:])
+    button(view, "Select all shown").click()
+    assert [item.name for item in gallery.selected] == [f"{number}.dot" for number in range(6)] + ["<b>.dot"]
+    button(view, "Select none").click()
+    assert [item.name for item in gallery.selected] == ["<b>.dot"]
+    button(view, "More").click()
+    with within() as until:
+        until(lambda: html(view).count("<figure") == 8)
+        until(lambda: button(view, "More").layout.display == "none")
+    assert [box.value for box in found(view.widget, widgets.Checkbox)] == [False] * 7 + [True]
+
+
 def test_the_filter_hides_what_it_does_not_name(gallery):
     view = GalleryView(gallery)
     (text,) = found(view.widget, widgets.Text)
