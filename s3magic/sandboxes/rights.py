@@ -26,7 +26,7 @@ def may(
     """
     context = {**(around or {}), **(caller.context if caller else {}), **need.context}
     own = _own(caller, need.action, need.resource, context) if caller else None
-    names = caller.names if caller else ()
+    names = _named(caller) if caller else ()
     given = judge(bucket, need.action, resource=need.resource, names=names, context=context)
     if own is False or given is False:
         return False
@@ -39,12 +39,21 @@ def may_assume(caller: Caller, role: Role, context: Mapping[str, str]) -> bool:
     """Tell whether somebody may take on a role: its trust policy says so, and mostly their own must too."""
     known = {**context, **caller.context}
     action = "sts:AssumeRole"
-    whole = (caller.account, f"arn:aws:iam::{caller.account}:root")
-    if not allows([role.trust], action, resource=role.arn, names=(*caller.names, *whole), context=known):
+    if not allows([role.trust], action, resource=role.arn, names=(*caller.names, *_whole(caller)), context=known):
         return False
     own = _own(caller, action, role.arn, known)
     by_name = allows([role.trust], action, resource=role.arn, names=caller.names, context=known)
     return own is True or (own is None and by_name and caller.account == ACCOUNT)
+
+
+def _whole(caller: Caller) -> tuple[str, ...]:
+    """Return the names of somebody's whole account."""
+    return caller.account, f"arn:aws:iam::{caller.account}:root"
+
+
+def _named(caller: Caller) -> tuple[str, ...]:
+    """Return what a bucket's policy may call somebody: within an account, its root stands for nobody else."""
+    return caller.names if caller.account == ACCOUNT else (*caller.names, *_whole(caller))
 
 
 def _own(caller: Caller, action: str, resource: str, context: Mapping[str, str]) -> bool | None:

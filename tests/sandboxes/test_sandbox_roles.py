@@ -190,6 +190,10 @@ def own(tmp_path_factory):
             ),
             "student": [document(READS)],
             "bob": {"policies": []},
+            "outsider": {
+                "policies": document({**READS, "Resource": "arn:aws:s3:::scratch/shared/*"}),
+                "account": people.PARTNER_ACCOUNT,
+            },
         },
         "roles": {
             "tester": {"policies": document(READS), "trust": document(ANYBODY), "max_session_duration": 5},
@@ -241,6 +245,30 @@ def test_roles_of_ones_own(own, as_own):
     # the whole account is trusted, so bob's own policies must say it too; where he is named, they need not
     assert code(as_own("bob", "sts").assume_role, **asked) == "AccessDenied"
     assert as_own("bob", "sts").assume_role(**{**asked, "RoleArn": ROLE + "for-bob"})["Credentials"]
+
+
+def test_another_account_needs_both_sides(own, as_own):
+    teacher = as_own("teacher")
+    for key in ("shared/a", "other"):
+        teacher.put_object(Bucket="scratch", Key=key, Body=b"1")
+    place = {"Bucket": "scratch", "Key": "shared/a"}
+    assert code(as_own("outsider").get_object, **place) == "AccessDenied"
+    whole = {"AWS": f"arn:aws:iam::{people.PARTNER_ACCOUNT}:root"}
+    shares = document({**READS, "Resource": "arn:aws:s3:::scratch/*", "Principal": whole})
+    teacher.put_bucket_policy(Bucket="scratch", Policy=json.dumps(shares))
+    try:
+        assert as_own("outsider").get_object(**place)["Body"].read() == b"1"
+        assert code(as_own("outsider").get_object, Bucket="scratch", Key="other") == "AccessDenied"
+        assert code(as_own("partner").get_object, **place) == "AccessDenied"
+        # the root of one's own account stands for nobody else in it
+        shares["Statement"][0]["Principal"] = {"AWS": "arn:aws:iam::123456789012:root"}
+        teacher.put_bucket_policy(Bucket="scratch", Policy=json.dumps(shares))
+        assert code(as_own("bob").get_object, **place) == "AccessDenied"
+        shares["Statement"][0]["Principal"] = {"AWS": "arn:aws:iam::123456789012:user/bob"}
+        teacher.put_bucket_policy(Bucket="scratch", Policy=json.dumps(shares))
+        assert as_own("bob").get_object(**place)["Body"].read() == b"1"
+    finally:
+        teacher.delete_bucket_policy(Bucket="scratch")
 
 
 def allow(**changes):
