@@ -46,12 +46,12 @@ def use(new: Connection, *, environ: bool = False) -> None:
     choice did to the environment is taken back.
     """
     global _current  # noqa: PLW0603
+    if environ:
+        new.lead_environment()
+    else:
+        masking.restore()
     with _lock:
         _current = new
-        if environ:
-            new.lead_environment()
-        else:
-            masking.restore()
 
 
 def forget() -> None:

@@ -63,8 +63,9 @@ class Endpoint:
         The token is laid anew where it is gone: a system may clear its runtime folders.
         """
         if not self.token_file.exists():
-            os.close(self._descriptor)
+            former = self._descriptor
             self._lay_token()
+            os.close(former)
         config = self.token_file.with_name(f"config-{addressing_style}")
         s3 = "" if addressing_style == "auto" else f"s3 =\n    addressing_style = {addressing_style}\n"
         config.write_text(f"[default]\n{s3}", encoding="ascii")
@@ -73,9 +74,13 @@ class Endpoint:
     def _lay_token(self) -> None:
         runtime = _runtime_folder()
         _sweep(runtime)
-        self.token_file = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=runtime), "token")
-        self._descriptor = os.open(self.token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # says that whoever wrote it lives
+        while True:
+            self.token_file = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=runtime), "token")
+            self._descriptor = os.open(self.token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # says that whoever wrote it lives
+            if os.fstat(self._descriptor).st_nlink:
+                break
+            os.close(self._descriptor)  # another broker swept it away before it was locked
         os.write(self._descriptor, self._token.encode())
 
     def close(self) -> None:
