@@ -114,8 +114,8 @@ class Role:
     """
 
     name: str
-    policies: tuple[Document, ...]
-    trust: Document
+    policies: tuple[Document, ...] = field(repr=False)
+    trust: Document = field(repr=False)
     max_session_duration: int = 3600
 
     @property
