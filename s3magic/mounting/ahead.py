@@ -94,7 +94,7 @@ class Readers:
         if stop > stream.next:
             stream.consumed += stop - stream.next
             stream.next = stop
-        return Plan((start, stop), tuple(_window(stream, self.size, room)), _passed(stream))
+        return Plan((start, stop), tuple(_window(stream, self.size, room)), _passed(stream, start))
 
     def _find(self, start: int) -> _Stream | None:
         for index, stream in enumerate(self._streams):
@@ -104,8 +104,8 @@ class Readers:
         return None
 
 
-def _passed(stream: _Stream) -> Range:
-    begin, end = stream.passed, (stream.next - BEHIND) // UNIT * UNIT
+def _passed(stream: _Stream, start: int) -> Range:
+    begin, end = stream.passed, min(start, stream.next - BEHIND) // UNIT * UNIT
     if stream.consumed <= EAGER_AFTER or end <= begin:
         return 0, 0
     stream.passed = end

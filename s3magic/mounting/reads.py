@@ -1,20 +1,17 @@
-"""Bytes of objects, fetched in spans and kept within one bound for the whole mount.
+"""Bytes of objects, fetched in spans as they are read or will be.
 
 Knows no names and no FUSE: it answers a read by calling back, from whichever thread has the bytes.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import chain
 
 from s3magic.errors import NotFound, ObjectChanged, ServerError, Unreachable
-from s3magic.mounting.ahead import FIRST_FETCH, PART, UNIT, Readers
-from s3magic.mounting.buffers import Buffers
+from s3magic.mounting.ahead import FIRST_FETCH, PART, UNIT
+from s3magic.mounting.cache import Cache, units
 from s3magic.mounting.filling import Costs, Spill
 from s3magic.mounting.inodes import Entry
 from s3magic.mounting.spans import Content, Done, Read, Span
@@ -22,24 +19,21 @@ from s3magic.mounting.workers import Workers
 from s3magic.store.base import Store
 
 TRIES = 3
-ASLEEP_SECONDS = 2
-"""When a reader that reads no more gives what was fetched ahead for it back."""
 FILL_AT_ONCE = 24 * PART
 
 
 class Reads:
-    """The cache of a mount.
+    """What a mount reads.
 
     Every request insists on the ETag of the object that was opened, so that bytes of two objects
-    never mix. What has been read is dropped first, oldest first; what was fetched ahead and is
-    not read yet never takes more than half of the cache, shared by those who read.
+    never mix.
 
     Parameters
     ----------
     store
         The bucket.
     limit
-        Bytes the cache may hold; may be changed at any time.
+        Bytes the cache may hold.
     workers
         The threads that fetch.
     changed
@@ -49,42 +43,46 @@ class Reads:
     ----------
     requests, fetched, served : int
         Requests made, bytes fetched, bytes handed out.
-    cached : int
-        Bytes held, those on their way included.
     """
 
     def __init__(self, store: Store, *, limit: int, workers: Workers, changed: Callable[[Entry], None]) -> None:
-        self.limit = limit
         self.requests = 0
         self.fetched = 0
         self.served = 0
-        self.cached = 0
-        self._unread = 0
+        self._cache = Cache(limit)
         self._store = store
         self._workers = workers
         self._changed = changed
-        self._buffers = Buffers(PART)
         self._costs = Costs()
-        self._lock = threading.Lock()
-        self._contents: dict[tuple[str, str], Content] = {}
-        self._used: OrderedDict[Span, None] = OrderedDict()  # the one read last at the end
-        self._ahead: OrderedDict[Span, None] = OrderedDict()
-        self._awaiting: set[Content] = set()  # those for which something was fetched ahead
+
+    @property
+    def limit(self) -> int:
+        """Bytes the cache may hold; may be changed at any time."""
+        return self._cache.limit
+
+    @limit.setter
+    def limit(self, size: int) -> None:
+        self._cache.limit = size
+
+    @property
+    def cached(self) -> int:
+        """Bytes held, those on their way included."""
+        return self._cache.held
 
     def open(self, entry: Entry) -> Content:
         """Return the content of an object; to be closed as often as it was opened."""
-        with self._lock:
-            content = self._content(entry)
+        with self._cache.lock:
+            content = self._cache.content(entry)
             content.opens += 1
             return content
 
     def close(self, content: Content) -> None:
         """Give a content back; its bytes stay while there is room for them."""
-        with self._lock:
+        with self._cache.lock:
             content.opens -= 1
             if not content.opens:
-                self._surrender(content)
-                self._release(content)
+                self._cache.surrender(content)
+                self._cache.release(content)
 
     def read(self, content: Content, start: int, size: int, done: Done) -> None:
         """Hand the bytes ``[start, start + size)``, cut at the end of the object, to ``done``.
@@ -98,22 +96,22 @@ class Reads:
             return
         new: list[Span] = []
         read = spill = None
-        with self._lock:
+        with self._cache.lock:
             span = content.spans.get(start // UNIT)
             if span is not None and stop <= span.start + span.filled and not span.is_ahead:
                 if not content.readers.goes_on(start, stop):
                     new = self._plan(content, start, stop)
-                self._used.move_to_end(span)
+                self._cache.use(span)
                 span.pins.append(None)
                 read = Read(start, stop, [span], done)
             elif content.spill is not None and content.spill.has(start, stop):
                 spill = content.spill
             else:
                 new = self._plan(content, start, stop)
-                read = Read(start, stop, list(self._touched(content, start, stop)), done)
+                read = Read(start, stop, list(self._cache.touched(content, start, stop)), done)
                 self._join(read)
             is_ready = read is not None and not read.missing
-            self._evict()
+            self._cache.evict()
         self._submit(new)
         if read is not None and is_ready:
             self._answer(read)
@@ -124,17 +122,22 @@ class Reads:
         """Fetch the beginnings of objects that will be opened soon, while there is room."""
         new: list[Span] = []
         now = time.monotonic()
-        with self._lock:
+        with self._cache.lock:
             for entry in entries:
                 size = min(entry.size, FIRST_FETCH)
-                if entry.identity not in self._contents and size <= self.limit // 4 - self._unread:
-                    content = self._content(entry)
+                if not self._cache.knows(entry) and size <= self._cache.limit // 4 - self._cache.unread:
+                    content = self._cache.content(entry)
                     content.read_at = now
-                    new += self._cover(content, 0, size, is_ahead=True)
+                    new += self._cache.cover(content, 0, size, is_ahead=True)
             for span in new:
                 span.is_foreseen = True
-            self._evict()
+            self._cache.evict()
         self._submit(new)
+
+    def forget(self) -> None:
+        """Drop what was fetched; what is on its way, or being handed out, stays for whoever asked for it."""
+        with self._cache.lock:
+            self._cache.clear()
 
     def _submit(self, spans: list[Span]) -> None:
         for span in spans:
@@ -157,96 +160,18 @@ class Reads:
 
     # The rest of the planning runs under the lock.
 
-    def _content(self, entry: Entry) -> Content:
-        content = self._contents.get(entry.identity)
-        if content is None or content.error is not None:
-            content = self._contents[entry.identity] = Content(entry, Readers(entry.size))
-        return content
-
     def _plan(self, content: Content, start: int, stop: int) -> list[Span]:
         content.read_at = time.monotonic()
-        is_here = all(unit in content.spans for unit in _units(start, stop))
-        plan = content.readers.plan(start, stop, is_here=is_here, room=self._room(content))
-        new = list(self._cover(content, *plan.now, is_ahead=False))
+        is_here = all(unit in content.spans for unit in units(start, stop))
+        plan = content.readers.plan(start, stop, is_here=is_here, room=self._cache.room(content))
+        new = list(self._cache.cover(content, *plan.now, is_ahead=False))
         for begin, end in plan.ahead:
-            new += self._cover(content, begin, end, is_ahead=True)
-        for unit in _units(*plan.passed):
-            span = content.spans.get(unit)
-            if span is not None and span.is_full and not span.is_ahead and span.stop <= plan.passed[1]:
-                self._drop(span)
+            new += self._cache.cover(content, begin, end, is_ahead=True)
+        self._cache.leave(content, plan.passed)
         if plan.is_leap and not is_here:
             content.leaps += 1
             new += self._consider_filling(content, start)
         return new
-
-    def _room(self, content: Content) -> int:
-        """Return how many bytes may be fetched ahead for a content: its share of half of the cache."""
-        half = self.limit // 2
-        if half - self._unread < PART:
-            for other in list(self._awaiting):
-                if other is not content and other.read_at < content.read_at - ASLEEP_SECONDS:
-                    self._surrender(other)
-        others = sum(1 for other in self._awaiting if other.opens and other is not content)
-        return min(half // (1 + others) - content.unread, half - self._unread)
-
-    def _cover(self, content: Content, start: int, stop: int, *, is_ahead: bool) -> Iterator[Span]:
-        """Make spans for whatever is neither here nor on its way."""
-        missing = [unit for unit in _units(start, stop) if unit not in content.spans]
-        if is_ahead and content.spill is not None:
-            missing = [unit for unit in missing if not content.spill.has(unit * UNIT, unit * UNIT + 1)]
-        while missing:
-            count = 1
-            while count < len(missing) and missing[count] == missing[0] + count and count < PART // UNIT:
-                count += 1
-            begin, end = missing[0] * UNIT, min((missing[0] + count) * UNIT, content.entry.size)
-            span = Span(content, begin, end)
-            for unit in missing[:count]:
-                content.spans[unit] = span
-            self.cached += span.size
-            if is_ahead:
-                self._await(span)
-            else:
-                self._used[span] = None
-            yield span
-            del missing[:count]
-
-    def _await(self, span: Span) -> None:
-        span.is_ahead = True
-        self._ahead[span] = None
-        self._unread += span.size
-        span.content.unread += span.size
-        self._awaiting.add(span.content)
-
-    def _end_awaiting(self, span: Span) -> None:
-        span.is_ahead = False
-        del self._ahead[span]
-        self._unread -= span.size
-        span.content.unread -= span.size
-        if not span.content.unread:
-            self._awaiting.discard(span.content)
-
-    def _surrender(self, content: Content) -> None:
-        """Let what was fetched ahead for a content, and will hardly be read, go first when room is needed."""
-        if content.unread:
-            for span in set(content.spans.values()):
-                if span.is_ahead and span.is_full:
-                    self._end_awaiting(span)
-                    self._used[span] = None
-                    self._used.move_to_end(span, last=False)
-
-    def _touched(self, content: Content, start: int, stop: int) -> Iterator[Span]:
-        """Yield the spans of a range in order, each noted as read."""
-        previous = None
-        for unit in _units(start, stop):
-            span = content.spans[unit]
-            if span is previous:
-                continue
-            previous = span
-            if span.is_ahead:
-                self._end_awaiting(span)
-            self._used[span] = None
-            self._used.move_to_end(span)
-            yield span
 
     def _join(self, read: Read) -> None:
         for span in read.spans:
@@ -275,79 +200,28 @@ class Reads:
         """Ask for the next parts of an object that is fetched whole."""
         spill, new = content.spill, []
         while spill is not None and spill.rest and content.opens and spill.under_way < FILL_AT_ONCE:
-            if self._unread + PART > self.limit // 2 or self._costs.is_in_doubt(content.entry.size, content.leaps):
+            if self._cache.unread + PART > self._cache.limit // 2 or self._costs.is_in_doubt(
+                content.entry.size, content.leaps
+            ):
                 break
             start = spill.rest.pop()
-            for span in self._cover(content, start, min(start + PART, content.entry.size), is_ahead=True):
+            for span in self._cache.cover(content, start, min(start + PART, content.entry.size), is_ahead=True):
                 span.is_to_spill = True
                 spill.under_way += span.size
                 new.append(span)
         return new
 
-    def _give_up(self, span: Span) -> None:
-        spill = span.content.spill
-        if span.is_to_spill and spill is not None:
-            spill.under_way -= span.size
-            spill.rest.append(span.start // PART * PART)
-        self._drop(span)
-
-    def forget(self) -> None:
-        """Drop what was fetched; what is on its way, or being handed out, stays for whoever asked for it."""
-        with self._lock:
-            limit, self.limit = self.limit, 0
-            self._evict()
-            self.limit = limit
-
-    def _evict(self) -> None:
-        """Drop spans until the bound is kept; those on their way stay, for they take memory anyway."""
-        excess = self.cached - self.limit
-        if excess <= 0:
-            return
-        victims = []
-        for span in chain(self._used, self._ahead):
-            if excess <= 0:
-                break
-            if span.is_full:
-                victims.append(span)
-                excess -= span.size
-        for span in victims:
-            self._drop(span)
-
-    def _drop(self, span: Span) -> None:
-        if span.is_dropped:
-            return
-        if span.is_ahead:
-            self._end_awaiting(span)
-        else:
-            del self._used[span]
-        self.cached -= span.size
-        spans = span.content.spans
-        for unit in _units(span.start, span.stop):
-            if spans.get(unit) is span:
-                del spans[unit]
-        span.is_dropped = True
-        if not span.pins and span.buffer is not None:
-            self._buffers.give(span.buffer)
-        self._release(span.content)
-
-    def _release(self, content: Content) -> None:
-        if content.opens or content.spans:
-            return
-        if self._contents.get(content.entry.identity) is content:
-            del self._contents[content.entry.identity]
-        content.spill = None  # whoever still reads from it keeps it open
-
     # The fetching runs in a worker.
 
     def _fetch(self, span: Span) -> None:
-        with self._lock:
+        with self._cache.lock:
             is_wanted = span.waiting or span.content.opens or span.is_foreseen or not span.is_ahead
             if span.is_dropped or not is_wanted:  # nobody is left to read it
-                self._give_up(span)
+                self._cache.give_up(span)
                 return
             span.pins.append(None)
         try:
-            span.buffer = self._buffers.take(span.size)
+            span.buffer = self._cache.buffers.take(span.size)
             for attempt in range(1, TRIES + 1):
                 try:
                     self._fill(span)
@@ -387,7 +261,7 @@ class Reads:
 
     def _arrived(self, span: Span, size: int) -> None:
         ready, waiting = [], []
-        with self._lock:
+        with self._cache.lock:
             self.fetched += size
             span.filled += size
             for needed, read in span.waiting:
@@ -403,10 +277,10 @@ class Reads:
 
     def _finish(self, span: Span) -> None:
         """Give up the memory of what has come to disk, and ask for more of its object."""
-        with self._lock:
+        with self._cache.lock:
             if span.content.spill is not None:
                 span.content.spill.under_way -= span.size
-            self._drop(span)
+            self._cache.drop(span)
             new = self._fill_on(span.content)
         self._submit(new)
 
@@ -421,17 +295,17 @@ class Reads:
         is_gone = isinstance(error, ObjectChanged | NotFound)
         if is_gone:
             error = ObjectChanged(f"The object changed while it was open: {content.entry.key}", "Open it again.")
-        with self._lock:
+        with self._cache.lock:
             failed = {read for _, read in span.waiting if read.missing > 0}
             for read in failed:
                 read.missing = -1  # answered: no other span may answer it again
             span.waiting = []
-            self._give_up(span)
+            self._cache.give_up(span)
             if is_gone:
                 content.error = error
                 for other in set(content.spans.values()):
                     if not other.waiting:
-                        self._drop(other)
+                        self._cache.drop(other)
         if is_gone:
             self._changed(content.entry)
         for read in failed:
@@ -442,7 +316,3 @@ class Reads:
 def _unpin(spans: list[Span]) -> None:
     for span in spans:
         span.pins.pop()
-
-
-def _units(start: int, stop: int) -> range:
-    return range(start // UNIT, -(-stop // UNIT))

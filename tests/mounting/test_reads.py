@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -272,3 +273,55 @@ def test_what_nobody_opened_gives_way(store, reads):
     for at in range(0, len(data), MIB):
         assert fetch(reads, content, at, MIB) == data[at : at + MIB]
     assert reads.cached <= 17 * MIB
+
+
+class Troubled(MemoryStore):
+    """A store that fails and breaks off by chance."""
+
+    @contextmanager
+    def stream(self, key, **where):
+        chance = random.random
+        threading.Event().wait(0.005 * chance())
+        if chance() < 0.02:
+            raise Unreachable("no answer")
+        with super().stream(key, **where) as chunks:
+            yield self._cut(chunks, chance)
+
+    def _cut(self, chunks, chance):
+        for chunk in chunks:
+            if chance() < 0.02:
+                yield chunk[: int(len(chunk) * chance())]
+                raise Unreachable("cut short")
+            yield chunk
+
+
+def test_bytes_are_right_whatever_sixteen_readers_do_at_once(tmp_path, monkeypatch, workers):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    store = Troubled("teaching")
+    files = [put(store, size * MIB + 77, seed=size, key=f"{size}") for size in (1, 9, 24, 40)]
+    reads = Reads(store, limit=24 * MIB, workers=workers, changed=lambda _entry: None)
+    wrong, failed = [], []
+
+    def read_some(seed):
+        chance = random.Random(seed)  # noqa: S311
+        for _ in range(6):
+            data, entry = chance.choice(files)
+            content, at, is_leaping = reads.open(entry), chance.randrange(len(data)), chance.random() < 0.5
+            reads.foresee(entry for _, entry in files)
+            for _ in range(25):
+                size = chance.choice([100, 4096, 128 << 10, MIB, 3 * MIB])
+                try:
+                    if fetch(reads, content, at, size) != data[at : at + size]:
+                        wrong.append((entry.key, at, size))
+                except Unreachable as error:
+                    failed.append(error)
+                at = chance.randrange(len(data)) if is_leaping else (at + size) % len(data)
+            reads.close(content)
+        return seed
+
+    with ThreadPoolExecutor(16) as pool:
+        assert len(list(pool.map(read_some, range(16)))) == 16
+    assert not wrong
+    assert len(failed) < 16
+    reads.forget()
+    assert reads.cached <= 24 * MIB
