@@ -248,6 +248,8 @@ class Connection:
         in_hand = self._source.in_hand
         if in_hand is not None and in_hand.expires is not None:
             facts.append(("Credentials", expiry_text(in_hand.expires)))
+        if masking.leader() is self:
+            facts.append(("Other libraries", "follow"))
         if self.note:
             facts.append(("Note", self.note))
         return facts

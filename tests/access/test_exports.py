@@ -40,6 +40,13 @@ def test_no_export_holds_a_secret_that_its_engine_can_do_without(connection, san
         assert (secret in secrets_in(connection.export(engine))) == (engine in TAKE_KEYS_ALONE), engine
 
 
+def test_a_notebook_shows_and_keeps_no_key_of_an_export(connection, sandbox):
+    from IPython.lib.pretty import pretty
+
+    for engine in ENGINES:
+        assert sandbox.users["teacher"].secret_access_key not in pretty(connection.export(engine))
+
+
 def test_the_token_is_named_and_never_told(connection):
     token = Path(connection.publish().token_file).read_text()
 

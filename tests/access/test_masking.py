@@ -131,9 +131,11 @@ def test_a_script_leads_the_environment_only_when_it_says_so(sandbox):
     assert dict(os.environ) == before
     mine = teacher(sandbox, environ=True)
     assert masking.leader() is mine
+    assert "other libraries follow" in repr(mine)
     assert os.environ["AWS_ENDPOINT_URL_S3"] == sandbox.endpoint_url
     teacher(sandbox)
     assert dict(os.environ) == before
+    assert "other libraries" not in repr(mine)
 
     teacher(sandbox, environ=True)
     current.forget()
