@@ -48,12 +48,13 @@ def asker() -> int:
 
 
 def buckets() -> list[str]:
-    """Return URLs of the buckets that the connection in use may list; asks S3."""
+    """Return URLs of the buckets that the connection in use may list; asks S3, but for our own sandbox."""
+    connection = api.connection()
     sandbox = sys.modules.get("s3magic.sandboxes.process")
     box = sandbox.running() if sandbox is not None else None
-    if box is not None:
+    if box is not None and connection.location.endpoint_url == box.endpoint_url:
         return [f"s3://{name}/" for name in box.buckets]
-    return [f"s3://{name}/" for name in api.connection().buckets()]
+    return [f"s3://{name}/" for name in connection.buckets()]
 
 
 def keys(beginning: str) -> list[str]:

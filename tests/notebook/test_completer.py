@@ -8,6 +8,7 @@ import warnings
 import pytest
 
 import s3magic
+from s3magic.errors import Unreachable
 from s3magic.notebook import offers
 from s3magic.notebook.expand import split
 from s3magic.notebook.late import LateAnswers
@@ -48,6 +49,13 @@ def test_buckets_and_keys(complete, connection):
     assert complete("%s3ls s3://tea") == {"%s3ls s3://teaching/"}
     assert complete("x = %s3mount s3://teaching/od") == {"x = %s3mount s3://teaching/odd/"}
     assert complete("%s3ls s3://teaching/odd/a+") == {"%s3ls s3://teaching/odd/a+plus.txt"}
+
+
+def test_the_buckets_of_a_sandbox_are_not_those_of_another_server(connection, sandbox):
+    assert "s3://teaching/" in offers.buckets()
+    s3magic.connect("anonymous", endpoint_url="http://127.0.0.1:9", max_retries=0)
+    with pytest.raises(Unreachable):
+        offers.buckets()
 
 
 @pytest.mark.parametrize("quote", ["", "'", '"'])
