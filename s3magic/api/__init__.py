@@ -1,0 +1,25 @@
+"""The public functions, a module for each purpose; each composes the rooms below."""
+
+from __future__ import annotations
+
+from s3magic.api.data import link, ls, mount, mounts, thumbs, unmount
+from s3magic.api.identity import connect, connection, forget, saved_choices
+from s3magic.api.permission import check, lint_policy, policy
+from s3magic.api.teaching import sandbox
+
+__all__ = [
+    "check",
+    "connect",
+    "connection",
+    "forget",
+    "link",
+    "lint_policy",
+    "ls",
+    "mount",
+    "mounts",
+    "policy",
+    "sandbox",
+    "saved_choices",
+    "thumbs",
+    "unmount",
+]

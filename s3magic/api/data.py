@@ -1,0 +1,184 @@
+"""Work with data: list, mount, link and preview; composes those rooms and decides nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from s3magic.api.identity import connection
+from s3magic.url import S3Url
+
+if TYPE_CHECKING:
+    from s3magic.linking.dataset import LinkedDataset
+    from s3magic.listing import Listing
+    from s3magic.mounting.model import Mount, MountTable
+    from s3magic.thumbnails.gallery import Gallery
+
+AnyPath = str | PathLike[str]
+
+
+def ls(url: S3Url | str, *, recursive: bool = False, limit: int = 1000) -> Listing:
+    """List a bucket, a folder or a pattern, at most ``limit`` entries; says when there are more."""
+    from s3magic.access import current
+    from s3magic.listing import list_objects
+
+    parsed = S3Url.parse(url)
+    return list_objects(current.open_store(parsed), parsed, recursive=recursive, limit=limit)
+
+
+def mount(url: S3Url | str, path: AnyPath | None = None, *, memory: int | None = None, fresh: float = 10) -> Mount:
+    """Show a bucket or a folder of it as ordinary files, read-only.
+
+    Parameters
+    ----------
+    url
+        ``s3://bucket/`` or ``s3://bucket/prefix/``.
+    path
+        An empty or new folder; ``./s3/<bucket>/<prefix>`` when None.
+    memory
+        The daemon's resident limit in bytes; 256 MB when None.
+    fresh
+        Seconds that listings and attributes may be old.
+
+    Raises
+    ------
+    FuseUnavailable, FolderNotEmpty, NoSuchBucket, AccessDenied
+        Before anything has changed.
+
+    Examples
+    --------
+    >>> import s3magic
+    >>> with s3magic.mount("s3://teaching/iris/") as m:  # doctest: +SKIP
+    ...     cubes = iris.load(m / "E1_north_america.nc")
+    """
+    from s3magic.mounting import manager
+
+    parsed = S3Url.parse(url)
+    chosen = connection(parsed)
+    return manager.mount(
+        parsed,
+        None if path is None else Path(path),
+        location=chosen.location,
+        broker=chosen.attach(),
+        tuning=chosen.tuning,
+        memory=memory,
+        fresh=fresh,
+    )
+
+
+def mounts() -> MountTable:
+    """Return the mounts that are up, of this kernel and of others of the same user."""
+    from s3magic.mounting import manager
+
+    return manager.mounts()
+
+
+def unmount(
+    path: AnyPath | None = None,
+    *,
+    all: bool = False,
+    timeout: float = 30,
+    force: bool = False,
+) -> None:
+    """Take a mount (or all of them) away; nothing on S3 changes.
+
+    Raises
+    ------
+    MountBusy
+        When somebody still uses it after ``timeout`` seconds; says who.
+    """
+    from s3magic.mounting import manager
+
+    manager.unmount(None if path is None else Path(path), all=all, timeout=timeout, force=force)
+
+
+def link(
+    pattern: S3Url | str | Sequence[S3Url | str],
+    path: AnyPath,
+    *,
+    checkout: bool = False,
+    hash: Literal["auto", "read", "never"] = "auto",
+    read_limit: int = 1_000_000_000,
+    bbox: tuple[float, float, float, float] | None = None,
+    match: str | None = None,
+    executor: Executor | None = None,
+) -> LinkedDataset:
+    """Record tiles by reference, in a folder that git can keep, without copying them.
+
+    Parameters
+    ----------
+    pattern
+        One or several URLs, with ``*``, ``**``, ``{laz,tif}`` …
+    path
+        Folder of the dataset; made when it is not there.
+    checkout
+        Whether to download the tiles too.
+    hash
+        ``"auto"``: the SHA-256 that S3 knows, else of bodies up to ``read_limit`` bytes in all;
+        ``"read"``: of every body; ``"never"``: none, until the first fetch fills it in.
+    bbox
+        Keep only tiles that touch ``(west, south, east, north)``, in CRS84 degrees.
+    match
+        Keep only tiles whose name fits this glob.
+
+    Raises
+    ------
+    LinkError
+        When the tiles do not fit together; nothing is written then.
+    """
+    from s3magic.access import current
+    from s3magic.linking.add import add
+
+    urls = [pattern] if isinstance(pattern, str | S3Url) else list(pattern)
+    chosen = connection(urls[0] if urls else None)
+    return add(
+        [S3Url.parse(url) for url in urls],
+        Path(path),
+        opener=current.open_store,
+        access={**chosen.location.to_json(), "anonymous": chosen.provider == "anonymous"},
+        checkout=checkout,
+        hash=hash,
+        read_limit=read_limit,
+        bbox=bbox,
+        match=match,
+        executor=executor,
+    )
+
+
+def thumbs(
+    url: S3Url | str, *, size: int = 160, limit: int = 60, expires: int = 3600, match: str | None = None
+) -> Gallery:
+    """Show what lies under a URL as a page of previews, reading a few kilobytes of each object.
+
+    Parameters
+    ----------
+    size
+        Longer side of a preview in pixels.
+    limit
+        Objects on a page.
+    expires
+        Seconds that a link made from the gallery lives.
+    match
+        Keep only objects whose name fits this glob.
+    """
+    from platformdirs import user_cache_path
+
+    from s3magic.access import current
+    from s3magic.thumbnails.gallery import Gallery
+    from s3magic.thumbnails.presign import LinkMaker
+
+    parsed = S3Url.parse(url)
+    chosen = connection(parsed)
+    return Gallery(
+        parsed,
+        opener=current.open_store,
+        signer=LinkMaker(lambda bucket: chosen.store(bucket).client.location_for(bucket), chosen.credentials),
+        size=size,
+        limit=limit,
+        expires=expires,
+        match=match,
+        cache=user_cache_path("s3magic") / "thumbs",
+    )
