@@ -92,6 +92,8 @@ def main() -> int:
     parser.add_argument("--grace", type=float, default=15, metavar="SECONDS", help="how long daemons may take to end")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
+    # Started in the background, a shell lets the command ignore SIGINT; what has a handler here is SIG_DFL there.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run = Run()
     running = subprocess.Popen(options.command, start_new_session=True, env=run.environ)
     try:
