@@ -108,3 +108,28 @@ def test_mistakes_get_two_lines(command):
     assert (done.returncode, done.stdout, len(done.stderr.strip().splitlines())) == (1, "", 2)
     assert command("umount", "--all").returncode == 0
     assert command("nonsense").returncode == 2
+
+
+CHOICES = """
+import s3magic
+from s3magic import api
+
+before = s3magic.connect("anonymous", region="eu-west-1")
+box = s3magic.sandbox()
+s3magic.connect("anonymous", region="eu-west-2")
+assert s3magic.sandbox() is box
+assert api.connection() is box.connection
+box.stop()
+assert api.connection() is before
+
+box = s3magic.sandbox()
+mine = s3magic.connect("anonymous", region="eu-west-3")
+box.stop()
+assert api.connection() is mine
+"""
+
+
+def test_a_sandbox_that_stops_gives_back_the_choice_before_it_and_takes_no_later_one(tmp_path):
+    environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", CHOICES], capture_output=True, text=True, check=False, env=environ)
+    assert done.returncode == 0, done.stderr

@@ -25,7 +25,8 @@ def sandbox(
 ) -> Sandbox:
     """Start a local S3 with teaching data and use it from now on; no account is needed.
 
-    The sandbox that runs already is returned. When it stops, the former choice comes back.
+    The sandbox that runs already is used again. When it stops, the choice before it comes back,
+    where nothing else was chosen meanwhile.
 
     Parameters
     ----------
@@ -62,5 +63,17 @@ def sandbox(
             region="us-east-1",
             environ=environ,
         )
-        box.on_stop(lambda: current.use(former, environ=led) if former else current.forget())
+
+        def give_back() -> None:
+            used = current.chosen()
+            if used is not None and used.location.endpoint_url != box.endpoint_url:
+                return
+            if former is not None:
+                current.use(former, environ=led)
+            else:
+                current.forget()
+
+        box.on_stop(give_back)
+    elif box.connection is not None:
+        current.use(box.connection, environ=environ)
     return box
