@@ -270,7 +270,7 @@ class S3Magics(Magics):
         if args.verb == "stop":
             box.stop()
             self._refresh_panel()
-            return Sentence("The sandbox is stopped; the former credentials are in use again.")
+            return Sentence("The sandbox is stopped; your own choice of credentials is in use again.")
         if args.verb == "reset":
             box.reset()
         return box
