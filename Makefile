@@ -13,7 +13,7 @@ PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labe
 .PHONY: help demo test test-unit test-browser test-refresh lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short engines clean
 
 help:  ## Say what there is
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 demo: $(STAMPS)/demo  ## Run the main job end to end on the sandbox
 	$(BIN)/s3magic demo --html demo-out/index.html
