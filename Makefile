@@ -93,7 +93,8 @@ $(STAMPS)/build: $(BIN)/python $(NEEDS)
 	touch $@
 
 $(STAMPS)/bench: $(BIN)/python $(NEEDS)
-	scripts/system-packages nginx-light fuse3 s3fs
+	scripts/system-packages nginx-light fuse3
+	scripts/system-packages --optional s3fs
 	test -e $(STAMPS)/test || S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[iris]'
 	$(BIN)/pip install --quiet --group bench
 	touch $@
