@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from concurrent.futures import Executor
 
 from s3magic.mounting.inodes import Entry, file_entry, file_name, folder_entry
+from s3magic.mounting.pages import Ask, Pages, utf8
 from s3magic.mounting.siblings import Walk
 from s3magic.store.base import ListPage
 
@@ -25,6 +26,8 @@ class Listing:
         The folder: empty, or ending in ``/``.
     modified
         The time that its folders are shown with.
+    executor
+        The threads that ask for pages before their turn.
 
     Attributes
     ----------
@@ -42,7 +45,7 @@ class Listing:
         How its files are being opened.
     """
 
-    def __init__(self, prefix: str, *, modified: float) -> None:
+    def __init__(self, prefix: str, *, modified: float, executor: Executor) -> None:
         self.prefix = prefix
         self.born = time.monotonic()
         self.entries: list[Entry] = []
@@ -53,17 +56,16 @@ class Listing:
         self.walk = Walk()
         self._modified = modified
         self._index: dict[str, int] = {}
-        self._token: str | None = None
+        self._pages = Pages(prefix, executor)
         self._reached = b""
         self._lock = threading.Lock()
 
-    def extend(self, fetch: Callable[[str, str | None], ListPage], beyond: int) -> None:
-        """Fetch pages, by prefix and token, until an entry at index ``beyond`` is settled, or all are."""
+    def extend(self, ask: Ask, beyond: int) -> None:
+        """Ask for pages until an entry at index ``beyond`` is settled, or all are."""
         with self._lock:
             while not self.is_complete and self.settled <= beyond:
-                page = fetch(self.prefix, self._token)
+                page = self._pages.next(ask)
                 self._add(page)
-                self._token = page.next_token
                 self.is_complete = page.next_token is None
                 while self.settled < len(self.entries) and self._is_sure(self.entries[self.settled]):
                     self.settled += 1
@@ -86,7 +88,7 @@ class Listing:
         return self._index.get(name)
 
     def _is_sure(self, entry: Entry) -> bool:
-        return self.is_complete or entry.is_folder or self._reached > _utf8(entry.key + DELIMITER)
+        return self.is_complete or entry.is_folder or self._reached > utf8(entry.key + DELIMITER)
 
     def _add(self, page: ListPage) -> None:
         for info in page.objects:
@@ -100,7 +102,7 @@ class Listing:
             name = file_name(prefix[len(self.prefix) : -1])
             self._place(name, None if name is None else folder_entry(name, prefix, self._modified))
         last = [info.key for info in page.objects[-1:]] + list(page.prefixes[-1:])
-        self._reached = max([self._reached, *map(_utf8, last)])
+        self._reached = max([self._reached, *map(utf8, last)])
 
     def _place(self, name: str | None, entry: Entry | None) -> None:
         if name is None or entry is None:
@@ -114,7 +116,3 @@ class Listing:
         self.hidden += 1
         if entry.is_folder:
             self.entries[index] = entry
-
-
-def _utf8(key: str) -> bytes:
-    return key.encode("utf-8", "surrogatepass")

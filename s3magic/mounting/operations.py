@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from s3magic.errors import ArchivedObject, ObjectChanged, S3MagicError
 from s3magic.mounting.ahead import FIRST_FETCH
 from s3magic.mounting.inodes import Entry, Node, NodeTable, file_entry, file_name, folder_entry, segment_of
 from s3magic.mounting.listings import DELIMITER, Listing
+from s3magic.mounting.pages import AT_ONCE
 from s3magic.mounting.reads import Reads
 from s3magic.mounting.siblings import MOST_BYTES
 from s3magic.mounting.spans import Content
@@ -80,6 +82,7 @@ class FileSystem:
         self._next_handle = 1
         self._requests = 0
         self._workers = Workers(FETCHERS, name="fetch")
+        self._listers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="list")
         self._reads = Reads(store, limit=memory - REST_BYTES, workers=self._workers, changed=self._on_change)
         self._budget()
 
@@ -227,6 +230,7 @@ class FileSystem:
     def close(self) -> None:
         """Let the threads end."""
         self._workers.stop()
+        self._listers.shutdown(wait=False, cancel_futures=True)
 
     def _prefix(self, node_id: int) -> str:
         entry = self.node(node_id).entry
@@ -249,7 +253,7 @@ class FileSystem:
         with self._lock:
             listing = self._listings.get(prefix)
             if listing is None or not self._left(listing):
-                listing = self._listings[prefix] = Listing(prefix, modified=self._began)
+                listing = self._listings[prefix] = Listing(prefix, modified=self._began, executor=self._listers)
             self._listings.move_to_end(prefix)
             return listing
 
@@ -284,10 +288,12 @@ class FileSystem:
                 following.append(listing.entries[at])
         self._reads.foresee(entry for entry in following if entry.size and not entry.is_archived)
 
-    def _list(self, prefix: str, token: str | None = None, most: int = 1000) -> ListPage:
+    def _list(
+        self, prefix: str, token: str | None = None, start_after: str | None = None, *, most: int = 1000
+    ) -> ListPage:
         with self._lock:
             self._requests += 1
-        return self._store.list_page(prefix, delimiter=DELIMITER, token=token, max_keys=most)
+        return self._store.list_page(prefix, delimiter=DELIMITER, token=token, start_after=start_after, max_keys=most)
 
     def _ask(self, name: str, key: str) -> Entry | None:
         """Find one name of a folder too long to list for it; a folder goes before an object."""
