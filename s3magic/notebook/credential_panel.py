@@ -6,29 +6,33 @@ All asking is done in threads, so that the kernel and the panel stay quick.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from threading import Event, RLock, Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import suppress
+from dataclasses import replace
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from s3magic import api
-from s3magic.access import current
-from s3magic.errors import S3MagicError
+from s3magic.access import current, masking
+from s3magic.errors import InvalidInput, S3MagicError
 from s3magic.notebook import panel_text
-from s3magic.notebook.credential_form import PROVIDERS, CredentialForm, text_field
+from s3magic.notebook.credential_form import CredentialForm
+from s3magic.notebook.panel_asking import Asker
+from s3magic.notebook.panel_details import DetailsPart
+from s3magic.notebook.panel_lights import LightsPart
+from s3magic.notebook.panel_parts import button, classed, row
 
 if TYPE_CHECKING:
     from s3magic.access.connection import Connection
     from s3magic.access.identity import Identity
 
-Answer = TypeVar("Answer")
-
 _TICK = 15.0
-_CHOSEN = ("profile", "region", "endpoint_url", "addressing_style", "requester_pays")
+_USES = ("Use", "Use this order")
 
 
 class CredentialPanel:
-    """Choose a provider, see who that is, and try a URL; may be shown several times.
+    """Choose a provider or several, see who that is, and try a URL; may be shown several times.
 
     Attributes
     ----------
@@ -39,25 +43,23 @@ class CredentialPanel:
     leads_environment = True
 
     def __init__(self) -> None:
-        self._lock = RLock()
         self._closed = Event()
-        self._tickets = {"who": 0, "lights": 0}
         self._connection: Connection | None = None
         self._shown: tuple[Identity, str] | None = None
-        self._form = CredentialForm()
         self._who = widgets.HTML(panel_text.quiet("Nothing chosen yet: the default chain is asked when it is needed."))
-        self._use = _button("Use", "Use these credentials from now on", self.use, style="primary")
+        self._use = button("Use", "Use these credentials from now on", self.use, style="primary")
+        self._form = CredentialForm(lambda several: setattr(self._use, "description", _USES[several]))
+        self._again = widgets.Button(description="Sign in again", tooltip="Ask for the same choice once more")
+        self._again.add_class("s3m-more")
+        self._again.on_click(lambda _: self.sign_in_again())
         self._said = widgets.HTML()
-        self._url = text_field("Try a URL", "s3://bucket/prefix/")
-        self._check = _button("Check", "See what you may do at this URL", self.check)
-        self._lights = widgets.HTML()
-        self._url.observe(lambda _: self.check(), "value")
+        self._asker = Asker(self._said)
+        self._details = DetailsPart(self._again)
+        self._lights = LightsPart()
         head = widgets.HTML(panel_text.STYLE + panel_text.head("Who asks S3"))
-        start = _classed(widgets.HBox([self._use, self._said]), "s3m-row")
-        row = _classed(widgets.HBox([self._url, self._check]), "s3m-row")
-        attempt = _classed(widgets.VBox([row, self._lights]), "s3m-try")
-        parts = [head, self._who, self._form.widget, start, attempt]
-        self._box = _classed(widgets.VBox(parts), "s3m-panel")
+        start = row(self._use, self._said)
+        parts = [head, self._who, self._details.widget, self._form.widget, start, self._lights.widget]
+        self._box = classed(widgets.VBox(parts), "s3m-panel")
         self.refresh()
 
     def fill(self, provider: str | None = None, **options: Any) -> None:
@@ -67,80 +69,67 @@ class CredentialPanel:
     def refresh(self) -> None:
         """Show the connection in use, where it was chosen elsewhere."""
         chosen = current.chosen()
-        if chosen is None or chosen is self._connection:
-            return
-        choice = chosen.choice.to_json()
-        if choice["provider"] in PROVIDERS and not choice["order"]:  # the others are chosen by a line
-            options = {name: "" if choice[name] is None else choice[name] for name in _CHOSEN}
-            self._form.fill(choice["provider"], **options)
-        self._ask_who(lambda: chosen)
+        if chosen is not None and chosen is not self._connection:
+            self._form.show(chosen.choice)
+            self._ask_who(lambda: chosen)
 
     def use(self) -> None:
         """Use what the form says, as the button does."""
-        provider, options = self._form.take()
-        self._ask_who(lambda: api.connect(provider, environ=self.leads_environment, **options))
+        try:
+            provider, options = self._form.take()
+        except InvalidInput as error:
+            self._asker.say(panel_text.trouble(error.lines()))
+            return
+        environ = self.leads_environment and "for_url" not in options
+        self._ask_who(lambda: api.connect(provider, environ=environ, **options))
+
+    def sign_in_again(self) -> None:
+        """Make the choice that is shown once more; keys have to be typed anew."""
+        former = self._connection
+        if former is None:
+            return
+        if former.choice.needs_secrets:
+            self._form.show(former.choice)
+            self._asker.say(panel_text.quiet("Type the keys again, then choose Use: they are kept nowhere else."))
+            return
+        words = former.choice.to_json()
+        words |= words.pop("tuning") | {"for_url": former.place, "environ": masking.leader() is former}
+        self._ask_who(lambda: api.connect(**words))
 
     def check(self) -> None:
         """Light the lights for the URL in the form, as the button does."""
-        url = self._url.value.strip()
-        if url:
-            self._ask("lights", self._lights, lambda: api.check(url), panel_text.lights)
-        else:
-            self._lights.value = panel_text.quiet(
-                "Write a URL such as s3://bucket/prefix/ to see what you may do there."
-            )
+        self._lights.check()
 
     def _ask_who(self, connect: Callable[[], Connection]) -> None:
         def ask() -> tuple[Identity, str]:
             self._connection = connection = connect()
             location = connection.location
             where = location.endpoint_url or f"AWS, {location.region}"
+            if connection.place:
+                where = f"{where}, for {connection.place} alone"
             self._shown, self._who.value = None, panel_text.quiet(f"{connection.provider} at {where}")
+            self._details.follow(connection)
             return connection.identity(), where
 
-        self._use.disabled = True
-        self._ask("who", self._said, ask, self._show_who, lambda: setattr(self._use, "disabled", False))
+        self._busy(busy=True)
+        self._asker.ask(ask, self._show_who, lambda: self._busy(busy=False))
+
+    def _busy(self, *, busy: bool) -> None:
+        self._use.disabled = self._again.disabled = busy
 
     def _show_who(self, answer: tuple[Identity, str]) -> str:
         self._shown, self._who.value = answer, panel_text.who(*answer)
-        if answer[0].expires is not None:
-            Thread(target=self._tick, args=(answer,), name="s3magic-countdown", daemon=True).start()
-        if self._url.value.strip():
-            self.check()
+        if answer[0].expires is not None and self._connection is not None:
+            Thread(target=self._tick, args=(answer, self._connection), name="s3magic-countdown", daemon=True).start()
+        self._lights.check(asked=False)
         return ""
 
-    def _tick(self, answer: tuple[Identity, str]) -> None:
+    def _tick(self, answer: tuple[Identity, str], connection: Connection) -> None:
+        identity, where = answer
         while not self._closed.wait(_TICK) and self._shown is answer:
-            self._who.value = panel_text.who(*answer)
-
-    def _ask(
-        self,
-        what: str,
-        place: widgets.HTML,
-        ask: Callable[[], Answer],
-        show: Callable[[Answer], str],
-        after: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Ask in a thread and show the answer, unless something else was asked meanwhile."""
-        with self._lock:
-            self._tickets[what] = ticket = self._tickets[what] + 1
-        place.value = panel_text.asking()
-
-        def run() -> None:
-            try:
-                answer = ask()
-                with self._lock:
-                    text = show(answer) if ticket == self._tickets[what] else ""
-            except S3MagicError as error:
-                text = panel_text.trouble(error.lines())
-            except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
-                text = panel_text.trouble([f"{type(error).__name__}: {error}", "This is a fault of s3magic."])
-            with self._lock:
-                if ticket == self._tickets[what]:
-                    place.value = text
-                    after()
-
-        Thread(target=run, name=f"s3magic-panel-{what}", daemon=True).start()
+            with suppress(S3MagicError):  # the old end counts on, and is told when it has come
+                identity = replace(identity, expires=connection.expires or identity.expires)
+            self._who.value = panel_text.who(identity, where)
 
     def close(self) -> None:
         """Take the panel away wherever it is shown."""
@@ -150,7 +139,7 @@ class CredentialPanel:
 
     def widgets(self) -> Iterator[widgets.Widget]:
         """Yield every widget of the panel, the fields of the other providers included."""
-        waiting = [self._box, *(field for fields in self._form.own_fields.values() for field in fields)]
+        waiting = [self._box, *self._form.parts]
         seen = set()
         while waiting:
             widget = waiting.pop()
@@ -167,14 +156,3 @@ class CredentialPanel:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         return {**self._box._repr_mimebundle_(), "text/plain": repr(self)}
-
-
-def _button(words: str, about: str, action: Callable[[], None], *, style: str = "") -> widgets.Button:
-    made = _classed(widgets.Button(description=words, tooltip=about, button_style=style), "s3m-go")
-    made.on_click(lambda _: action())
-    return made
-
-
-def _classed(widget: widgets.DOMWidget, name: str) -> widgets.DOMWidget:
-    widget.add_class(name)
-    return widget

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from s3magic.access.explanation import Explanation
     from s3magic.access.identity import Identity
     from s3magic.access.light import Light
     from s3magic.access.permissions import PermissionReport
@@ -31,8 +32,17 @@ overflow-wrap:anywhere;white-space:normal}
 box-shadow:none}
 .s3m-panel .widget-button.s3m-more{align-self:flex-start;width:auto;padding:0 2px;background:none;box-shadow:none;
 color:var(--jp-content-link-color,#1976d2)}
+.s3m-panel .s3m-row>.s3m-more{margin-right:18px}
+.s3m-panel .s3m-few .widget-toggle-button:nth-child(n+6):not(.mod-active){display:none}
+.s3m-panel .s3m-fold{border-left:1px solid var(--jp-border-color2,#8886);padding-left:12px;margin:2px 0 8px}
+.s3m-panel .s3m-order{margin:2px 0 10px}
+.s3m-panel .s3m-order .s3m-row>.widget-html{flex:0 1 12em;margin-left:0}
+.s3m-panel .widget-button.s3m-small{width:28px;padding:0;background:none;box-shadow:none}
+.s3m-panel .s3m-copy textarea{font-family:var(--jp-code-font-family,monospace);font-size:12px;line-height:1.4;
+white-space:pre;resize:vertical;overflow:auto}
+.s3m-panel .s3m-copy .widget-label{display:none}
 .s3m-panel .s3m-try{border-top:1px solid var(--jp-border-color2,#8886);margin-top:12px;padding-top:12px}
-.s3m-panel :is(button,input,select):focus-visible{
+.s3m-panel :is(button,input,select,textarea):focus-visible{
 outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
 .s3m-panel .s3m-head{font-size:15px;font-weight:600;margin-bottom:4px}
 .s3m-panel .s3m-quiet{color:var(--jp-ui-font-color2,#777)}
@@ -40,7 +50,11 @@ outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
 .s3m-panel .s3m-who b{font-weight:400;color:var(--jp-ui-font-color2,#777)}
 .s3m-panel .s3m-arn{font-family:var(--jp-code-font-family,monospace);font-size:12px;line-height:19px}
 .s3m-panel .s3m-box{border-left:3px solid var(--s3m-c,#8886);padding:0 0 0 12px;margin:2px 0}
-.s3m-panel .s3m-lamp{display:grid;grid-template-columns:10px 3em 5.6em minmax(0,1fr);gap:0 10px;margin-top:3px}
+.s3m-panel .s3m-lamp{display:grid;grid-template-columns:10px 5.4em 5.6em minmax(0,1fr);gap:0 10px;margin-top:3px}
+.s3m-panel .s3m-steps{display:grid;grid-template-columns:10px minmax(6em,max-content) max-content minmax(8em,1fr);
+gap:2px 12px}
+.s3m-panel .s3m-steps i{width:8px;height:8px;margin-top:6px;border-radius:50%;background:var(--s3m-c)}
+.s3m-panel .s3m-steps em{font-style:normal;color:var(--s3m-c)}
 .s3m-panel .s3m-lamp i{width:10px;height:10px;margin-top:5px;border-radius:50%;background:var(--s3m-c)}
 .s3m-panel .s3m-lamp b{font-weight:600}
 .s3m-panel .s3m-lamp em{font-style:normal;font-weight:600;color:var(--s3m-c)}
@@ -56,6 +70,7 @@ animation:s3m-turn 1s linear infinite}
 @media (prefers-reduced-motion:reduce){.s3m-panel .s3m-spin{animation:none}}
 </style>"""
 
+_OUTCOMES = {"found": "good", "failed": "bad"}
 _COLOURS = {"ok": "good", "denied": "bad", "error": "bad", "unknown": "odd"}
 _HOUR, _DAY = 3600, 86400
 
@@ -116,8 +131,8 @@ def countdown(expires: datetime, *, now: datetime | None = None) -> str:
 
 
 def lights(report: PermissionReport) -> str:
-    """Return the lights List and Read, each a dot, a word and the reason."""
-    return lamp("List", report.list) + lamp("Read", report.read)
+    """Return the lights that were tried, each a dot, a word and the reason."""
+    return "".join(lamp(name, light) for name, light in report.lights() if light.state != "unchecked")
 
 
 def lamp(name: str, light: Light) -> str:
@@ -127,3 +142,25 @@ def lamp(name: str, light: Light) -> str:
         f'<div class="s3m-lamp s3m-{colour}"><i></i><b>{escape(name)}</b><em>{escape(light.state)}</em>'
         f'<span class="s3m-quiet">{escape(light.detail or "")}</span></div>'
     )
+
+
+def steps(explanation: Explanation) -> str:
+    """Return why this identity: each provider in order and what came of it."""
+    cells = "".join(
+        f'<i class="{colour}"></i><span>{escape(step.provider)}</span><em class="{colour}">{escape(step.outcome)}</em>'
+        f'<span class="s3m-quiet">{escape(step.detail)}</span>'
+        for step in explanation.steps
+        for colour in [f"s3m-{_OUTCOMES.get(step.outcome, 'off')}"]
+    )
+    return f'<div class="s3m-steps">{cells}</div>{quiet(explanation.note) if explanation.note else ""}'
+
+
+def numbered(number: int, name: str) -> str:
+    """Return one provider of an order."""
+    return f'<span class="s3m-quiet">{number}.</span> {escape(name)}'
+
+
+def fault(lines: Sequence[str]) -> str:
+    """Return what cannot be, as told to somebody who is still typing."""
+    first, *rest = map(escape, lines)
+    return f'<div role="status" class="s3m-box s3m-odd">{first}<span class="s3m-quiet"> {" ".join(rest)}</span></div>'

@@ -7,10 +7,14 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ipywidgets import ToggleButtons
 
 import s3magic
-from s3magic.access import current
+from s3magic import api
+from s3magic.access import current, per_url
+from s3magic.access.exports import ENGINES
 from s3magic.access.identity import Identity
+from s3magic.access.providers import PROVIDERS
 from s3magic.notebook import panel_text
 from s3magic.notebook.credential_panel import CredentialPanel
 
@@ -44,30 +48,39 @@ def field(panel, words):
 
 
 def choose(panel, provider):
-    next(
-        widget for widget in panel.widgets() if hasattr(widget, "options") and "keys" in str(widget.options)
-    ).value = provider
+    next(widget for widget in panel.widgets() if isinstance(widget, ToggleButtons)).value = provider
+
+
+def in_place(panel):
+    """Yield the widgets that are in the panel for what is chosen now."""
+    waiting = [panel._box]
+    while waiting:
+        widget = waiting.pop(0)
+        yield widget
+        waiting.extend(getattr(widget, "children", ()))
 
 
 def shown(panel):
     """Return the names of the fields that a user sees for the provider."""
-    waiting, names = [panel._box], []
-    while waiting:
-        widget = waiting.pop(0)
-        names.append(getattr(widget, "description", ""))
-        waiting.extend(getattr(widget, "children", ()))
-    return set(names) - {""}
+    return {getattr(widget, "description", "") for widget in in_place(panel)} - {""}
 
 
 def test_only_the_fields_of_the_provider_are_shown(panel):
     everywhere = {"Region", "Endpoint URL", "Use", "Try a URL", "Check"}
-    own = {"profile": {"Profile"}, "keys": {"Access key ID", "Secret access key", "Session token"}}
-    for provider in ("default", "environment", "profile", "anonymous", "keys"):
+    role = {"Role ARN", "External ID", "Session name", "Seconds it lasts", "Taken on by"}
+    own = {
+        "keys": {"Access key ID", "Secret access key", "Session token"},
+        "role": role,
+        **{name: {"Profile"} for name in ("profile", "sso", "web-identity", "process", "login")},
+    }
+    every = set().union(*own.values())
+    for provider in PROVIDERS:
         choose(panel, provider)
-        names = shown(panel)
-        assert everywhere <= names
-        for other, fields in own.items():
-            assert (fields <= names) if other == provider else not fields & names
+        assert everywhere <= shown(panel)
+        assert shown(panel) & every == own.get(provider, set())
+    choose(panel, "role")
+    field(panel, "Taken on by").value = "keys"
+    assert shown(panel) & every == own["role"] | own["keys"]
 
 
 def test_a_choice_that_the_form_does_not_offer_is_shown_all_the_same(panel, sandbox, tmp_path, monkeypatch):
@@ -147,8 +160,139 @@ def test_a_choice_made_as_text_is_shown(panel, connection):
     assert field(panel, "Region").value == "eu-west-2"
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "told", "right"),
+    [
+        ("External ID", "x", "too short", "teaching-2024"),
+        ("External ID", "x" * 1225, "too long", "x" * 1224),
+        ("External ID", "two words", "character", "two/words"),
+        ("Role ARN", "arn:aws:iam::12", "Not the ARN of a role", "arn:aws:iam::123456789012:role/reader"),
+        ("Session name", "a b", "session name", "a@b"),
+        ("Seconds it lasts", "60", "cannot last", "900"),
+        ("Seconds it lasts", "an hour", "number of seconds", ""),
+        ("Region", "eu west", "Not a region", "eu-west-2"),
+        ("Only for", "s3://teaching/*.tif", "No choice can be made", "s3://teaching/b/"),
+    ],
+)
+def test_a_field_is_judged_as_one_types_and_nobody_is_asked(monkeypatch, name, wrong, told, right):
+    monkeypatch.setattr("s3magic.api.connect", lambda *_, **__: pytest.fail("somebody was asked"))
+    current.forget()
+    panel = CredentialPanel()
+    choose(panel, "role")
+    assert told not in text(panel)
+    if name != "Only for":
+        assert field(panel, name).continuous_update
+    field(panel, name).value = wrong
+    assert told in text(panel)
+    field(panel, name).value = right
+    assert told not in text(panel)
+    assert "s3m-odd" not in text(panel).replace(panel_text.STYLE, "")
+    panel.close()
+
+
+def row_button(panel, words):
+    return next(widget for widget in in_place(panel) if getattr(widget, "tooltip", "") == words)
+
+
+def test_providers_are_asked_in_the_order_they_were_put_in(panel, connection):
+    for provider in ("environment", "process", "anonymous"):
+        choose(panel, provider)
+        field(panel, f"Add {provider}").click()
+        assert field(panel, f"Add {provider}").disabled
+    row_button(panel, "Move anonymous up").click()
+    row_button(panel, "Remove process").click()
+    row_button(panel, "Move environment down").click()
+    assert row_button(panel, "Move environment down").disabled
+    assert {"Profile"}.isdisjoint(shown(panel))
+    field(panel, "Use this order").click()
+    eventually(lambda: "anonymous" in repr(panel))
+    steps = [step.provider for step in current.chosen().explain().steps]
+    assert steps.index("anonymous") < steps.index("environment")
+    assert "credential process" not in steps
+    field(panel, "Why this identity").click()
+    eventually(lambda: "not asked" in text(panel))
+    row_button(panel, "Remove anonymous").click()
+    row_button(panel, "Remove environment").click()
+    assert field(panel, "Use")
+
+
+def test_a_role_is_taken_on_with_keys_typed_in_the_panel_and_signed_in_again_by_name(panel, sandbox):
+    student = sandbox.users["student"]
+    panel.fill("role", source="keys", role_arn="arn:aws:iam::123456789012:role/lightly-reader")
+    panel.fill(external_id="teaching-2024", session_name="lesson", endpoint_url=sandbox.endpoint_url)
+    field(panel, "Access key ID").value = student.access_key_id
+    field(panel, "Secret access key").set_state({"value": student.secret_access_key})
+    field(panel, "Use").click()
+    eventually(lambda: "assumed-role/lightly-reader/lesson" in text(panel))
+    assert "Expires" in text(panel)
+    field(panel, "Sign in again").click()
+    eventually(lambda: "Type the keys again" in text(panel))
+    states = str([widget.get_state() for widget in panel.widgets()])
+    assert student.secret_access_key not in states
+
+
+def test_signing_in_again_makes_the_same_choice_once_more(panel, sandbox):
+    first = s3magic.connect("anonymous", endpoint_url=sandbox.endpoint_url, region="us-east-1", max_retries=1)
+    panel.refresh()
+    eventually(lambda: "anonymous" in repr(panel))
+    field(panel, "Sign in again").click()
+    eventually(lambda: current.chosen() is not first)
+    assert current.chosen().choice == first.choice
+
+
+def test_writing_is_tried_only_when_asked_and_what_is_missing_is_told_as_a_policy(panel, sandbox):
+    guest = sandbox.users["guest"]
+    s3magic.connect(
+        "keys",
+        access_key_id=guest.access_key_id,
+        secret_access_key=guest.secret_access_key,
+        endpoint_url=sandbox.endpoint_url,
+        region="us-east-1",
+    )
+    panel.refresh()
+    eventually(lambda: "user/guest" in text(panel))
+    field(panel, "Try a URL").value = "s3://teaching/iris/"
+    eventually(lambda: "List" in text(panel))
+    assert "<b>Write</b>" not in text(panel)
+    field(panel, "Writing too …").click()
+    field(panel, "Try to").value = "full"
+    field(panel, "Output to").value = "s3://scratch/out/"
+    field(panel, "Check").click()
+    eventually(lambda: "<b>Output</b>" in text(panel))
+    assert "<b>Write</b>" in text(panel)
+    missing = field(panel, "Policy that is missing")
+    assert {"s3:ListBucket"} < {a for one in json.loads(missing.value)["Statement"] for a in one["Action"]}
+    kept = missing.value
+    missing.value = "overwritten"
+    assert missing.value == kept
+
+
+def test_each_engine_is_told_in_text_without_a_secret(panel, sandbox):
+    secret = sandbox.users["teacher"].secret_access_key
+    field(panel, "Copy as …").click()
+    lines = field(panel, "Lines to paste")
+    for engine in ENGINES:
+        field(panel, "Copy as").value = engine
+        eventually(lambda: "No secret is in them" in text(panel) or "not installed" in text(panel))
+        assert lines.value or engine == "rasterio"
+        assert secret not in str([widget.get_state() for widget in panel.widgets()])
+
+
+def test_a_choice_is_made_for_one_place_and_kept_by_name(panel, connection, sandbox, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    choose(panel, "anonymous")
+    field(panel, "Only for").value = "s3://public/"
+    field(panel, "Save as").value = "open-data"
+    field(panel, "Use").click()
+    eventually(lambda: "for s3://public/ alone" in text(panel))
+    assert current.chosen() is connection
+    assert api.connection("s3://public/a").provider == "anonymous"
+    assert [path.name for path in tmp_path.rglob("*.json")] == ["open-data.json"]
+    per_url.clear()
+
+
 def test_a_bug_is_told_and_the_panel_lives_on(panel, monkeypatch):
-    monkeypatch.setattr("s3magic.api.check", lambda _: {}["oops"])
+    monkeypatch.setattr("s3magic.api.check", lambda _, **__: {}["oops"])
     field(panel, "Try a URL").value = "s3://teaching/odd/"
     eventually(lambda: "KeyError" in text(panel))
 
