@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from s3magic.store.sockets import Head
 _CHUNK = 1 << 20
 _META = "x-amz-meta-"
 _CHECKSUM = "x-amz-checksum-"
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/")
 
 
 class S3Store:
@@ -188,12 +190,11 @@ class S3Store:
         answered = headers.get("etag")
         if etag is not None and answered and _unquoted(answered) != etag:
             raise ObjectChanged(f"The object changed: {url}", "Somebody replaced it; read its new state first.")
-        ranged = headers.get("content-range", "")
         if start and status != HTTPStatus.PARTIAL_CONTENT:
             raise ServerError(
                 f"The server ignored the range asked of {url}", "It cannot be read in parts; copy it whole."
             )
-        if status == HTTPStatus.PARTIAL_CONTENT and not ranged.startswith(f"bytes {start}-"):
+        if status == HTTPStatus.PARTIAL_CONTENT and not _is_range(headers, start):
             raise ServerError(
                 f"The server sent other bytes than asked of {url}", "Check the endpoint, or a proxy between."
             )
@@ -202,6 +203,15 @@ class S3Store:
         for chunk in chunks:
             self.client.count(len(chunk))
             yield chunk
+
+
+def _is_range(headers: Mapping[str, str], start: int) -> bool:
+    """Tell whether an answer says of itself that it begins at ``start``, and is as long as its range."""
+    named = _RANGE.match(headers.get("content-range", ""))
+    if named is None or int(named[1]) != start:
+        return False
+    length = headers.get("content-length", "")
+    return not length.isdecimal() or int(length) == int(named[2]) + 1 - start
 
 
 def _crc32(data: bytes) -> str:

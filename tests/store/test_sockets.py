@@ -127,6 +127,7 @@ def test_a_body_cut_short_is_an_error_and_what_came_is_told():
     [
         (WHOLE.replace(b'"e"', b'"other"'), ObjectChanged),
         (WHOLE.replace(b"bytes 2-5", b"bytes 3-6"), ServerError),
+        (WHOLE.replace(b"bytes 2-5", b"bytes 2-4"), ServerError),
         (answer(200, b"0123456789", 'ETag: "e"'), ServerError),
         (answer(206, b"23456789", "Content-Range: bytes 2-9/10", 'ETag: "e"'), ServerError),
         (answer(412, b"<Error><Code>PreconditionFailed</Code></Error>"), ObjectChanged),

@@ -1,0 +1,92 @@
+"""Never wrong bytes: random reads by many threads while the server fails, lies and replaces objects.
+
+How many reads is set by S3MAGIC_SOAK_READS: ``make soak-reads`` takes a million.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from faulty import LARGEST, MIB, SHIFTS
+
+import s3magic
+from s3magic import api
+from s3magic.access import current
+
+READS = int(os.environ.get("S3MAGIC_SOAK_READS", "20000"))
+READERS, THREADS = 4, 4
+SIZES = [MIB, 2 * MIB + 1, 4 * MIB - 7, 8 * MIB, 16 * MIB + 4095, 32 * MIB, LARGEST - 1, LARGEST]
+REPLACED_SECONDS = 0.25
+HERE = Path(__file__).parent
+
+
+def start(name, *words):
+    argv = [sys.executable, str(HERE / name), *map(str, words)]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def programs():
+    """Start programs beside the test; they are ended afterwards."""
+    running = []
+
+    def run(name, *words):
+        running.append(start(name, *words))
+        return running[-1]
+
+    yield run
+    for child in running:
+        child.kill()
+        child.wait()
+        child.stdin.close()
+        child.stdout.close()
+
+
+@pytest.fixture
+def faulty(room, programs):
+    """The faulty server, and what its objects are pieces of."""
+    base = room / "base.bin"
+    chance = random.Random(11)  # noqa: S311
+    with base.open("wb") as file:
+        for _ in range((LARGEST + SHIFTS) // MIB):
+            file.write(chance.randbytes(MIB))
+    server = programs("faulty.py", base, json.dumps(SIZES), "yes", REPLACED_SECONDS)
+    endpoint = f"http://127.0.0.1:{int(server.stdout.readline())}"
+    s3magic.connect("keys", access_key_id="A", secret_access_key="B", endpoint_url=endpoint, region="us-east-1")
+    yield server, base
+    current.forget()
+
+
+def test_a_read_gives_the_bytes_of_the_version_that_was_opened_or_an_error(faulty, room, programs):
+    server, base = faulty
+    mounted = api.mount("s3://soak/", room / "m", memory=100_000_000, fresh=1)
+    seed, began = random.randrange(1 << 30), time.monotonic()  # noqa: S311
+    words = (mounted.path, base, json.dumps(SIZES), READS // READERS, THREADS)
+    readers = [programs("soak_reader.py", *words, f"{seed}-{number}") for number in range(READERS)]
+    told = [json.loads(reader.stdout.readline()) for reader in readers]
+    took = time.monotonic() - began
+    stats = mounted.stats()
+    mounted.unmount()
+    server.stdin.close()
+    met = json.loads(server.stdout.readline())
+    counts = sum((Counter(one["counts"]) for one in told), Counter())
+    errors = sum((Counter(one["errors"]) for one in told), Counter())
+    sys.stdout.write(
+        f"\n{counts['reads']} reads of {counts['bytes'] / 1e9:.2f} GB by {READERS * THREADS} threads in {took:.0f} s, "
+        f"seed {seed}\nerrors: {dict(errors)}\nserver: {met}\nretries: {met['requests'] - stats['requests']}; "
+        f"daemon: {stats['requests']} requests, {stats['bytes_fetched'] / 1e9:.2f} GB fetched, "
+        f"at most {stats['memory_peak_bytes'] / 1e6:.0f} MB of memory; last error: {stats['last_error']}\n"
+    )
+    assert not [wrong for one in told for wrong in one["wrong"]]
+    assert counts["reads"] >= READS
+    assert sum(errors.values()) < counts["reads"] / 10, "most reads come through"
+    assert met["503 SlowDown"]
+    assert met["objects replaced"] or took < REPLACED_SECONDS
