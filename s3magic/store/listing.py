@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from s3magic.errors import ServerError
 from s3magic.store.base import ListPage, ObjectInfo, Store
 from s3magic.url import S3Url
 
@@ -14,6 +15,8 @@ def pages(store: Store, prefix: str = "", *, delimiter: str = "", max_keys: int 
     while True:
         page = store.list_page(prefix, delimiter=delimiter, token=token, max_keys=max_keys)
         yield page
+        if page.next_token is not None and page.next_token == token:
+            raise ServerError(f"The listing of s3://{store.bucket}/{prefix} goes in a circle", "Check the endpoint.")
         token = page.next_token
         if token is None:
             return

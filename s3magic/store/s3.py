@@ -7,20 +7,17 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
 from s3magic.errors import InvalidInput, NoSuchKey, ObjectChanged, ServerError
+from s3magic.store.answers import known_version, read_headers, read_listing, unquoted
 from s3magic.store.base import ListPage, ObjectInfo
 from s3magic.store.client import Client, Request
 from s3magic.store.sockets import Head
 
 _CHUNK = 1 << 20
 _META = "x-amz-meta-"
-_CHECKSUM = "x-amz-checksum-"
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/")
 
 
@@ -52,7 +49,7 @@ class S3Store:
         query = {"list-type": "2", "encoding-type": "url", "prefix": prefix, "max-keys": str(max_keys)}
         optional = {"delimiter": delimiter, "continuation-token": token, "start-after": start_after}
         query |= {name: value for name, value in optional.items() if value}
-        return _read_listing(self.bucket, self.client.send(Request("GET", self.bucket, query=query)).body)
+        return read_listing(self.bucket, self.client.send(Request("GET", self.bucket, query=query)).body)
 
     def head(self, key: str, *, version_id: str | None = None, part_number: int | None = None) -> ObjectInfo:
         """See `Store.head`."""
@@ -61,7 +58,7 @@ class S3Store:
             query["partNumber"] = str(part_number)
         checksums = {"x-amz-checksum-mode": "ENABLED"}
         answer = self.client.send(Request("HEAD", self.bucket, self._key(key), query, checksums))
-        return _read_headers(self.bucket, key, answer.headers)
+        return read_headers(self.bucket, key, answer.headers)
 
     def get(
         self,
@@ -141,7 +138,7 @@ class S3Store:
             url=f"s3://{self.bucket}/{key}",
             key=key,
             size=len(data),
-            etag=_unquoted(answer.headers.get("etag")),
+            etag=unquoted(answer.headers.get("etag")),
             version_id=answer.headers.get("x-amz-version-id"),
             content_type=content_type,
         )
@@ -150,7 +147,7 @@ class S3Store:
         """See `Store.delete`."""
         answer = self.client.send(Request("DELETE", self.bucket, self._key(key), _query(version_id)))
         marks = version_id is None and answer.headers.get("x-amz-delete-marker") == "true"
-        return _version(answer.headers.get("x-amz-version-id")) if marks else None
+        return known_version(answer.headers.get("x-amz-version-id")) if marks else None
 
     def begin_upload(self, key: str) -> str:
         """See `Store.begin_upload`; sent once only, for a second upload would stay unknown."""
@@ -172,7 +169,7 @@ class S3Store:
         query = {"partNumber": str(number), "uploadId": upload_id}
         headers = {"x-amz-checksum-crc32": _crc32(data)}
         answer = self.client.send(Request("PUT", self.bucket, self._key(key), query, headers, bytes(data)))
-        return _unquoted(answer.headers.get("etag"))
+        return unquoted(answer.headers.get("etag"))
 
     def abort_upload(self, key: str, upload_id: str) -> None:
         """See `Store.abort_upload`."""
@@ -188,7 +185,7 @@ class S3Store:
         """Refuse an answer that is not the bytes that were asked for."""
         url = f"s3://{self.bucket}/{key}"
         answered = headers.get("etag")
-        if etag is not None and answered and _unquoted(answered) != etag:
+        if etag is not None and answered and unquoted(answered) != etag:
             raise ObjectChanged(f"The object changed: {url}", "Somebody replaced it; read its new state first.")
         if start and status != HTTPStatus.PARTIAL_CONTENT:
             raise ServerError(
@@ -229,67 +226,3 @@ def _read_conditions(start: int, stop: int | None, etag: str | None) -> dict[str
     if etag is not None:
         headers["If-Match"] = f'"{etag}"'
     return headers
-
-
-def _unquoted(etag: str | None) -> str:
-    return (etag or "").strip('"')
-
-
-def _read_headers(bucket: str, key: str, headers: Mapping[str, str]) -> ObjectInfo:
-    modified = headers.get("last-modified")
-    lower = {name.lower(): value for name, value in headers.items()}
-    checksums = {
-        name[len(_CHECKSUM) :].upper(): value
-        for name, value in lower.items()
-        if name.startswith(_CHECKSUM) and name != "x-amz-checksum-type"
-    }
-    return ObjectInfo(
-        url=f"s3://{bucket}/{key}",
-        key=key,
-        size=int(headers.get("content-length", 0)),
-        etag=_unquoted(headers.get("etag")),
-        last_modified=parsedate_to_datetime(modified) if modified else None,
-        storage_class=headers.get("x-amz-storage-class", "STANDARD"),
-        version_id=_version(headers.get("x-amz-version-id")),
-        content_type=headers.get("content-type"),
-        checksums=checksums,
-        checksum_type=headers.get("x-amz-checksum-type"),
-        metadata={name[len(_META) :]: value for name, value in lower.items() if name.startswith(_META)},
-    )
-
-
-def _version(text: str | None) -> str | None:
-    """Return a version that can be asked for: a bucket that never kept versions says "null"."""
-    return None if text in (None, "", "null") else text
-
-
-def _read_listing(bucket: str, body: bytes) -> ListPage:
-    try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - expat bounds entities itself
-    except ElementTree.ParseError as error:
-        raise ServerError(
-            f"The listing of s3://{bucket}/ is not XML", "Is the endpoint really an S3 server?"
-        ) from error
-    space = root.tag[: root.tag.index("}") + 1] if root.tag.startswith("{") else ""
-    decode = unquote_plus if root.findtext(f"{space}EncodingType") == "url" else str
-
-    def text(element: ElementTree.Element, name: str) -> str:
-        return element.findtext(f"{space}{name}") or ""
-
-    objects = []
-    for entry in root.iterfind(f"{space}Contents"):
-        key = decode(text(entry, "Key"))
-        modified = text(entry, "LastModified")
-        objects.append(
-            ObjectInfo(
-                url=f"s3://{bucket}/{key}",
-                key=key,
-                size=int(text(entry, "Size") or 0),
-                etag=_unquoted(text(entry, "ETag")),
-                last_modified=datetime.fromisoformat(modified) if modified else None,
-                storage_class=text(entry, "StorageClass") or "STANDARD",
-            )
-        )
-    prefixes = tuple(decode(text(entry, "Prefix")) for entry in root.iterfind(f"{space}CommonPrefixes"))
-    token = text(root, "NextContinuationToken") if text(root, "IsTruncated") == "true" else None
-    return ListPage(tuple(objects), prefixes, token or None)
