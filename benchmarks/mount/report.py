@@ -146,9 +146,9 @@ def ratio(row: str, peer: str, where: str, groups: Mapping[Key, list[Sample]]) -
     if not values:
         limit = next((float(s.trouble.split()[1]) for s in theirs if s.trouble.startswith(">")), 0)
         is_time = ROWS[row].unit == "s"
-        return f"> {limit / median(ours):.1f}" if limit and is_time else "–"
+        return f"> {_ratio(limit / median(ours))}" if limit and is_time else "–"
     quotient = median(values) / median(ours) if ROWS[row].unit == "s" else median(ours) / median(values)
-    text = f"{quotient:.2f}" if quotient < 10 else f"{quotient:.0f}"
+    text = _ratio(quotient)
     goal = GOALS[where].get(row, {}).get(peer, OTHER_GOALS[where])
     return text if row in NO_GOAL or quotient >= goal else f"**{text}** of {goal:g}"
 
@@ -185,6 +185,10 @@ def _bar(axis: Any, at: int, group: Sequence[Sample], colour: str) -> None:
     middle = median(values)
     reach = [[middle - min(values)], [max(values) - middle]]
     axis.barh(at, middle, xerr=reach, color=colour, error_kw={"lw": 0.8})
+
+
+def _ratio(quotient: float) -> str:
+    return f"{quotient:.2f}" if quotient < 10 else f"{quotient:.0f}"
 
 
 def _number(value: float) -> str:
