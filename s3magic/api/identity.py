@@ -96,8 +96,12 @@ def connect(
     from s3magic.access import saved as kept
     from s3magic.access.choice import Choice, keys
     from s3magic.access.connection import open_connection
+    from s3magic.access.exports import HiddenText
     from s3magic.store.tuning import Tuning, seconds
 
+    # a traceback with variables tells them as they are now
+    secret_access_key = secret_access_key and HiddenText(secret_access_key)
+    session_token = session_token and HiddenText(session_token)
     choice = Choice(
         provider=provider,
         profile=profile,

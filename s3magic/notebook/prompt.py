@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from getpass import getpass
 
+from s3magic.access.exports import HiddenText
+
 
 def keys() -> tuple[str, str, str | None]:
     """Ask for an access key, its secret and a session token; nothing is echoed or kept in the history."""
     return (
         getpass("Access key ID: ").strip(),
-        getpass("Secret access key: ").strip(),
-        getpass("Session token (Enter for none): ").strip() or None,
+        HiddenText(getpass("Secret access key: ").strip()),
+        HiddenText(getpass("Session token (Enter for none): ").strip()) or None,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from threading import local
 from urllib.parse import quote, urlencode, urlsplit
 
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
@@ -13,6 +15,7 @@ from s3magic.errors import InvalidInput
 from s3magic.store.credentials import Credentials, Location
 
 MAX_EXPIRES = 7 * 24 * 3600
+_here = local()
 _VIRTUAL_SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
@@ -60,7 +63,7 @@ def sign(
     if credentials is None:
         return headers
     request = AWSRequest(method=method, url=url, headers=headers, data=body)
-    S3SigV4Auth(_keys(credentials), "s3", location.region).add_auth(request)
+    _add_unlogged(S3SigV4Auth(_keys(credentials), "s3", location.region), request)
     return dict(request.headers.items())
 
 
@@ -93,9 +96,21 @@ def presign(
     if location.requester_pays:
         query["x-amz-request-payer"] = "requester"
     request = AWSRequest(method="GET", url=object_url(location, bucket, key, query))
-    S3SigV4QueryAuth(_keys(credentials), "s3", location.region, expires=expires).add_auth(request)
+    _add_unlogged(S3SigV4QueryAuth(_keys(credentials), "s3", location.region, expires=expires), request)
     return str(request.url)
 
 
 def _keys(credentials: Credentials) -> ReadOnlyCredentials:
     return ReadOnlyCredentials(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+
+
+def _add_unlogged(signer: S3SigV4Auth | S3SigV4QueryAuth, request: AWSRequest) -> None:
+    """Sign without telling the log: botocore writes session token and signature there where debugging is on."""
+    _here.signing = True
+    try:
+        signer.add_auth(request)
+    finally:
+        _here.signing = False
+
+
+logging.getLogger("botocore.auth").addFilter(lambda _: not getattr(_here, "signing", False))
