@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -71,3 +74,33 @@ def mount(room, connection):
         return api.mount(url, None if path is None else room / path, **options)
 
     return make
+
+
+@pytest.fixture
+def programs():
+    """Start programs that stand beside the tests; they are ended afterwards."""
+    running = []
+
+    def run(name, *words):
+        argv = [sys.executable, str(Path(__file__).with_name(name)), *map(str, words)]
+        running.append(subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return running[-1]
+
+    yield run
+    for child in running:
+        child.kill()
+        child.wait()
+        child.stdin.close()
+        child.stdout.close()
+
+
+@pytest.fixture
+def base(room):
+    """The file that the objects of the faulty server are pieces of."""
+    from faulty import LARGEST, MIB, SHIFTS
+
+    path, chance = room / "base.bin", random.Random(11)  # noqa: S311
+    with path.open("wb") as file:
+        for _ in range((LARGEST + SHIFTS) // MIB):
+            file.write(chance.randbytes(MIB))
+    return path

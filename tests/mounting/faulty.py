@@ -1,6 +1,7 @@
 """An S3 server that lies: a few objects, replaced now and then, behind every fault a network or a proxy may have.
 
-usage: faulty.py BASE SIZES FAULTS SECONDS    (prints its port; prints its counts as JSON when its standard input ends)
+usage: faulty.py BASE SIZES FAULTS SECONDS PORT [CERTIFICATE]
+It prints its port, and its counts as JSON when its standard input ends.
 Each version of an object is a piece of the file BASE, so that who knows a version knows its bytes.
 """
 
@@ -11,6 +12,7 @@ import mmap
 import random
 import re
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -50,11 +52,15 @@ def piece(base, index, version, start, stop):
 class Server:
     """Answers GET of objects and LIST of the one bucket."""
 
-    def __init__(self, base, sizes, faults, seconds):
+    def __init__(self, base, sizes, *, faults, seconds, port, certificate):
         self.base, self.sizes, self.faults = base, sizes, faults
         self.versions = [0] * len(sizes)
         self.counts = Counter()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=256)
+        self.tls = None
+        if certificate:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(certificate)
         threading.Thread(target=self._accept, daemon=True).start()
         if seconds:
             threading.Thread(target=self._replace, args=(seconds,), daemon=True).start()
@@ -74,17 +80,23 @@ class Server:
     def _converse(self, connection):
         chance = random.Random()  # noqa: S311
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with connection, suppress(OSError):
-            received = b""
-            while True:
-                while b"\r\n\r\n" not in received:
-                    more = connection.recv(65536)
-                    if not more:
-                        return
-                    received += more
-                head, _, received = received.partition(b"\r\n\r\n")
-                if not self._answer(connection, head.decode("latin-1"), chance):
+        with suppress(OSError):
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            with connection:
+                self._answer_all(connection, chance)
+
+    def _answer_all(self, connection, chance):
+        received = b""
+        while True:
+            while b"\r\n\r\n" not in received:
+                more = connection.recv(65536)
+                if not more:
                     return
+                received += more
+            head, _, received = received.partition(b"\r\n\r\n")
+            if not self._answer(connection, head.decode("latin-1"), chance):
+                return
 
     def _answer(self, connection, head, chance):
         """Answer one request; False when the connection has to end."""
@@ -187,10 +199,16 @@ def tell(value):
 
 
 def main():
-    path, sizes, faults, seconds = sys.argv[1:]
+    path, sizes, faults, seconds, port, *certificate = sys.argv[1:]
     with Path(path).open("rb") as file:
         base = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    server = Server(base, json.loads(sizes), faults == "yes", float(seconds))
+    options = {
+        "faults": faults == "yes",
+        "seconds": float(seconds),
+        "port": int(port),
+        "certificate": "".join(certificate),
+    }
+    server = Server(base, json.loads(sizes), **options)
     tell(server.listener.getsockname()[1])
     sys.stdin.read()
     tell(server.counts)

@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
-from faulty import LARGEST, MIB, SHIFTS
+from faulty import LARGEST, MIB
 
 import s3magic
 from s3magic import api
@@ -25,48 +23,20 @@ READS = int(os.environ.get("S3MAGIC_SOAK_READS", "20000"))
 READERS, THREADS = 4, 4
 SIZES = [MIB, 2 * MIB + 1, 4 * MIB - 7, 8 * MIB, 16 * MIB + 4095, 32 * MIB, LARGEST - 1, LARGEST]
 REPLACED_SECONDS = 0.25
-HERE = Path(__file__).parent
-
-
-def start(name, *words):
-    argv = [sys.executable, str(HERE / name), *map(str, words)]
-    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.fixture
-def programs():
-    """Start programs beside the test; they are ended afterwards."""
-    running = []
-
-    def run(name, *words):
-        running.append(start(name, *words))
-        return running[-1]
-
-    yield run
-    for child in running:
-        child.kill()
-        child.wait()
-        child.stdin.close()
-        child.stdout.close()
-
-
-@pytest.fixture
-def faulty(room, programs):
-    """The faulty server, and what its objects are pieces of."""
-    base = room / "base.bin"
-    chance = random.Random(11)  # noqa: S311
-    with base.open("wb") as file:
-        for _ in range((LARGEST + SHIFTS) // MIB):
-            file.write(chance.randbytes(MIB))
-    server = programs("faulty.py", base, json.dumps(SIZES), "yes", REPLACED_SECONDS)
+def faulty(base, programs):
+    """The faulty server, in use."""
+    server = programs("faulty.py", base, json.dumps(SIZES), "yes", REPLACED_SECONDS, 0)
     endpoint = f"http://127.0.0.1:{int(server.stdout.readline())}"
     s3magic.connect("keys", access_key_id="A", secret_access_key="B", endpoint_url=endpoint, region="us-east-1")
-    yield server, base
+    yield server
     current.forget()
 
 
-def test_a_read_gives_the_bytes_of_the_version_that_was_opened_or_an_error(faulty, room, programs):
-    server, base = faulty
+def test_a_read_gives_the_bytes_of_the_version_that_was_opened_or_an_error(faulty, base, room, programs):
+    server = faulty
     mounted = api.mount("s3://soak/", room / "m", memory=100_000_000, fresh=1)
     seed, began = random.randrange(1 << 30), time.monotonic()  # noqa: S311
     words = (mounted.path, base, json.dumps(SIZES), READS // READERS, THREADS)

@@ -1,0 +1,188 @@
+"""What a mount lives through: other kernels, a lost network, a suspended machine, a dead broker, TLS, many readers."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from faulty import LARGEST, MIB, piece
+
+import s3magic
+from s3magic import api
+from s3magic.access import current
+from s3magic.mounting import attach, records
+
+MEMORY = 128_000_000
+READERS = 8
+
+
+@pytest.fixture
+def serve(base, programs):
+    """Serve objects of given sizes without any fault, at a port of choice, over TLS where there is a certificate."""
+
+    def start(sizes, port=0, certificate=""):
+        server = programs("faulty.py", base, json.dumps(sizes), "no", 0, port, certificate)
+        return server, int(server.stdout.readline())
+
+    yield start
+    current.forget()
+
+
+def connect(endpoint):
+    s3magic.connect("keys", access_key_id="A", secret_access_key="B", endpoint_url=endpoint, region="us-east-1")
+
+
+def whole(base, index, size):
+    return piece(base.read_bytes(), index, 0, 0, size)
+
+
+def test_several_kernels_on_one_bucket(sandbox, room, programs, mount, eventually):
+    teacher = sandbox.users["teacher"]
+    keys = json.dumps([teacher.access_key_id, teacher.secret_access_key, sandbox.endpoint_url])
+    kernels = [programs("soak_kernel.py", room / f"{number}", "idle") for number in range(3)]
+    for kernel in kernels:
+        kernel.stdin.write(keys + "\n")
+        kernel.stdin.flush()
+    mounted = mount("s3://public/")
+    daemons = [kernel.stdout.readline().split() for kernel in kernels]
+    assert all(said[0] == "daemon" for said in daemons)
+    assert len({*(int(said[1]) for said in daemons), mounted.record.pid}) == 4
+    text = (mounted / "README.txt").read_bytes()
+    assert all((room / f"{number}/README.txt").read_bytes() == text for number in range(3))
+    kernels[0].kill()
+    eventually(lambda: attach.mount_point_at(room / "0") is None, 10)
+    assert (room / "1/README.txt").read_bytes() == text
+    assert len(api.mounts()) == 3
+
+
+def test_reads_fail_within_bounds_while_the_server_is_gone_and_go_on_by_themselves(serve, room, base, eventually):
+    server, port = serve([3 * MIB, 3 * MIB])
+    connect(f"http://127.0.0.1:{port}")
+    with api.mount("s3://soak/", room / "m", fresh=0) as mounted:
+        pid = mounted.record.pid
+        assert (mounted / "0.bin").read_bytes() == whole(base, 0, 3 * MIB)
+        server.kill()
+        server.wait()
+        failed = []
+        reader = threading.Thread(target=lambda: failed.append(failing(mounted / "1.bin")))
+        reader.start()
+        reader.join(60)
+        assert isinstance(failed[0], OSError)
+        serve([3 * MIB, 3 * MIB], port)
+        eventually(lambda: failing(mounted / "1.bin") is None)
+        assert (mounted / "1.bin").read_bytes() == whole(base, 1, 3 * MIB)
+        assert (mounted.state, mounted.record.pid) == ("mounted", pid)
+
+
+def failing(path):
+    try:
+        path.read_bytes()
+    except OSError as error:
+        return error
+    return None
+
+
+def test_a_machine_that_was_suspended_reads_on(serve, room, base):
+    _, port = serve([LARGEST])
+    connect(f"http://127.0.0.1:{port}")
+    with api.mount("s3://soak/", room / "m") as mounted, (mounted / "0.bin").open("rb", buffering=0) as file:
+        first = file.read(MIB)
+        os.kill(mounted.record.pid, signal.SIGSTOP)
+        rest = []
+        reader = threading.Thread(target=lambda: rest.append(os.pread(file.fileno(), MIB, 40 * MIB)))
+        try:
+            reader.start()
+            reader.join(3)
+            assert reader.is_alive(), "nobody is there to answer"
+        finally:
+            os.kill(mounted.record.pid, signal.SIGCONT)
+        reader.join(20)
+        assert (first, rest) == (whole(base, 0, MIB), [whole(base, 0, LARGEST)[40 * MIB : 41 * MIB]])
+        assert mounted.state == "mounted"
+
+
+def test_a_mount_whose_broker_is_killed_goes_on_with_the_credentials_in_hand(serve, room, base, eventually):
+    _, port = serve([2 * MIB, 2 * MIB])
+    connect(f"http://127.0.0.1:{port}")
+    with api.mount("s3://soak/", room / "m", fresh=0) as mounted:
+        assert (mounted / "0.bin").read_bytes() == whole(base, 0, 2 * MIB)
+        found = brokers()
+        assert found
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not brokers())
+        assert (mounted / "1.bin").read_bytes() == whole(base, 1, 2 * MIB)
+        assert mounted.stats()["errors"] == 0
+
+
+def brokers():
+    """Return the brokers that this process started."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes()
+            parent = int((folder / "stat").read_text().rpartition(") ")[2].split()[1])
+        except OSError:
+            continue
+        if b"s3magic.access.broker" in words and parent == os.getpid():
+            found.add(int(folder.name))
+    return found
+
+
+def self_signed(path):
+    """Write a certificate of 127.0.0.1, and its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    alone = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    draft = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    draft = draft.add_extension(alone, critical=False)
+    draft = draft.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    made = draft.sign(key, hashes.SHA256())
+    encoding = serialization.Encoding.PEM
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(made.public_bytes(encoding) + private)
+    return path
+
+
+def test_over_tls_whose_certificate_a_bundle_of_ones_own_vouches_for(serve, room, base, monkeypatch):
+    from s3magic.errors import Unreachable
+
+    certificate = self_signed(room / "own.pem")
+    _, port = serve([9 * MIB], certificate=certificate)
+    connect(f"https://127.0.0.1:{port}")
+    with pytest.raises(Unreachable, match="safe"):
+        api.mount("s3://soak/", room / "m")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    with api.mount("s3://soak/", room / "m") as mounted:
+        assert (mounted / "0.bin").read_bytes() == whole(base, 0, 9 * MIB)
+
+
+def test_the_daemon_keeps_to_its_memory_while_eight_readers_stream(serve, room, base):
+    _, port = serve([LARGEST] * READERS)
+    connect(f"http://127.0.0.1:{port}")
+    data = base.read_bytes()
+    with api.mount("s3://soak/", room / "m", memory=MEMORY) as mounted, ThreadPoolExecutor(READERS) as pool:
+
+        def stream(index):
+            at = 0
+            with (mounted / f"{index}.bin").open("rb", buffering=0) as file:
+                while got := file.read(MIB):
+                    assert got == piece(data, index, 0, at, at + len(got))
+                    at += len(got)
+            return at
+
+        assert list(pool.map(stream, range(READERS))) == [LARGEST] * READERS
+        stats = mounted.stats()
+    assert not records.all_records()
+    assert stats["memory_peak_bytes"] <= MEMORY, stats["memory_peak_bytes"]
