@@ -1,7 +1,8 @@
 """A gallery as widgets: tiles that come as they are ready, a filter, a large view; reads and signs through the gallery.
 
-Only ipywidgets' own parts are used. A link is made when it is asked for, shown for two minutes,
-and taken out of the widget's state again.
+Only ipywidgets' own parts are used. A link is made when it is asked for, shown for half a
+minute, and taken out of the widget's state again: a notebook saved meanwhile keeps it, where Jupyter is set to save the
+state of widgets, and the page says so.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from s3magic.thumbnails.item import GalleryItem
 from s3magic.thumbnails.presign import SignedUrl
 from s3magic.url import matches
 
-LINK_SHOWN = 120
+LINK_SHOWN = 30
 """Seconds that a link stays on the page."""
 
 PATIENCE = 3
@@ -363,7 +364,8 @@ def _large(item: GalleryItem, shown: str, caption: str, below: str = "") -> str:
 def _link(link: SignedUrl) -> str:
     words = "The object is read without credentials, so this is its plain address."
     if link.expires_at:
-        words = f"Anybody who has it can read the object until {link.expires_at:%Y-%m-%d %H:%M} UTC."
+        words = f"Anybody who has it can read the object until {link.expires_at:%Y-%m-%d %H:%M} UTC. "
+        words += f"It leaves this page in {LINK_SHOWN} s, or with Close; save the notebook after that."
     return (
         f'<input readonly aria-label="link" value="{escape(link.url)}" onfocus="this.select()">'
         f'<button type="button" onclick="{_COPY}">Copy</button><div class="s3m-note">{words}</div>'
