@@ -10,7 +10,7 @@ WITH_NODE = PATH="$$($(BIN)/python -c '$(NODE)'):$$PATH" S3MAGIC_LABEXTENSION=re
 PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/*.json labextension/yarn.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser test-refresh lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short engines clean
+.PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short engines clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -30,8 +30,16 @@ test-refresh: $(STAMPS)/test  ## Read through a mount while ten sessions of a mi
 	S3MAGIC_SESSION_SECONDS=60 S3MAGIC_SESSIONS=10 $(BIN)/python scripts/watchdog.py --minutes 20 -- \
 	  $(BIN)/python -m pytest -k nobody_notices tests/mounting/test_mount_credentials.py
 
+soak-reads: $(STAMPS)/test  ## Compare a million random reads of a server that fails and lies (2 minutes)
+	S3MAGIC_SOAK_READS=1000000 $(BIN)/python scripts/watchdog.py --minutes 60 -- \
+	  $(BIN)/python -m pytest -s tests/mounting/test_soak_reads.py
+
+soak-kills: $(STAMPS)/test  ## Kill kernels and daemons 50 times, as root and as an ordinary user (4 minutes)
+	S3MAGIC_SOAK_KILLS=50 $(BIN)/python scripts/watchdog.py --minutes 60 -- \
+	  $(BIN)/python -m pytest -s tests/mounting/test_soak_kills.py tests/mounting/test_ordinary_user.py -k "nothing_is_left or soak"
+
 lab: $(STAMPS)/lab  ## Open JupyterLab on the examples with the sandbox running
-	$(BIN)/s3magic sandbox --exec $(BIN)/jupyter lab --notebook-dir=examples
+	$(BIN)/s3magic sandbox --exec $(BIN)/jupyter lab --notebook-dir=examples $(if $(filter 0,$(shell id -u)),--allow-root)
 
 lint: $(STAMPS)/lint  ## Check style and types
 	$(BIN)/ruff format --check .
