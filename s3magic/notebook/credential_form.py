@@ -61,7 +61,7 @@ class CredentialForm:
             "external_id": text_field("External ID", "as the owner of the role told you", live=True),
             "session_name": text_field("Session name", "made up", live=True),
             "duration": text_field("Seconds it lasts", "3600", live=True),
-            "source": choice_field("Taken on by", [("whoever is found", None), *_SOURCES]),
+            "source": choice_field("Taken on by", [("whoever is found", ""), *_SOURCES]),
             "region": text_field("Region", "as configured, else us-east-1", live=True),
             "endpoint_url": text_field("Endpoint URL", "AWS itself"),
             "addressing_style": choice_field("Bucket in", [(_STYLES[style], style) for style in ADDRESSING_STYLES]),
@@ -162,8 +162,8 @@ class CredentialForm:
         chosen, asked = self._provider.value, self._providers()
         self._about.value = panel_text.quiet(PROVIDERS[chosen].about)
         own = list(map(self._options.get, _ROLE)) if "role" in asked else []
-        source = self._options["source"].value if "role" in asked else None
-        wanted = [name for name in (*asked, source) if name not in {None, "default"}]
+        source = self._options["source"].value if "role" in asked else ""
+        wanted = [name for name in (*asked, source) if name not in {"", "default"}]
         if any(PROVIDERS[name].takes_profile and name != "role" for name in wanted):
             own.append(self._options["profile"])
         if "keys" in wanted:

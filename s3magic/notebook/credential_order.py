@@ -95,8 +95,9 @@ class _Row:
     def __init__(self, order: ProviderOrder, place: int) -> None:
         self._place = place
         self._name = widgets.HTML()
+        # their words are for those who listen; what is seen is a sign of the style sheet
         self.up, self.down, self.gone = (
-            classed(widgets.Button(icon=icon), "s3m-small") for icon in ("arrow-up", "arrow-down", "times")
+            classed(classed(widgets.Button(), "s3m-small"), sign) for sign in ("s3m-up", "s3m-down", "s3m-gone")
         )
         self.up.on_click(lambda _: order.move(place, -1))
         self.down.on_click(lambda _: order.move(place, 1))
@@ -107,4 +108,6 @@ class _Row:
         """Show a provider here."""
         self._name.value = panel_text.numbered(self._place + 1, name)
         self.up.disabled, self.down.disabled = first, last
-        self.up.tooltip, self.down.tooltip, self.gone.tooltip = f"Move {name} up", f"Move {name} down", f"Remove {name}"
+        words = (f"Move {name} up", f"Move {name} down", f"Remove {name}")
+        for button, said in zip((self.up, self.down, self.gone), words, strict=True):
+            button.description = button.tooltip = said

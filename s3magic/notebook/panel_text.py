@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from s3magic.access.permissions import PermissionReport
 
 STYLE = """<style>
-.s3m-panel{box-sizing:border-box;width:100%;max-width:46em;padding:14px 18px 16px;overflow:hidden;
+.s3m-panel{container-type:inline-size;
+box-sizing:border-box;width:100%;max-width:46em;padding:14px 18px 16px;overflow:hidden;
 border:1px solid var(--jp-border-color2,#8886);border-radius:6px;background:var(--jp-layout-color1,transparent)}
 .s3m-panel .widget-html,.s3m-panel .widget-html>div{height:auto;min-width:0;margin:0;overflow:visible}
 .s3m-panel .widget-html-content{line-height:1.5;font-size:13px;color:var(--jp-ui-font-color1,inherit);
@@ -37,10 +38,15 @@ color:var(--jp-content-link-color,#1976d2)}
 .s3m-panel .s3m-fold{border-left:1px solid var(--jp-border-color2,#8886);padding-left:12px;margin:2px 0 8px}
 .s3m-panel .s3m-order{margin:2px 0 10px}
 .s3m-panel .s3m-order .s3m-row>.widget-html{flex:0 1 12em;margin-left:0}
-.s3m-panel .widget-button.s3m-small{width:28px;padding:0;background:none;box-shadow:none}
+.s3m-panel .widget-button.s3m-small{width:28px;padding:0;background:none;box-shadow:none;font-size:0}
+.s3m-panel .s3m-small::before{font-size:15px}
+.s3m-panel .s3m-up::before{content:"↑"}
+.s3m-panel .s3m-down::before{content:"↓"}
+.s3m-panel .s3m-gone::before{content:"×"}
 .s3m-panel .s3m-copy textarea{font-family:var(--jp-code-font-family,monospace);font-size:12px;line-height:1.4;
 white-space:pre;resize:vertical;overflow:auto}
 .s3m-panel .s3m-copy .widget-label{display:none}
+.s3m-panel .s3m-copy{margin-top:4px}
 .s3m-panel .s3m-try{border-top:1px solid var(--jp-border-color2,#8886);margin-top:12px;padding-top:12px}
 .s3m-panel :is(button,input,select,textarea):focus-visible{
 outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
@@ -66,6 +72,17 @@ gap:2px 12px}
 .s3m-panel .s3m-spin{display:inline-block;width:11px;height:11px;margin-right:8px;border-radius:50%;vertical-align:-1px;
 border:2px solid var(--jp-border-color2,#8886);border-top-color:var(--jp-brand-color1,#1976d2);
 animation:s3m-turn 1s linear infinite}
+@container (max-width:400px){
+.s3m-panel .s3m-lamp{grid-template-columns:10px 5.4em minmax(0,1fr)}
+.s3m-panel .s3m-lamp span{grid-column:2/-1}
+.s3m-panel .s3m-steps{grid-template-columns:10px minmax(0,1fr) max-content}
+.s3m-panel .s3m-steps span+em+span{grid-column:2/-1}
+.s3m-panel .widget-inline-hbox:not(.widget-checkbox){flex-flow:row wrap;height:auto}
+.s3m-panel .widget-inline-hbox:not(.widget-checkbox)>.widget-label{width:100%!important;text-align:left}
+.s3m-panel .widget-dropdown select{flex:1 1 auto;height:28px}
+.s3m-panel .widget-checkbox>.widget-label:first-child{display:none}
+.s3m-panel .s3m-order .s3m-row{flex-wrap:nowrap}
+}
 @keyframes s3m-turn{to{transform:rotate(1turn)}}
 @media (prefers-reduced-motion:reduce){.s3m-panel .s3m-spin{animation:none}}
 </style>"""

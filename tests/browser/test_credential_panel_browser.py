@@ -100,3 +100,62 @@ def test_the_panel_is_shown_twice_and_both_follow(panel, lab):
     panels.first.get_by_role("button", name="Use", exact=True).click()
     for shown in panels.all():
         expect(shown.locator(".s3m-who")).to_contain_text("anonymous")
+
+
+def in_next_cell(page, lab, source):
+    lab.command(page, "notebook:insert-cell-below")
+    page.keyboard.press("Enter")
+    page.keyboard.type(source)
+    page.keyboard.press("Shift+Enter")
+    page.get_by_text("| Idle").first.wait_for()
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
+def test_an_order_made_by_keyboard_is_the_order_that_is_explained(panel, lab, screenshots, look):
+    page, shown = panel(dark=look == "dark", width=620 if look == "narrow" else 1280, height=1400)
+    endpoint = shown.get_by_label("Endpoint URL").input_value()
+    assert endpoint.startswith("http://127.0.0.1:")
+    shown.get_by_role("button", name="More").click()  # which also takes the focus from the cell that has just run
+    expect(shown.get_by_role("button", name="Less")).to_be_visible()
+    for name, provider in (("Environment", "environment"), ("Process", "process"), ("Anonymous", "anonymous")):
+        shown.get_by_role("button", name=name, exact=True).press("Enter")
+        shown.get_by_role("button", name=f"Add {provider}").press("Enter")
+        expect(shown.get_by_role("button", name=f"Remove {provider}")).to_be_visible()
+    shown.get_by_role("button", name="Move anonymous up").focus()
+    page.keyboard.press("Enter")
+    expect(shown.locator(".s3m-order")).to_contain_text("2. anonymous")
+    expect(shown.get_by_role("button", name="Move anonymous up")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(shown.get_by_role("button", name="Move anonymous up")).to_be_disabled()
+    shown.get_by_role("button", name="Remove process").press("Enter")
+    expect(shown.get_by_role("button", name="Remove process")).to_have_count(0)
+    shown.screenshot(path=screenshots / f"order-{look}.png")
+    shown.get_by_role("button", name="Use this order").press("Enter")
+    expect(shown.locator(".s3m-who")).to_contain_text("anonymous")
+    shown.get_by_role("button", name="Why this identity").press("Enter")
+    expect(shown.locator(".s3m-steps")).to_contain_text("not asked")
+    shown.get_by_role("button", name="Copy as").press("Enter")
+    shown.get_by_label("Copy as").select_option("rclone")
+    expect(shown.get_by_label("Lines to paste")).to_have_value(re.compile("rclone lsf"))
+    shown.get_by_role("button", name="Less").press("Enter")
+    shown.get_by_label("Try a URL").fill("s3://teaching/iris/")
+    shown.get_by_role("button", name="Writing too").press("Enter")
+    shown.get_by_label("Output to").fill("s3://scratch/out/")
+    shown.get_by_role("button", name="Check").press("Enter")
+    expect(shown.get_by_label("Policy that is missing")).to_have_value(re.compile("s3:ListBucket"))
+    shown.screenshot(path=screenshots / f"whole-{look}.png")
+    in_next_cell(page, lab, "from s3magic.access import current; current.chosen().explain()")
+    told = page.locator(".jp-OutputArea-output table").last
+    expect(told).to_contain_text(re.compile("anonymous.*found.*environment.*not asked", re.DOTALL))
+    expect(told).not_to_contain_text("process")
+
+
+def test_a_field_is_judged_while_one_types(panel, screenshots):
+    _, shown = panel()
+    shown.get_by_role("button", name="More").click()
+    shown.get_by_role("button", name="Role", exact=True).click()
+    shown.get_by_label("External ID").press_sequentially("x")
+    expect(shown.get_by_role("status").filter(has_text="too short")).to_be_visible()
+    shown.screenshot(path=screenshots / "role-fault.png")
+    shown.get_by_label("External ID").press_sequentially("y")
+    expect(shown.get_by_text("too short")).to_have_count(0)

@@ -79,6 +79,7 @@ def test_only_the_fields_of_the_provider_are_shown(panel):
         assert everywhere <= shown(panel)
         assert shown(panel) & every == own.get(provider, set())
     choose(panel, "role")
+    assert field(panel, "Taken on by").label == "whoever is found"
     field(panel, "Taken on by").value = "keys"
     assert shown(panel) & every == own["role"] | own["keys"]
 
