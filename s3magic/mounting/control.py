@@ -68,12 +68,23 @@ def error_message(error: Exception) -> dict[str, Any]:
 
 
 def serve(path: Path, answer: Answer) -> socket.socket:
-    """Answer at a path until the returned socket is closed; each question in a thread of its own."""
+    """Answer at a path until the returned socket is closed; each question in a thread of its own.
+
+    Raises `MountError` where somebody else answers there.
+    """
+    if _is_answered(path):
+        raise MountError(f"Another daemon answers at {path}", "Try again.")
+    path.unlink(missing_ok=True)  # what one that was killed left
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
     threading.Thread(target=_accept, args=(listener, answer), name="control", daemon=True).start()
     return listener
+
+
+def _is_answered(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as channel:
+        return channel.connect_ex(str(path)) == 0
 
 
 def _accept(listener: socket.socket, answer: Answer) -> None:

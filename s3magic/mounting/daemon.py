@@ -86,15 +86,21 @@ class Daemon:
     def start(self) -> None:
         """Mount and begin to answer; return when the kernel and this side have agreed."""
         try:
-            device = self._attach()
+            self._check_place()
+            control.serve(self.record.socket, self._answer)
         except BaseException:
             self.record.remove_folders()
+            raise
+        self.record.write()  # before there is a mount, so that one whose daemon is killed is always known
+        try:
+            device = attach.attach(self._path, source=str(self._url))
+        except BaseException:
+            self.record.remove_folders()
+            self.record.remove()
             raise
         agreed = threading.Event()
         self._connection = Connection(device, self._files, started=agreed.set, ended=self.stop)
         self._connection.start()
-        control.serve(self.record.socket, self._answer)
-        self.record.write()
         if not agreed.wait(_START_SECONDS):
             self.finish()
             raise MountError(f"The kernel did not take the mount on {self._path}", "Try again.")
@@ -123,10 +129,9 @@ class Daemon:
         self.record.remove_folders()
         self.record.remove()
 
-    def _attach(self) -> int:
+    def _check_place(self) -> None:
         if attach.mount_point_at(self._path) is not None:
             raise MountError(f"Something else was mounted on {self._path} meanwhile", "Try again.")
-        return attach.attach(self._path, source=str(self._url))
 
     def _adopt(self, owner: int) -> None:
         self._owners.add(owner)

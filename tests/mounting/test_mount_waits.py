@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from s3magic.mounting import control, records
+from s3magic import api
+from s3magic.mounting import attach, control, records
 from s3magic.mounting.model import Mount
 from s3magic.mounting.records import Record
 
@@ -139,6 +140,36 @@ def test_a_mount_whose_store_hangs_is_ended_by_force(hanging, looking, eventuall
     thread.join(20)
     assert failed[0].errno in {errno.ECONNABORTED, errno.ENOTCONN}
     assert not records.all_records()
+
+
+KILLED = """
+import os, signal, sys
+from s3magic.mounting import attach
+
+mount = attach.attach
+
+def killed(path, **words):
+    mount(path, **words)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+attach.attach = killed
+"""
+
+
+def test_a_mount_whose_daemon_is_killed_as_soon_as_it_is_there_is_known(room):
+    ours, theirs = socket.socketpair()
+    owner = os.pidfd_open(os.getpid())
+    words = [str(word) for word in (theirs.fileno(), owner, 60, 60, 60)]
+    config = {"url": "s3://teaching/", "path": str(room / "m"), "location": {}, "memory": 100_000_000}
+    with ours, subprocess.Popen([sys.executable, "-c", KILLED + DAEMON, *words], pass_fds=(theirs.fileno(), owner)):
+        theirs.close()
+        os.close(owner)
+        control.send(ours, {**config, "fresh": 0, "ignore": None})
+        assert not ours.recv(1)
+    assert attach.mount_point_at(room / "m") is not None
+    assert not api.mounts()
+    assert attach.mount_point_at(room / "m") is None
+    assert not (room / "m").exists()
 
 
 def test_questions_that_make_no_sense_are_answered_with_an_error(hanging):
