@@ -107,21 +107,19 @@ class Mount:
         return f"<Mount {self.url} on {self.path}: {self.state}>"
 
     def _repr_html_(self) -> str:
-        rows: list[tuple[str, object]] = [("folder", self.path), ("engine", self.backend), ("state", self.state)]
-        rows.append(("access", "read-only" if self.read_only else "read and write"))
         try:
             stats = self.stats() if self.state == "mounted" else {}
         except MountError as error:
-            stats = {}
-            rows.append(("daemon", error.message))
-        if stats:
-            rows.append(("fetched", f"{bytes_text(stats['bytes_fetched'])} in {stats['requests']} requests"))
-            rows.append(("in memory", bytes_text(stats["memory_bytes"])))
-        if stats.get("hidden"):
-            rows.append(("hidden", f"{stats['hidden']} keys that can be no file name"))
-        if stats.get("last_error"):
-            rows.append(("last error", stats["last_error"]))
-        return card(self.url, rows)
+            return card(self.url, [*self._rows(), ("daemon", error.message)])
+        return self.to_html(stats)
+
+    def to_html(self, stats: dict[str, Any], former: dict[str, Any] | None = None) -> str:
+        """Return a card with `stats` that are at hand; with the rate since ``former`` ones where there are any."""
+        return card(self.url, [*self._rows(), *(_stats_rows(stats, former) if stats else [])])
+
+    def _rows(self) -> list[tuple[str, object]]:
+        access = "read-only" if self.read_only else "read and write"
+        return [("folder", self.path), ("engine", self.backend), ("state", self.state), ("access", access)]
 
 
 class MountTable(list[Mount]):
@@ -136,3 +134,22 @@ class MountTable(list[Mount]):
     def _repr_html_(self) -> str:
         rows = [(mount.url, mount.path, mount.backend, mount.state) for mount in self]
         return table(("URL", "folder", "engine", "state"), rows, "" if rows else "Nothing is mounted.")
+
+
+def _stats_rows(stats: dict[str, Any], former: dict[str, Any] | None) -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = []
+    seconds = stats["uptime"] - former["uptime"] if former else 0
+    if former and seconds > 0:
+        rates = [(stats[name] - former[name]) / seconds for name in ("bytes_fetched", "bytes_served", "requests")]
+        fetched, served, requests = (max(0.0, rate) for rate in rates)
+        pace = f"{bytes_text(fetched)}/s fetched, {bytes_text(served)}/s read, {requests:.0f} requests a second"
+        rows.append(("rate", pace))
+    rows.append(("fetched", f"{bytes_text(stats['bytes_fetched'])} in {stats['requests']} requests"))
+    rows.append(("read", bytes_text(stats["bytes_served"])))
+    rows.append(("cache", f"{bytes_text(stats['cache_bytes'])} of {bytes_text(stats['cache_limit'])}"))
+    rows.append(("memory", f"{bytes_text(stats['memory_bytes'])}, at most {bytes_text(stats['memory_peak_bytes'])}"))
+    if stats["hidden"]:
+        rows.append(("hidden", f"{stats['hidden']} keys that can be no file name"))
+    if stats["last_error"]:
+        rows.append(("last error", stats["last_error"]))
+    return rows

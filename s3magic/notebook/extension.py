@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from IPython.core.formatters import IPythonDisplayFormatter
     from IPython.core.interactiveshell import InteractiveShell
 
+    from s3magic.mounting.model import Mount
     from s3magic.thumbnails.gallery import Gallery
 
 _GALLERY = ("s3magic.thumbnails.gallery", "Gallery")
+_MOUNT = ("s3magic.mounting.model", "Mount")
 
 
 def load(shell: InteractiveShell) -> None:
@@ -27,6 +29,7 @@ def load(shell: InteractiveShell) -> None:
     if getattr(shell, "kernel", None) is not None:
         comms.open_bridge(shell)
         _displays(shell).for_type_by_name(*_GALLERY, _show_gallery)  # type: ignore[no-untyped-call]
+        _displays(shell).for_type_by_name(*_MOUNT, _show_mount)  # type: ignore[no-untyped-call]
 
 
 def unload(shell: InteractiveShell, *, unmount: bool = True) -> None:
@@ -44,7 +47,8 @@ def unload(shell: InteractiveShell, *, unmount: bool = True) -> None:
     manager.registry.pop(S3Magics.__name__, None)
     matchers = shell.Completer.custom_matchers
     matchers[:] = [matcher for matcher in matchers if not isinstance(_owner(matcher), Completer)]
-    _displays(shell).pop(".".join(_GALLERY), None)  # type: ignore[no-untyped-call]
+    for shown in (_GALLERY, _MOUNT):
+        _displays(shell).pop(".".join(shown), None)  # type: ignore[no-untyped-call]
     if unmount:
         _unmount_ours()
         _restore_environment()
@@ -62,6 +66,17 @@ def _show_gallery(gallery: Gallery) -> None:
     from s3magic.notebook import gallery_view  # noqa: PLC0415 - ipywidgets
 
     gallery_view.show(gallery)
+
+
+def _show_mount(mount: Mount) -> None:
+    try:
+        from s3magic.notebook import mount_card  # noqa: PLC0415 - ipywidgets
+    except ImportError:
+        from IPython.display import display  # noqa: PLC0415
+
+        display({"text/plain": repr(mount), "text/html": mount._repr_html_()}, raw=True)  # type: ignore[no-untyped-call]
+    else:
+        mount_card.show(mount)
 
 
 def _restore_environment() -> None:
