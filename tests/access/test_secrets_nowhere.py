@@ -18,6 +18,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 ROLE = "arn:aws:iam::123456789012:role/lightly-reader"
+WEB_ROLE = "arn:aws:iam::123456789012:role/web-reader"
 SIGNATURE = re.compile(rb"(?i)signature(=|%3d|:)?(\s|\\n)*[0-9a-f]{64}")
 HIDDEN = {
     # of each kind its own, so that a find tells where it came from
@@ -147,6 +148,7 @@ def session(tmp_path, monkeypatch, sandbox, serving):
     )
     (given / "keys.json").write_text(json.dumps([student.access_key_id, student.secret_access_key]))
     (given / "container-token").write_text(HIDDEN["ecs-token"])
+    (given / "web-token").write_text(sandbox.web_identity_token())
     name = hashlib.sha1(b"school", usedforsecurity=False).hexdigest()
     sign_in = {"startUrl": "https://school.example", "region": "us-east-1", "accessToken": HIDDEN["sso-token"]}
     (cache / f"{name}.json").write_text(json.dumps({**sign_in, "expiresAt": ends}))
@@ -165,12 +167,16 @@ def session(tmp_path, monkeypatch, sandbox, serving):
             "SANDBOX": sandbox.endpoint_url,
             "GIVEN": str(given),
             "ROLE": ROLE,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(given / "web-token"),
+            "AWS_ROLE_ARN": WEB_ROLE,
+            "AWS_ENDPOINT_URL_STS": sandbox.endpoint_url,
         }
         for variable, value in variables.items():
             monkeypatch.setenv(variable, value)
-        secrets = {**HIDDEN, "student": student.secret_access_key}
+        secrets = {**HIDDEN, "student": student.secret_access_key, "web-token": (given / "web-token").read_text()}
         secrets |= {f"{kind}-session": f"session-{kind}" for kind in ("imds", "ecs", "process")}
         files = {given / "process", given / "credentials", given / "keys.json", given / "container-token"}
+        files.add(given / "web-token")
         yield tmp_path, secrets, files | {cache / f"{name}.json"}
 
 
@@ -204,14 +210,18 @@ def student():
 keys = s3magic.connect("keys", **here, **student(), environ=True)
 trusted = dict(source="keys", role_arn=os.environ["ROLE"], external_id="teaching-2024")
 role = s3magic.connect("role", **trusted, **here, **student(), environ=True)
-now = role.credentials()
+web = s3magic.connect("web-identity", **here, environ=True)
+assert web.identity().arn.split("/")[1] == "web-reader"
+now, then = role.credentials(), web.credentials()
 token = Path(role.publish().token_file).read_text()
 # what no test can know beforehand is told to it in a file of its own
 minted = {"secret of the role": now.secret_access_key, "session of the role": now.session_token}
+minted |= {"secret of the web role": then.secret_access_key, "session of the web role": then.session_token}
 minted["token of the broker"] = token
 (Path(os.environ["GIVEN"]) / "minted.json").write_text(json.dumps(minted))
 del minted, token
-[repr(keys), repr(role), role.identity(), role.explain(), s3magic.check("s3://teaching/", write=True), repr(now)]
+told = [repr(keys), repr(role), repr(web), repr(now), repr(then)]
+[told, web.explain(), role.identity(), role.explain(), s3magic.check("s3://teaching/", write=True)]
 """
 EXPORTS = """
 from s3magic.access.exports import ENGINES
