@@ -228,10 +228,12 @@ class Connection:
         self._write(unique, 0, answer)
         self._started()
 
-    def _interrupt(self, _unique: int, _node_id: int, body: bytes) -> None:
+    def _interrupt(self, own: int, _node_id: int, body: bytes) -> None:
         (unique,) = _HANDLE_IN.unpack_from(body)
         pending = self._pending.get(unique)
-        if pending is not None:
+        if pending is None:  # it overtook its request in another thread; the kernel drops it where that is answered
+            self._write(own, -errno.EAGAIN)
+        else:
             self._pending[unique] = min(pending[0], time.monotonic() + INTERRUPT_SECONDS), errno.EINTR
 
     def _nothing(self, unique: int, _node_id: int, _body: bytes) -> None:

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
@@ -140,6 +141,28 @@ def test_a_mount_whose_store_hangs_is_ended_by_force(hanging, looking, eventuall
     thread.join(20)
     assert failed[0].errno in {errno.ECONNABORTED, errno.ENOTCONN}
     assert not records.all_records()
+
+
+def test_an_interrupt_that_overtakes_its_request_is_asked_for_again():
+    from s3magic.mounting.fuse import Connection
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ended = threading.Semaphore(0)
+    header, interrupt, destroy = struct.Struct("=IIQQIIII"), 36, 38
+    with ours, theirs:
+        ours.settimeout(20)
+        before = set(threading.enumerate())
+        Connection(theirs.fileno(), None, started=lambda: None, ended=ended.release).start()
+        readers = [thread for thread in set(threading.enumerate()) - before if thread.name != "fuse-watch"]
+        try:
+            ours.send(header.pack(48, interrupt, 7, 0, 0, 0, 0, 0) + struct.pack("=Q", 6))
+            assert struct.unpack("=IiQ", ours.recv(100)) == (16, -errno.EAGAIN, 7)
+        finally:
+            for _ in readers:
+                ours.send(header.pack(40, destroy, 9, 0, 0, 0, 0, 0))
+            for thread in readers:
+                thread.join(20)
+    assert ended.acquire(timeout=0)
 
 
 KILLED = """
