@@ -20,7 +20,7 @@ from s3magic.store.memory import MemoryStore
 CHANGES = ("put", "delete", "begin_upload", "upload_part", "abort_upload")
 
 
-def allow(*actions, keys="work/*"):
+def allow(*actions, keys="desk/*"):
     return {"Effect": "Allow", "Action": list(actions), "Resource": f"arn:aws:s3:::scratch/{keys}"}
 
 
@@ -96,13 +96,13 @@ def lights(report):
 def test_each_right_has_its_light_and_nothing_stays(  # noqa: PLR0917 - a table
     connect, s3, left, name, upload, full
 ):
-    key = f"work/{uuid.uuid4().hex}"
+    key = f"desk/{uuid.uuid4().hex}"
     s3.put_object(Bucket="scratch", Key=key, Body=b"there")
     before = left()
     store = connect(name).store("scratch")
 
-    assert lights(check(store, "s3://scratch/work/")) == ("unchecked",) * 3
-    assert lights(check(store, "s3://scratch/work/", write=True)) == (upload, "unchecked", "unchecked")
+    assert lights(check(store, "s3://scratch/desk/")) == ("unchecked",) * 3
+    assert lights(check(store, "s3://scratch/desk/", write=True)) == (upload, "unchecked", "unchecked")
     assert left() == before
     assert lights(check(store, f"s3://scratch/{key}", write="full")) == full
     markers = [one for one in left() if one not in before]
@@ -112,38 +112,38 @@ def test_each_right_has_its_light_and_nothing_stays(  # noqa: PLR0917 - a table
 
 
 def test_where_versions_may_not_be_deleted_no_object_is_made(connect, s3):
-    report = check(connect("keeper").store("scratch"), "s3://scratch/work/", write="full")
+    report = check(connect("keeper").store("scratch"), "s3://scratch/desk/", write="full")
 
     assert lights(report) == ("ok", "unknown", "ok")
     assert "keeps versions" in report.overwrite.detail
     assert "stays" in report.delete.detail
-    versions = s3.list_object_versions(Bucket="scratch", Prefix="work/.s3magic-check").get("Versions", [])
+    versions = s3.list_object_versions(Bucket="scratch", Prefix="desk/.s3magic-check").get("Versions", [])
     assert versions == []
 
 
 def test_a_refusal_names_action_and_resource(connect):
-    report = check(connect("remover").store("scratch"), "s3://scratch/work/a.txt", write=True, partition="aws-cn")
+    report = check(connect("remover").store("scratch"), "s3://scratch/desk/a.txt", write=True, partition="aws-cn")
 
-    assert report.write.detail == "s3:PutObject on arn:aws-cn:s3:::scratch/work/*"
+    assert report.write.detail == "s3:PutObject on arn:aws-cn:s3:::scratch/desk/*"
     assert report.write.to_json() == {
         "state": "denied",
-        "detail": "s3:PutObject on arn:aws-cn:s3:::scratch/work/*",
+        "detail": "s3:PutObject on arn:aws-cn:s3:::scratch/desk/*",
         "actions": ["s3:PutObject"],
-        "resource": "arn:aws-cn:s3:::scratch/work/*",
+        "resource": "arn:aws-cn:s3:::scratch/desk/*",
     }
 
 
 def test_what_could_not_be_taken_back_is_not_begun(connect):
-    report = check(connect("reader").store("scratch"), "s3://scratch/work/", write="full")
+    report = check(connect("reader").store("scratch"), "s3://scratch/desk/", write="full")
 
-    assert report.write.detail == report.overwrite.detail == "s3:PutObject on arn:aws:s3:::scratch/work/*"
+    assert report.write.detail == report.overwrite.detail == "s3:PutObject on arn:aws:s3:::scratch/desk/*"
     assert report.write.actions == ("s3:PutObject", "s3:AbortMultipartUpload")
     assert report.delete.actions == ("s3:DeleteObject",)
 
-    report = check(connect("noabort").store("scratch"), "s3://scratch/work/", write=True)
-    assert report.write.detail.startswith("s3:AbortMultipartUpload on arn:aws:s3:::scratch/work/*; so no upload")
+    report = check(connect("noabort").store("scratch"), "s3://scratch/desk/", write=True)
+    assert report.write.detail.startswith("s3:AbortMultipartUpload on arn:aws:s3:::scratch/desk/*; so no upload")
 
-    report = check(connect("putter").store("scratch"), "s3://scratch/work/", write="full")
+    report = check(connect("putter").store("scratch"), "s3://scratch/desk/", write="full")
     assert "could not be taken back" in report.overwrite.detail
 
 
