@@ -66,9 +66,10 @@ def is_current(output: Path, sources: Path) -> bool:
 
 def build(output: Path, sources: Path) -> None:
     """Make a release build; raise `CannotBuildError` when a program is missing or fails."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), sysconfig.get_path("scripts")])
-    for program in ("node", "jlpm"):
-        if shutil.which(program, path=path) is None:
+    own = os.environ.get("PATH", os.defpath)
+    path = os.pathsep.join([own, sysconfig.get_path("scripts")])  # jlpm lies beside Python
+    for program, places in (("node", own), ("jlpm", path)):
+        if shutil.which(program, path=places) is None:
             raise CannotBuildError(f"{program} is not installed.")
     shutil.rmtree(output, ignore_errors=True)
     for step in (["jlpm", "install", "--immutable"], ["jlpm", "build:prod"]):
