@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from pathlib import Path
@@ -43,6 +44,7 @@ def shell(tmp_path, monkeypatch, own_mounts):
         made.extension_manager.unload_extension("s3magic")
     made.restore_sys_module_state()
     InteractiveShell.clear_instance()
+    atexit.unregister(made.atexit_operations)  # each of hundreds would collect garbage at the end of the run
 
 
 @pytest.fixture
