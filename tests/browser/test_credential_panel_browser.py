@@ -80,6 +80,7 @@ def test_keys_are_typed_by_keyboard_alone_and_leave_no_trace(panel, lab, screens
     shown.screenshot(path=screenshots / "panel-wrong-secret.png")
     lab.command(page, "@jupyter-widgets/jupyterlab-manager:saveWidgetState")
     lab.command(page, "docmanager:save")
+    lab.command(page, "@jupyter-widgets/jupyterlab-manager:saveWidgetState")  # a switch that every test shares
     saved = (lab.root / "panel.ipynb").read_text(encoding="utf-8")
     assert json.loads(saved)["metadata"]["widgets"]
     assert SECRET not in saved
