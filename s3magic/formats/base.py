@@ -1,10 +1,12 @@
-"""What every format answers: a description and a picture; decodes nothing itself."""
+"""What every format is asked and answers: a look, a description, a picture; decodes nothing itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, Protocol
+
+from s3magic.errors import InvalidInput
 
 Kind = Literal["point-cloud", "raster", "grid", "picture", "table", "file"]
 Source = Literal["exif", "overview", "slice", "points", "whole"]
@@ -69,6 +71,82 @@ class TileInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What of a file its preview shows, where it holds more than one thing to see; formats take what they know.
+
+    Parameters
+    ----------
+    var
+        Name of a variable; the one that says most when None.
+    time, level
+        Place along the axis of times or of levels, counted from 0, from the end where negative.
+    bands
+        Numbers of three bands for red, green and blue, or of one, counted from 1.
+
+    Raises
+    ------
+    InvalidInput
+        When no file could have such bands.
+    """
+
+    var: str | None = None
+    time: int | None = None
+    level: int | None = None
+    bands: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.bands is not None and (len(self.bands) not in (1, 3) or min(self.bands) < 1):
+            raise InvalidInput(
+                f"Bands cannot be {', '.join(map(str, self.bands)) or 'none'}",
+                "Give three for red, green and blue, such as 4,3,2, or one; the first band is 1.",
+            )
+
+    def to_json(self) -> dict[str, object]:
+        """Return all fields as JSON types."""
+        bands = None if self.bands is None else list(self.bands)
+        return {"var": self.var, "time": self.time, "level": self.level, "bands": bands}
+
+
+PLAIN = Look()
+"""A look with no wishes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What the colours of a picture of numbers stand for, so that pictures of one quantity can share a scale.
+
+    Such a picture is a PNG with a palette (see `s3magic.formats.colours`), so it can be coloured
+    anew without reading the file again.
+
+    Parameters
+    ----------
+    quantity
+        Equal for fields that can be compared; what it says is not shown.
+    title, units
+        What people call it, and its units, empty where it has none.
+    minimum, maximum
+        The least and the greatest value in the picture.
+    low, high
+        Where its own colours begin and end: percentiles, so that an odd value does not rule them.
+    signed
+        Whether it is a deviation of two signs, drawn in colours that part at 0.
+    """
+
+    quantity: str
+    title: str
+    units: str
+    minimum: float
+    low: float
+    high: float
+    maximum: float
+    signed: bool = False
+
+    def to_json(self) -> dict[str, object]:
+        """Return all fields as JSON types."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """A small picture of a file.
 
@@ -80,6 +158,8 @@ class Preview:
         One line that says what is seen: variable, shape and units, or the size of the original.
     source
         What it was made from: ``"exif"``, ``"overview"``, ``"slice"``, ``"points"`` or ``"whole"``.
+    field
+        What its colours stand for, where they stand for numbers.
     """
 
     image: bytes
@@ -88,6 +168,7 @@ class Preview:
     height: int
     caption: str
     source: Source
+    field: Field | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the public fields as JSON types, the picture itself left out."""
@@ -97,6 +178,7 @@ class Preview:
             "height": self.height,
             "caption": self.caption,
             "source": self.source,
+            "field": None if self.field is None else self.field.to_json(),
         }
 
 
@@ -122,8 +204,11 @@ class Format(Protocol):
         """Return what the file says of itself."""
         ...
 
-    def preview(self, file: BinaryIO, *, size: int = 160) -> Preview:
-        """Return a picture of at most ``size`` x ``size`` pixels."""
+    def preview(self, file: BinaryIO, *, size: int = 160, look: Look = PLAIN) -> Preview:
+        """Return a picture of at most ``size`` x ``size`` pixels.
+
+        Raises `InvalidInput`, naming what there is, where the file has not what is looked for.
+        """
         ...
 
 

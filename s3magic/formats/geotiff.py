@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from s3magic.errors import UnreadableFormat
-from s3magic.formats.base import Extent, Preview, TileInfo, numbers
+from s3magic.formats.base import PLAIN, Extent, Look, Preview, TileInfo, numbers
 from s3magic.formats.crs import GeoKeys, crs84_extent, crs_name, geo_keys, wkt_of_keys
 from s3magic.formats.tiff import Directory, Layout, Tag, read_layout
 from s3magic.formats.watch import WatchedFile
@@ -72,11 +72,11 @@ def describe(file: WatchedFile) -> TileInfo:
     )
 
 
-def preview(file: WatchedFile, *, size: int = 160) -> Preview:
+def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:
     """Return the picture, from an overview where there is one; see `Format.preview`."""
     from s3magic.formats import geotiff_pixels  # noqa: PLC0415 - drawing wants libraries that a description does not
 
-    return geotiff_pixels.draw(file, read_layout(file), size=size)
+    return geotiff_pixels.draw(file, read_layout(file), size=size, look=look)
 
 
 def is_cog(file: WatchedFile, layout: Layout, overviews: list[Directory]) -> bool:

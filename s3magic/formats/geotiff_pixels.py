@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffFile
 
-from s3magic.errors import UnreadableFormat
+from s3magic.errors import InvalidInput, UnreadableFormat
 from s3magic.formats import jpeg
-from s3magic.formats.base import Preview, Source
+from s3magic.formats.base import Look, Preview, Source
 from s3magic.formats.drawing import field, limits, picture, stretch
 from s3magic.formats.room import DECODED
 from s3magic.formats.tiff import Directory, Layout, Tag
@@ -29,18 +29,18 @@ Numbers = NDArray[Any]
 Pixels = NDArray[np.uint8]
 
 
-def draw(file: WatchedFile, layout: Layout, *, size: int) -> Preview:
+def draw(file: WatchedFile, layout: Layout, *, size: int, look: Look) -> Preview:
     """Return a picture from the smallest image of the file that is large enough."""
     whole = layout.directories[0]
     images = [whole, *(one for one in layout.directories[1:] if _is_copy(one, whole))]
     image = _smallest(images, size)
     with DECODED.take(2 * image.width * image.height * image.samples * max(1, image.bits // 8)):
-        return _drawn(file, layout, image, size=size)
+        return _drawn(file, layout, image, size=size, look=look)
 
 
-def _drawn(file: WatchedFile, layout: Layout, image: Directory, *, size: int) -> Preview:
+def _drawn(file: WatchedFile, layout: Layout, image: Directory, *, size: int, look: Look) -> Preview:
     whole = layout.directories[0]
-    data = _decoded(file, layout, image)
+    data = _chosen(_decoded(file, layout, image), look, file.name)
     masks = [
         one for one in layout.directories if one.is_mask and (one.width, one.height) == (image.width, image.height)
     ]
@@ -56,6 +56,17 @@ def _drawn(file: WatchedFile, layout: Layout, image: Directory, *, size: int) ->
         return field(np.where(valid, data[..., 0], np.nan), size=size, caption=caption, source=source)
     pixels = _coloured(image, whole, data, valid)
     return picture(pixels, size=size, caption=caption, source=source, photo=whole.photometric != _PALETTE)
+
+
+def _chosen(data: Numbers, look: Look, name: str) -> Numbers:
+    """Return the bands that a look names, in its order; all of them where it names none."""
+    if look.bands is None:
+        return data
+    count = data.shape[-1]
+    if max(look.bands) > count:
+        there = f"bands 1 to {count}" if count > 1 else "but one"
+        raise InvalidInput(f"No band {max(look.bands)} in {name}: it has {there}")
+    return data[..., [band - 1 for band in look.bands]]
 
 
 def _is_copy(image: Directory, whole: Directory) -> bool:

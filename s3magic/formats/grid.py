@@ -141,14 +141,7 @@ def main_variable(dataset: Dataset) -> Variable | None:
     It is no coordinate and no bounds, has two axes of two or more, and if possible lies on a map;
     among several the largest, then the first.
     """
-    fitting = [
-        one
-        for one in dataset.variables
-        if one.is_number
-        and all(one.shape)
-        and sum(length > 1 for length in one.shape) > 1
-        and not _is_auxiliary(dataset, one)
-    ]
+    fitting = [one for one in drawable(dataset) if sum(length > 1 for length in one.shape) > 1]
     if not fitting:
         return None
 
@@ -162,15 +155,20 @@ def main_variable(dataset: Dataset) -> Variable | None:
 
 def series_variable(dataset: Dataset) -> Variable | None:
     """Return the longest variable that has one axis of two or more; None where there is none."""
-    fitting = [
+    fitting = [one for one in drawable(dataset) if sum(length > 1 for length in one.shape) == 1]
+    return max(fitting, key=lambda one: max(one.shape), default=None)
+
+
+def drawable(dataset: Dataset) -> list[Variable]:
+    """Return the variables that a picture could show: numbers along an axis, no coordinates and no bounds."""
+    return [
         one
         for one in dataset.variables
         if one.is_number
         and all(one.shape)
-        and sum(length > 1 for length in one.shape) == 1
+        and any(length > 1 for length in one.shape)
         and not _is_auxiliary(dataset, one)
     ]
-    return max(fitting, key=lambda one: max(one.shape), default=None)
 
 
 def map_axes(dataset: Dataset, variable: Variable) -> tuple[int, int]:

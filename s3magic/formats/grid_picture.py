@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from PIL import Image, ImageDraw
 
 from s3magic.errors import UnreadableFormat
-from s3magic.formats.base import Preview
+from s3magic.formats.base import Look, Preview
 from s3magic.formats.drawing import encoded, field, limits, stretch
 from s3magic.formats.grid import (
     Dataset,
@@ -14,12 +16,11 @@ from s3magic.formats.grid import (
     Numbers,
     Variable,
     curved,
-    main_variable,
     map_axes,
     numbers_of,
-    series_variable,
     unpacked,
 )
+from s3magic.formats.grid_look import variable_of, wishes
 from s3magic.formats.room import DECODED
 
 _MOST_NUMBERS = 1 << 24
@@ -28,15 +29,18 @@ _NARROWEST = 1 / 4
 _INK = (49, 104, 142, 255)  # seen on a light page and on a dark one
 
 
-def draw(dataset: Dataset, *, size: int, name: str) -> Preview:
+def draw(dataset: Dataset, *, size: int, name: str, look: Look) -> Preview:
     """Return a picture of one slice of a file's main variable, or a line where it has but one axis."""
-    variable = main_variable(dataset)
+    variable = variable_of(dataset, look, name)
     if variable is None:
-        return _draw_series(dataset, size=size, name=name)
+        raise UnreadableFormat(f"Nothing to draw in {name}", "None of its variables has an axis of two or more.")
+    if sum(length > 1 for length in variable.shape) == 1:
+        return _draw_series(variable, size=size, name=name)
     rows, columns = map_axes(dataset, variable)
     cells = min(variable.shape[rows] * variable.shape[columns], _MOST_NUMBERS)
     with DECODED.take(cells * _DRAWN_NUMBER):
-        values, which = _slice(variable, rows, columns)
+        others = [axis for axis in range(len(variable.shape)) if axis not in (rows, columns)]
+        values, which = _slice(variable, rows, columns, wishes(dataset, variable, look, others))
         if _runs_up(dataset, variable, rows):
             values = values[::-1]
         if _runs_west(dataset, variable, columns):
@@ -58,31 +62,37 @@ def _caption(variable: Variable) -> str:
     return f"{label}, {' x '.join(str(length) for length in variable.shape)}"
 
 
-def _slice(variable: Variable, rows: int, columns: int) -> tuple[Numbers, str]:
-    """Return the first slice, or the middle one where the first is all the same, and its name."""
+def _slice(variable: Variable, rows: int, columns: int, wanted: Mapping[int, int]) -> tuple[Numbers, str]:
+    """Return the slice that is wanted, and its name.
+
+    Where nothing is wanted it is the first, or the middle one where the first is all the same.
+    """
     step = 1
     while variable.shape[rows] * variable.shape[columns] // step**2 > _MOST_NUMBERS:
         step += 1
     others = [axis for axis in range(len(variable.shape)) if axis not in (rows, columns)]
     is_stack = any(variable.shape[axis] > 1 for axis in others)
+    tries = [dict.fromkeys(others, 0) | dict(wanted)]
+    if is_stack and not wanted:
+        tries.append({axis: variable.shape[axis] // 2 for axis in others})
     values, which = np.empty((0, 0)), ""
-    for part, name in ((0, ", first slice"), (2, ", middle slice"))[: 1 + is_stack]:
-        index: Index = tuple(
-            slice(None, None, step) if axis in (rows, columns) else length // part if part else 0
-            for axis, length in enumerate(variable.shape)
-        )
-        values, which = unpacked(variable, variable.read(index)), name if is_stack else ""
+    for place in tries:
+        index: Index = tuple(place.get(axis, slice(None, None, step)) for axis in range(len(variable.shape)))
+        values, which = unpacked(variable, variable.read(index)), _which(variable, place)
         finite = values[np.isfinite(values)]
         if finite.size and finite.min() < finite.max():
             break
     return (values if rows < columns else values.T), which
 
 
-def _draw_series(dataset: Dataset, *, size: int, name: str) -> Preview:
-    """Return a line for the longest variable with a single axis."""
-    variable = series_variable(dataset)
-    if variable is None:
-        raise UnreadableFormat(f"Nothing to draw in {name}", "None of its variables has an axis of two or more.")
+def _which(variable: Variable, place: Mapping[int, int]) -> str:
+    """Return which slice it is, for people: ``", time 3 of 12"``; nothing where there is but one."""
+    long = [axis for axis in place if variable.shape[axis] > 1]
+    return "".join(f", {variable.dimensions[axis] or 'slice'} {place[axis]}" for axis in long)
+
+
+def _draw_series(variable: Variable, *, size: int, name: str) -> Preview:
+    """Return a line for a variable with a single axis."""
     if max(variable.shape) > _MOST_NUMBERS:
         raise UnreadableFormat(
             f"Too long to draw: {variable.title} in {name}", "It has more numbers than a line needs."

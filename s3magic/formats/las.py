@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from s3magic.errors import UnreadableFormat
-from s3magic.formats.base import Extent, Preview, TileInfo, numbers
+from s3magic.formats.base import PLAIN, Extent, Look, Preview, TileInfo, numbers
 from s3magic.formats.crs import crs84_extent, crs_name, geo_keys, wkt_of_keys
 from s3magic.formats.las_header import (
     EXTRA_BYTES,
@@ -83,7 +83,7 @@ def describe(file: WatchedFile) -> TileInfo:
     )
 
 
-def preview(file: WatchedFile, *, size: int = 160) -> Preview:
+def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:  # noqa: ARG001 - there is but one thing to see
     """Return the points seen from above, shaded by height; see `Format.preview`."""
     from s3magic.formats import las_points  # noqa: PLC0415 - drawing wants libraries that a header does not
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from s3magic.formats import grid
-from s3magic.formats.base import Preview, TileInfo
+from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
 from s3magic.formats.grid import Dataset
 from s3magic.formats.watch import WatchedFile
 
@@ -17,12 +17,12 @@ def describe(file: WatchedFile) -> TileInfo:
         return grid.describe(dataset)
 
 
-def preview(file: WatchedFile, *, size: int = 160) -> Preview:
+def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:
     """Return one slice of one variable; see `Format.preview`."""
     from s3magic.formats import grid_picture  # noqa: PLC0415 - drawing wants libraries that a description does not
 
     with _opened(file) as dataset:
-        return grid_picture.draw(dataset, size=size, name=file.name)
+        return grid_picture.draw(dataset, size=size, name=file.name, look=look)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from s3magic.errors import UnreadableFormat
 from s3magic.formats import jpeg
-from s3magic.formats.base import Preview, TileInfo
+from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
 from s3magic.formats.drawing import encoded, limits, stretch
 from s3magic.formats.exif import Exif, read_exif
 from s3magic.formats.room import DECODED
@@ -73,7 +73,7 @@ def describe(file: WatchedFile) -> TileInfo:
     return TileInfo("picture", format_, crs84_extent=exif.place, dimensions=f"{width}x{height}", details=details)
 
 
-def preview(file: WatchedFile, *, size: int = 160) -> Preview:
+def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:  # noqa: ARG001 - there is but one thing to see
     """Return the thumbnail that a camera left in the file, else the whole picture made small."""
     head = file.read_at(0, min(_HEAD, file.size))
     format_ = _format(head)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from s3magic.errors import UnreadableFormat
 from s3magic.formats import grid
-from s3magic.formats.base import Preview, TileInfo
+from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
 from s3magic.formats.grid import Attributes, Dataset, Index, Variable
 from s3magic.formats.watch import WatchedFile
 
@@ -45,11 +45,11 @@ def describe(file: WatchedFile) -> TileInfo:
     return grid.describe(_opened(file))
 
 
-def preview(file: WatchedFile, *, size: int = 160) -> Preview:
+def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:
     """Return the first field; see `Format.preview`."""
     from s3magic.formats import grid_picture  # noqa: PLC0415 - drawing wants libraries that a description does not
 
-    return grid_picture.draw(_opened(file), size=size, name=file.name)
+    return grid_picture.draw(_opened(file), size=size, name=file.name, look=look)
 
 
 @dataclass(frozen=True, slots=True)

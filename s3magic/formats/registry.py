@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, BinaryIO, cast
 
 from s3magic.errors import MissingLibrary, S3MagicError, UnreadableFormat
-from s3magic.formats.base import Format, Preview, TileInfo
+from s3magic.formats.base import PLAIN, Format, Look, Preview, TileInfo
 from s3magic.formats.watch import WatchedFile
 
 
@@ -18,7 +18,7 @@ class LazyFormat:
     """A format whose decoder is imported when it is first asked something.
 
     The decoder is a module of this package with the functions ``describe(file)`` and
-    ``preview(file, *, size)`` over a `WatchedFile`. They may raise what their libraries raise:
+    ``preview(file, *, size, look)`` over a `WatchedFile`. They may raise what their libraries raise:
     here it becomes `UnreadableFormat`, unless the file itself could not be read, which is told
     as it was.
     """
@@ -33,10 +33,10 @@ class LazyFormat:
         with self._guard(file, self.extra) as watched:
             return cast("TileInfo", self._decoder().describe(watched))
 
-    def preview(self, file: BinaryIO, *, size: int = 160) -> Preview:
+    def preview(self, file: BinaryIO, *, size: int = 160, look: Look = PLAIN) -> Preview:
         """See `Format.preview`."""
         with self._guard(file, "thumbs") as watched:
-            return cast("Preview", self._decoder().preview(watched, size=size))
+            return cast("Preview", self._decoder().preview(watched, size=size, look=look))
 
     def _decoder(self) -> Any:
         return import_module(f"s3magic.formats.{self.module}")

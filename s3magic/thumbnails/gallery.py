@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from s3magic.errors import InvalidInput
+from s3magic.formats.base import PLAIN, Look
 from s3magic.parallel import WORKERS
 from s3magic.store.base import ObjectInfo
 from s3magic.thumbnails import page
@@ -56,6 +57,8 @@ class Gallery:
         Folder where previews are remembered; None for nowhere.
     read_limit
         The most bytes that one preview may read.
+    wanted
+        What of each object to show, where it holds more than one thing to see.
 
     Raises
     ------
@@ -77,6 +80,7 @@ class Gallery:
         expires: int = 3600,
         cache: str | os.PathLike[str] | None = None,
         read_limit: int = READ_LIMIT,
+        wanted: Look = PLAIN,
     ) -> None:
         parsed = S3Url.parse(url)
         if size not in SIZES:
@@ -87,6 +91,7 @@ class Gallery:
         self.limit = limit
         self.expires = check_expires(expires)
         self.read_limit = read_limit
+        self.wanted = wanted
         self._signer = signer
         self._store = opener(parsed)
         self._cache = DiskCache(cache) if cache is not None else None
@@ -159,7 +164,9 @@ class Gallery:
 
     def enlarge(self, item: GalleryItem) -> Thumbnail:
         """Read a larger picture of an item."""
-        picture = look(self._store, item.info, size=LARGE, read_limit=self.read_limit, cache=self._cache)
+        picture = look(
+            self._store, item.info, size=LARGE, read_limit=self.read_limit, cache=self._cache, wanted=self.wanted
+        )
         self._count(picture.bytes_read)
         return picture
 
@@ -225,7 +232,9 @@ class Gallery:
         return "\n".join(lines)
 
     def _look(self, info: ObjectInfo) -> Thumbnail:
-        thumbnail = look(self._store, info, size=self.size, read_limit=self.read_limit, cache=self._cache)
+        thumbnail = look(
+            self._store, info, size=self.size, read_limit=self.read_limit, cache=self._cache, wanted=self.wanted
+        )
         self._count(thumbnail.bytes_read)
         return thumbnail
 

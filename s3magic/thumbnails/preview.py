@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import BinaryIO, cast
+from dataclasses import dataclass, replace
+from dataclasses import field as field_of
+from typing import Any, BinaryIO, cast
 
 from s3magic import __version__
 from s3magic.errors import (
@@ -17,7 +18,7 @@ from s3magic.errors import (
     UnreadableFormat,
 )
 from s3magic.formats import registry
-from s3magic.formats.base import Format, Preview, TileInfo
+from s3magic.formats.base import PLAIN, Field, Format, Look, Preview, TileInfo
 from s3magic.html import bytes_text
 from s3magic.store.base import ObjectInfo, Store
 from s3magic.store.reader import ByteLimitReached, RangeReader
@@ -29,7 +30,7 @@ _BLOCK = 64 << 10
 """Bytes of one read: a quarter of what reading on usually takes, for a preview hardly reads on."""
 
 _INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
-_LAYOUT = 1
+_LAYOUT = 2
 """Counted up when the entries of the cache change their form."""
 
 _REASONS = {
@@ -66,9 +67,11 @@ class Thumbnail:
         says nothing.
     facts
         What else it says of itself, by name; for people.
+    field
+        What the colours of the picture stand for, where they stand for numbers.
     """
 
-    image: bytes = field(default=b"", repr=False)
+    image: bytes = field_of(default=b"", repr=False)
     media_type: str = ""
     width: int = 0
     height: int = 0
@@ -79,6 +82,7 @@ class Thumbnail:
     error: str | None = None
     format: str = "file"
     facts: Facts = ()
+    field: Field | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return all fields but the picture and what it cost, as JSON types."""
@@ -91,6 +95,7 @@ class Thumbnail:
             "error": self.error,
             "format": self.format,
             "facts": [list(pair) for pair in self.facts],
+            "field": None if self.field is None else self.field.to_json(),
         }
 
 
@@ -101,6 +106,7 @@ def look(
     size: int = 160,
     read_limit: int = READ_LIMIT,
     cache: DiskCache | None = None,
+    wanted: Look = PLAIN,
 ) -> Thumbnail:
     """Return the thumbnail of an object as it was listed.
 
@@ -112,7 +118,9 @@ def look(
         The most bytes read of the object. Where a picture wants more it is asked what it holds
         instead, under the same cap once more.
     cache
-        Where thumbnails are remembered by URL, ETag and size.
+        Where thumbnails are remembered by URL, ETag, size and look.
+    wanted
+        What of the object to show, where it holds more than one thing to see.
     """
     format_ = registry.find(info.name)
     if format_ is None:
@@ -121,11 +129,11 @@ def look(
         return Thumbnail(error=f"Archived ({info.storage_class}): restore it first")
     if info.size == 0:
         return Thumbnail(error="Empty: 0 bytes")
-    key = (info.url, info.etag, info.size, size, read_limit, format_.name, __version__, _LAYOUT)
+    key = (info.url, info.etag, info.size, size, read_limit, format_.name, wanted.to_json(), __version__, _LAYOUT)
     kept = _recall(cache.get(key)) if cache else None
     if kept is not None:
         return kept
-    thumbnail, lasting = _make(store, info, format_, size, read_limit)
+    thumbnail, lasting = _make(store, info, format_, size=size, read_limit=read_limit, wanted=wanted)
     if cache and lasting:
         cache.put(key, Entry(thumbnail.to_json(), thumbnail.image))
     return thumbnail
@@ -159,11 +167,13 @@ def to_facts(info: TileInfo) -> Facts:
     return tuple(facts.items())
 
 
-def _make(store: Store, info: ObjectInfo, format_: Format, size: int, read_limit: int) -> tuple[Thumbnail, bool]:
+def _make(
+    store: Store, info: ObjectInfo, format_: Format, *, size: int, read_limit: int, wanted: Look
+) -> tuple[Thumbnail, bool]:
     """Return a fresh thumbnail, and whether it stays true as long as the object is the same."""
     reader = _open(store, info, read_limit)
     try:
-        preview = format_.preview(cast("BinaryIO", reader), size=size)
+        preview = format_.preview(cast("BinaryIO", reader), size=size, look=wanted)
         if preview.media_type not in _INLINE_TYPES:
             raise UnreadableFormat("No picture a page can hold")  # noqa: TRY301 - as good as broken
     except Exception as error:  # noqa: BLE001 - one strange file must never break a page of sixty
@@ -186,6 +196,7 @@ def _framed(preview: Preview) -> Thumbnail:
         height=preview.height,
         caption=preview.caption,
         source=preview.source,
+        field=preview.field,
     )
 
 
@@ -214,9 +225,10 @@ def _recall(entry: Entry | None) -> Thumbnail | None:
     if entry is None:
         return None
     try:
-        facts = {**entry.facts}
-        pairs = tuple((str(name), str(text)) for name, text in cast("list[tuple[str, str]]", facts.pop("facts")))
-        return Thumbnail(image=entry.image, facts=pairs, **facts)  # type: ignore[arg-type]
+        kept: dict[str, Any] = {**entry.facts}
+        facts = tuple((str(name), str(text)) for name, text in kept.pop("facts"))
+        field_ = kept.pop("field")
+        return Thumbnail(image=entry.image, facts=facts, field=field_ and Field(**field_), **kept)
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -50,7 +50,7 @@ def test_files_of_other_times_have_the_same_schema(describe):
 def test_a_slice_is_drawn_north_up(preview, sample, size):
     found, pixels = preview(sample[1], "a.nc", size=size)
     assert (found.width, found.height, found.source) == (size, size // 2, "slice")
-    assert found.caption.startswith(f"{sample[2]} (K), 3 x 36 x 72, first slice, colours from 25")
+    assert found.caption.startswith(f"{sample[2]} (K), 3 x 36 x 72, time 0, colours from 25")
     assert np.abs(pixels[..., :3] - expected(size))[: size // 2 - size // 36].mean() < 2
     assert (pixels[-1, : size // 8, 3] == 0).all()
     assert (pixels[: size // 2 - size // 36, :, 3] == 255).all()
@@ -192,7 +192,7 @@ def test_a_first_slice_without_news_gives_way(preview, tmp_path):
     with h5py.File(path, "r+") as file:
         file["air_temperature"][0] = 1e20
     found, pixels = preview(path.read_bytes(), "a.nc")
-    assert "middle slice" in found.caption
+    assert ", time 1, " in found.caption
     assert pixels[10, 80, 3] == 255
 
 

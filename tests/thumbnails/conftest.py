@@ -10,7 +10,7 @@ import pytest
 
 from s3magic.errors import MissingLibrary, UnreadableFormat
 from s3magic.formats import registry
-from s3magic.formats.base import Preview, TileInfo
+from s3magic.formats.base import PLAIN, Preview, TileInfo
 from s3magic.store.credentials import Location
 from s3magic.store.memory import MemoryStore
 from s3magic.thumbnails.gallery import Gallery
@@ -40,7 +40,7 @@ class WordFormat:
         word = file.read(8).split()[0].decode()
         return TileInfo("file", f"word/{word}", dimensions="3x2", details={"variables": ["t", "p"]})
 
-    def preview(self, file, *, size=160):
+    def preview(self, file, *, size=160, look=PLAIN):
         file.seek(0)
         word = file.read(8).split()[0]
         if word == b"broken":

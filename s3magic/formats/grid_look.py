@@ -1,0 +1,83 @@
+"""Which variable of a grid a look means, and which slice of it; reads coordinates' names, never numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from s3magic.errors import InvalidInput
+from s3magic.formats.base import Look
+from s3magic.formats.grid import Dataset, Variable, drawable, main_variable, series_variable
+
+_TIMES = ("time", "t", "times", "time_counter", "forecast_period", "forecast_reference_time", "day", "month", "year")
+_LEVELS = (
+    "level", "lev", "levels", "plev", "pressure", "air_pressure", "height", "depth", "deptht", "altitude", "z",
+    "model_level_number", "isobaric", "sigma", "hybrid", "atmosphere_hybrid_height_coordinate",
+)  # fmt: skip
+_MOST_NAMES = 12
+
+
+def variable_of(dataset: Dataset, look: Look, name: str) -> Variable | None:
+    """Return the variable a look names, by its name or its standard name; the one that says most where it names none.
+
+    Raises
+    ------
+    InvalidInput
+        Where there is no such variable; the message lists those there are.
+    """
+    if look.var is None:
+        return main_variable(dataset) or series_variable(dataset)
+    shown = drawable(dataset)
+    for one in shown:
+        if look.var in (one.name, one.name.rpartition("/")[2], one.attributes.get("standard_name")):
+            return one
+    raise InvalidInput(f"No variable {look.var} in {name}: it has {_listed([one.name for one in shown])}")
+
+
+def wishes(dataset: Dataset, variable: Variable, look: Look, others: Sequence[int]) -> dict[int, int]:
+    """Return the places that a look wants along the axes a picture does not show, by axis.
+
+    Parameters
+    ----------
+    others
+        The axes that the picture does not show.
+
+    Raises
+    ------
+    InvalidInput
+        Where there is no such axis or place; the message tells how many there are.
+    """
+    long = [axis for axis in others if variable.shape[axis] > 1]
+    found: dict[int, int] = {}
+    for word, wanted, names in (("time", look.time, _TIMES), ("level", look.level, _LEVELS)):
+        if wanted is None:
+            continue
+        axis = _axis_named(dataset, variable, others, names)
+        if axis is None and len(left := [one for one in long if one not in found]) == 1:
+            (axis,) = left  # an axis without a telling name can only be the one that is meant
+        length = 1 if axis is None else variable.shape[axis]
+        if not -length <= wanted < length:
+            there = f"{length} of them, 0 to {length - 1}" if length > 1 else "but one"
+            raise InvalidInput(f"No {word} {wanted} in {variable.name}: it has {there}")
+        if axis is not None:
+            found[axis] = wanted % length
+    return found
+
+
+def _axis_named(dataset: Dataset, variable: Variable, axes: Sequence[int], names: Sequence[str]) -> int | None:
+    is_time = names is _TIMES
+    for axis in axes:
+        coordinate = dataset.find(variable.dimensions[axis])
+        said = coordinate.attributes if coordinate else {}
+        if str(said.get("axis", "")).upper() == ("T" if is_time else "Z"):
+            return axis
+        if (" since " in str(said.get("units", ""))) if is_time else ("positive" in said):
+            return axis
+        words = (variable.dimensions[axis].rpartition("/")[2].lower(), str(said.get("standard_name", "")))
+        if any(word in names for word in words):
+            return axis
+    return None
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMES]) or "none"
+    return shown if len(names) <= _MOST_NAMES else f"{shown} and {len(names) - _MOST_NAMES} more"
