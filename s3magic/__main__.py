@@ -38,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--port", type=int, default=0, help="loopback port; a free one by default")
     sandbox.add_argument("--data", type=Path, metavar="DIR", help="a folder that becomes a bucket")
     sandbox.add_argument("--users", type=Path, metavar="FILE", help="JSON of users and roles of your own")
+    sandbox.add_argument("--latency", metavar="TIME", help="let each answer wait, such as 30ms")
+    sandbox.add_argument("--faults", metavar="SHARES", help="let requests fail, such as SlowDown=5%%,cut=1%%")
     sandbox.add_argument(
         "--exec", nargs=argparse.REMAINDER, metavar="COMMAND", help="run a command beside it, until it ends"
     )
@@ -63,7 +65,8 @@ def _demo(options: argparse.Namespace) -> int:
 def _sandbox(options: argparse.Namespace) -> int:
     from s3magic import api
 
-    with api.sandbox(port=options.port, data=options.data, users=options.users) as box:
+    asked = {name: getattr(options, name) for name in ("port", "data", "users", "latency", "faults")}
+    with api.sandbox(**asked) as box:
         teacher = box.users["teacher"]
         environ = {
             "AWS_ENDPOINT_URL": box.endpoint_url,

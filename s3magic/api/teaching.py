@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s3magic.api.identity import connect
@@ -21,11 +20,14 @@ def sandbox(
     port: int = 0,
     data: AnyPath | None = None,
     users: Mapping[str, Any] | AnyPath | None = None,
+    latency: str | float | None = None,
+    faults: str | Mapping[str, float] | None = None,
     environ: bool = False,
 ) -> Sandbox:
     """Start a local S3 with teaching data and use it from now on; no account is needed.
 
-    The sandbox that runs already is used again. When it stops, the choice before it comes back,
+    The sandbox that runs already is used again, and refused where it is not the one that was asked for; its
+    delay and faults are changed as it runs. When it stops, the choice before it comes back,
     where nothing else was chosen meanwhile.
 
     Parameters
@@ -38,6 +40,11 @@ def sandbox(
         Users and roles of one's own, as a mapping or a JSON file:
         ``{"users": {NAME: POLICY}, "roles": {NAME: {"policies": [POLICY], "trust": POLICY}}}``.
         Their policies are really enforced, conditions too; what would not be is refused.
+    latency
+        How long each answer waits, such as ``"30ms"``, as if the store were far away.
+    faults
+        Failures to meet: ``"SlowDown=5%,cut=1%"``, or shares of all requests by name: ``SlowDown``,
+        ``InternalError``, ``reset``, ``cut``.
     environ
         Whether to lead other libraries there too, as `connect` does.
     """
@@ -47,10 +54,23 @@ def sandbox(
     from s3magic.sandboxes import process
 
     running = process.running()
-    if running is not None and users is not None and not running.has(users):
-        raise InvalidInput("A sandbox with other people runs already", "Stop it first: %s3sandbox stop.")
+    if running is not None:
+        difference = running.differs(port=port, data=data, users=users)
+        if difference:
+            raise InvalidInput(f"A sandbox {difference} runs already", "Stop it first: %s3sandbox stop.")
+        if latency is not None or faults is not None:
+            weather = running.weather
+            running.disturb(
+                latency=weather.latency if latency is None else latency,
+                faults=weather.faults if faults is None else faults,
+            )
     box = running or process.start(
-        port=port, data=None if data is None else Path(data), users=users, cache=user_cache_path("s3magic") / "sandbox"
+        port=port,
+        data=data,
+        users=users,
+        latency=latency,
+        faults=faults,
+        cache=user_cache_path("s3magic") / "sandbox",
     )
     if running is None:
         teacher = box.users["teacher"]

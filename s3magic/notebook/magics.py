@@ -252,17 +252,21 @@ class S3Magics(Magics):
         option(
             "verb", nargs="?", choices=["start", "stop", "status", "reset"], default="start", help="start if left out"
         ),
+        option("--data", metavar="DIR", help="a folder that becomes a bucket of its name (start)"),
         option("--users", metavar="FILE", help="a JSON file of users and roles of your own, really enforced (start)"),
+        option("--latency", metavar="TIME", help="let each answer wait, such as 30ms; 0ms no longer (start)"),
+        option("--faults", metavar="SHARES", help="let requests fail, such as SlowDown=5%%,cut=1%% (start)"),
     )
     def s3sandbox(self, args: Namespace) -> Sandbox | Sentence:
         """Start a local S3 with teaching data and use it; it needs no account."""
         from s3magic.sandboxes import process  # noqa: PLC0415 - loaded when asked for
 
         box = process.running()
-        if args.users and args.verb != "start":
-            raise InvalidInput(f"%s3sandbox {args.verb} takes no --users", "Give it to %s3sandbox start.")
+        asked = {name: value for name, value in vars(args).items() if name != "verb" and value is not None}
+        if asked and args.verb != "start":
+            raise InvalidInput(f"%s3sandbox {args.verb} takes no --{next(iter(asked))}", "Give it to %s3sandbox start.")
         if args.verb == "start":
-            box = api.sandbox(users=args.users, environ=True)
+            box = api.sandbox(**asked, environ=True)
             self._refresh_panel()
             return box
         if box is None:

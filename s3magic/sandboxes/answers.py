@@ -22,6 +22,7 @@ _REASONS = {
     416: "Requested Range Not Satisfiable",
     500: "Internal Server Error",
     501: "Not Implemented",
+    503: "Slow Down",
 }
 
 

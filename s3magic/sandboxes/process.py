@@ -19,14 +19,17 @@ from s3magic import errors
 from s3magic.errors import InvalidInput, MissingLibrary, ServerError
 from s3magic.html import Markup, card, cell
 from s3magic.process import open_pidfd, start_daemon
-from s3magic.sandboxes import people, tokens
+from s3magic.sandboxes import people, tokens, trouble
 from s3magic.sandboxes.people import People
+from s3magic.sandboxes.trouble import Weather
 from s3magic.sandboxes.users import REGION, Role
 from s3magic.store.credentials import Credentials
 
 _START_SECONDS = 120
 _STOP_SECONDS = 5
 _LIBRARIES = ("cheroot", "moto", "laspy", "tifffile", "PIL", "h5py", "pyarrow")
+
+AnyPath = str | os.PathLike[str]
 
 _live: list[Sandbox] = []
 
@@ -50,6 +53,10 @@ class Sandbox:
         identity token), and one's own.
     people : People
         Users and roles with their policies.
+    folder : Path | None
+        The folder of one's own that is served.
+    weather : Weather
+        The delay and the failures that were asked for; `disturb` changes them.
     connection : Any
         The connection of whoever composed it; None here.
 
@@ -63,7 +70,15 @@ class Sandbox:
     region = REGION
 
     def __init__(
-        self, process: Any, link: socket.socket, folk: People, users: Mapping[str, Credentials], token_key: bytes
+        self,
+        process: Any,
+        link: socket.socket,
+        *,
+        folk: People,
+        users: Mapping[str, Credentials],
+        token_key: bytes,
+        folder: Path | None,
+        weather: Weather,
     ) -> None:
         self._process = process
         self._link = link
@@ -72,6 +87,8 @@ class Sandbox:
         self._owner = os.getpid()
         self._buckets: list[str] = []
         self.people = folk
+        self.folder = folder
+        self.weather = weather
         self.users = MappingProxyType(dict(users))
         self.roles: Mapping[str, Role] = MappingProxyType(dict(folk.roles))
         self._token_key = token_key
@@ -93,9 +110,23 @@ class Sandbox:
         """Put everything back as it was at the start; endpoint and keys stay."""
         self._ask(reset=True)
 
-    def has(self, users: Mapping[str, Any] | str | os.PathLike[str]) -> bool:
-        """Tell whether it was started with these ``users``."""
-        return self.people == people.read(users)
+    def disturb(self, *, latency: str | float | None = None, faults: str | Mapping[str, float] | None = None) -> None:
+        """Let answers wait and fail from now on, as `start` says; without arguments no longer."""
+        weather = trouble.read(latency, faults)
+        self._ask(weather=weather.to_json())
+        self.weather = weather
+
+    def differs(
+        self, *, port: int = 0, data: AnyPath | None = None, users: Mapping[str, Any] | AnyPath | None = None
+    ) -> str | None:
+        """Tell in what it differs from one that `start` would make; None where it serves as well."""
+        if port and self.endpoint_url != _endpoint(port):
+            return "on another port"
+        if data is not None and _folder(data) != self.folder:
+            return "with another folder"
+        if users is not None and people.read(users) != self.people:
+            return "with other people"
+        return None
 
     def web_identity_token(
         self, subject: str = "student", *, audience: str = tokens.AUDIENCE, seconds: int = 3600
@@ -143,6 +174,8 @@ class Sandbox:
             ("Roles", Markup("<br>".join(f"<code>{cell(role.arn)}</code>" for role in self.roles.values()))),
         ]
         if self.state == "running":
+            if self.weather != Weather():
+                rows.append(("Trouble", str(self.weather)))
             steps = ("%s3ls s3://teaching/", "%s3thumbs s3://teaching/photos/", "m = %s3mount s3://teaching/iris/")
             rows.append(("Try", Markup("<br>".join(f"<code>{cell(step)}</code>" for step in steps))))
         return card("S3 sandbox", rows)
@@ -167,8 +200,10 @@ class Sandbox:
 def start(
     *,
     port: int = 0,
-    data: str | os.PathLike[str] | None = None,
-    users: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    data: AnyPath | None = None,
+    users: Mapping[str, Any] | AnyPath | None = None,
+    latency: str | float | None = None,
+    faults: str | Mapping[str, float] | None = None,
     parent_pid: int | None = None,
     cache: Path | None = None,
 ) -> Sandbox:
@@ -184,6 +219,10 @@ def start(
         Users and roles of your own, as a mapping or a JSON file:
         ``{"users": {NAME: POLICY}, "roles": {NAME: {"policies": [POLICY], "trust": POLICY}}}``.
         Their policies are enforced; one that asks for more than the sandbox knows is refused.
+    latency
+        How long each answer waits, such as ``"30ms"``: what reading little is worth, seen on one's own machine.
+    faults
+        Failures to meet: ``"SlowDown=5%,cut=1%"``, or shares of all requests by name (`trouble.FAULTS`).
     parent_pid
         The process it shall end with; this one when None.
     cache
@@ -192,13 +231,14 @@ def start(
     Raises
     ------
     InvalidInput
-        The folder is none, the port is taken, or a policy is not well formed or not known.
+        The folder is none, the port is taken, a delay, fault or policy is not well formed or not known.
     MissingLibrary
         The extra ``sandbox`` is not installed.
     """
-    folder = Path(data).expanduser().resolve() if data is not None else None
+    folder = _folder(data) if data is not None else None
     if folder is not None and not folder.is_dir():
         raise InvalidInput(f"Not a folder: {data}", "Give data= a folder whose files shall be in the sandbox.")
+    weather = trouble.read(latency, faults)
     _check_libraries()
     folk = people.read(users)
     keys, token_key = folk.make_credentials(), secrets.token_bytes(32)
@@ -214,7 +254,7 @@ def start(
     finally:
         theirs.close()
         os.close(pidfd)
-    sandbox = Sandbox(process, ours, folk, keys, token_key)
+    sandbox = Sandbox(process, ours, folk=folk, users=keys, token_key=token_key, folder=folder, weather=weather)
     ours.settimeout(_START_SECONDS)
     try:
         answer = sandbox._ask(  # noqa: SLF001 - of this module
@@ -222,13 +262,14 @@ def start(
             data=str(folder) if folder else None,
             cache=str(cache.resolve()) if cache else None,
             people=folk.to_json(),
+            weather=weather.to_json(),
             keys={name: _fields(each) for name, each in keys.items()},
             token_key=token_key.hex(),
         )
     except BaseException:
         sandbox.stop()
         raise
-    sandbox.endpoint_url = f"http://127.0.0.1:{answer['port']}"
+    sandbox.endpoint_url = _endpoint(answer["port"])
     _live.append(sandbox)
     return sandbox
 
@@ -236,6 +277,14 @@ def start(
 def running() -> Sandbox | None:
     """Return the sandbox this process started last, if it still runs."""
     return next((sandbox for sandbox in reversed(_live) if sandbox.state == "running"), None)
+
+
+def _endpoint(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _folder(data: AnyPath) -> Path:
+    return Path(data).expanduser().resolve()
 
 
 def _end(process: Any) -> None:

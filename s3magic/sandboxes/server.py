@@ -22,15 +22,16 @@ from typing import Any
 from cheroot.wsgi import Server
 
 from s3magic.errors import InvalidInput, S3MagicError
-from s3magic.sandboxes import people
+from s3magic.sandboxes import people, trouble
 from s3magic.sandboxes.backend import Backend
 from s3magic.sandboxes.gate import Gate
 from s3magic.sandboxes.seed import Seed
 from s3magic.sandboxes.sts import TokenService
+from s3magic.sandboxes.trouble import Trouble
 from s3magic.sandboxes.users import Caller
 from s3magic.store.credentials import Credentials
 
-_THREADS = 16
+_THREADS = 64  # most of them wait, where a delay was asked for
 _IDLE_SECONDS = 75
 _WAITING = 128
 
@@ -47,21 +48,26 @@ def main(control: int, parent: int) -> None:
             settings = json.loads(orders.readline())
             folders = {name: Path(settings[name]) if settings[name] else None for name in ("data", "cache")}
             backend = Backend()
-            server = _listen(settings["port"], _gate(backend, settings))
+            door = Trouble(_gate(backend, settings), trouble.read(**settings["weather"]))
+            server = _listen(settings["port"], door)
             seed = Seed(backend, **folders)
             seed.plant()
             threading.Thread(target=server.serve, name="sandbox", daemon=True).start()
             _tell(link, port=server.bind_addr[1], buckets=backend.buckets)
             watched: list[Any] = [link, parent, wake]
-            while link in select.select(watched, [], [])[0] and orders.readline():
-                seed.plant()
+            while link in select.select(watched, [], [])[0] and (line := orders.readline()):
+                order = json.loads(line)
+                if "weather" in order:
+                    door.weather = trouble.read(**order["weather"])
+                else:
+                    seed.plant()
                 _tell(link, buckets=backend.buckets)
         except S3MagicError as error:
             _tell(link, error=type(error).__name__, message=error.message, hint=error.hint)
 
 
-def _listen(port: int, gate: Gate) -> Server:
-    server = Server(("127.0.0.1", port), gate, numthreads=_THREADS, timeout=_IDLE_SECONDS, request_queue_size=_WAITING)
+def _listen(port: int, door: Trouble) -> Server:
+    server = Server(("127.0.0.1", port), door, numthreads=_THREADS, timeout=_IDLE_SECONDS, request_queue_size=_WAITING)
     try:
         server.prepare()
     except (OSError, OverflowError) as error:

@@ -49,6 +49,9 @@ def test_s3policy_judges_a_file(run, tmp_path):
         ("%s3policy --lint nosuch.json", "Cannot read nosuch.json"),
         ("%s3policy s3://scratch/ browse --lint x.json", "nothing else"),
         ("%s3sandbox stop --users people.json", "takes no --users"),
+        ("%s3sandbox status --latency 30ms", "takes no --latency"),
+        ("%s3sandbox --latency soon", "Not a delay"),
+        ("%s3sandbox --faults Rain=5%", "Not a fault"),
     ],
 )
 def test_wrong_words_are_refused(loaded, connection, capsys, line, words):
@@ -60,7 +63,7 @@ def test_wrong_words_are_refused(loaded, connection, capsys, line, words):
 
 
 def test_a_sandbox_with_people_of_ones_own(run, loaded, tmp_path, monkeypatch, capsys):
-    from s3magic.sandboxes import process
+    from s3magic.sandboxes import process, trouble
 
     monkeypatch.setattr(process, "_live", [])
     path = tmp_path / "people.json"
@@ -70,6 +73,8 @@ def test_a_sandbox_with_people_of_ones_own(run, loaded, tmp_path, monkeypatch, c
         assert "anna" in box.users
         assert run(f"%s3sandbox --users {path}") is box
         assert run("%s3sandbox") is box
+        assert run("%s3sandbox --latency 1ms --faults SlowDown=1%,cut=0.5%").weather.faults["cut"] == 0.005
+        assert run("%s3sandbox --latency 0ms --faults cut=0%").weather == trouble.Weather()
         path.write_text('{"users": {}}')
         assert not loaded.run_cell(f"%s3sandbox --users {path}").success
         assert "runs already" in capsys.readouterr().out
