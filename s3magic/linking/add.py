@@ -97,7 +97,8 @@ def add(
     tiles = [one.tile for one in described]
     if harvest.stopped is None and hash != "never" and not checkout:
         again = [tile for tile in known.values() if tile.oid is None] if hash == "read" else []
-        tiles, hashing = _hash([*tiles, *again], opener, hash, read_limit, executor)
+        seen = {one.name: one.content for one in described if one.content}
+        tiles, hashing = _hash([*tiles, *again], seen, opener, hash, limit=read_limit, executor=executor)
         harvest.failures += hashing.failures
         harvest.stopped = hashing.stopped
     if tiles or known:
@@ -191,14 +192,24 @@ def _inside(described: Iterable[Described], box: Box | None) -> tuple[list[Descr
 
 
 def _hash(
-    tiles: Sequence[LinkedTile], opener: StoreOpener, hash_word: str, limit: int, executor: Executor | None
+    tiles: Sequence[LinkedTile],
+    seen: Mapping[str, str],
+    opener: StoreOpener,
+    hash_word: str,
+    *,
+    limit: int,
+    executor: Executor | None,
 ) -> tuple[list[LinkedTile], Harvest[LinkedTile]]:
-    """Read the bodies of unhashed tiles, in the order of names as far as the limit goes."""
+    """Read the bodies of unhashed tiles that were not seen yet, in the order of names as far as the limit goes."""
     chosen, left = [], limit
+    done: dict[str, LinkedTile] = {}
     for tile in sorted(tiles, key=lambda tile: tile.name):
         if tile.oid is None and (hash_word == "read" or tile.size <= left):
-            chosen.append(tile)
             left -= tile.size
+            if tile.name in seen:
+                done[tile.name] = replace(tile, oid=seen[tile.name], oid_from="stream")
+            else:
+                chosen.append(tile)
     with meter("Hashing", sum(tile.size for tile in chosen), "B", tiles=len(chosen)) as bar:
 
         def note(tile: LinkedTile, _hashed: LinkedTile) -> None:
@@ -213,7 +224,7 @@ def _hash(
             on_value=note,
             stop=bar.stop,
         )
-    done = {tile.name: tile for tile in harvest.values}
+    done |= {tile.name: tile for tile in harvest.values}
     failed = {name for name, _ in harvest.failures}
     return [done.get(tile.name, tile) for tile in tiles if tile.name not in failed], harvest
 

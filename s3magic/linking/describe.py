@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
@@ -13,7 +14,7 @@ from s3magic.html import bytes_text
 from s3magic.linking import hashes
 from s3magic.linking.manifest import Box, LinkedTile, canonical
 from s3magic.store.base import ObjectInfo, Store, StoreOpener
-from s3magic.store.reader import ByteLimitReached, RangeReader
+from s3magic.store.reader import FIRST_BLOCK, ByteLimitReached, RangeReader
 from s3magic.url import S3Url
 
 HEADER_LIMIT = 2_000_000  # bytes of one tile that its metadata may cost
@@ -47,12 +48,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A tile, and what must be equal in all tiles of a dataset."""
+    """A tile, and what must be equal in all tiles of a dataset.
+
+    ``content`` is the ``sha256:…`` of the whole content where describing the tile read all of it.
+    """
 
     tile: LinkedTile
     type: str
     crs: str | None = None
     schema: Any = None
+    content: str | None = None
 
     @property
     def name(self) -> str:
@@ -61,16 +66,19 @@ class Described:
 
 
 def describe(candidate: Candidate, *, opener: StoreOpener, hash: str) -> Described:  # noqa: A002 - the public word
-    """Describe an object by HEAD and range reads.
+    """Describe an object by HEAD and range reads; a small one by one GET of all of it.
 
     Raises `UnreadableFormat` when it is not what its name says, and what the store raises.
     """
     bucket = candidate.info.url.split("/")[2]
     store = opener(S3Url(bucket, candidate.info.key))
-    info = candidate.info if candidate.asked else store.head(candidate.info.key, version_id=candidate.version_id)
-    about = _header(store, info, candidate.version_id)
+    info, content = _ask(store, candidate)
+    about = _header(store, info, candidate.version_id, content)
     is_tile = about.kind in _TYPES
+    seen = None if content is None else hashes.of(content)
     oid, source = (None, None) if hash != "auto" else _known_hash(store, info, candidate.version_id)
+    if seen is not None and oid != seen:  # told, but not of these bytes
+        oid = source = None
     tile = LinkedTile(
         name=info.name,
         url=info.url,
@@ -84,7 +92,7 @@ def describe(candidate: Candidate, *, opener: StoreOpener, hash: str) -> Describ
         format=about.format if is_tile else "file",
     )
     if not is_tile:
-        return Described(tile, "file")
+        return Described(tile, "file", content=seen)
     tile = replace(
         tile,
         crs84_extent=_rounded(about.crs84_extent),
@@ -92,14 +100,30 @@ def describe(candidate: Candidate, *, opener: StoreOpener, hash: str) -> Describ
         point_count=about.point_count,
         dimensions=about.dimensions,
     )
-    return Described(tile, about.kind, about.crs, canonical(about.schema))
+    return Described(tile, about.kind, about.crs and sys.intern(about.crs), canonical(about.schema), seen)
 
 
-def _header(store: Store, info: ObjectInfo, version_id: str | None) -> TileInfo:
+def _ask(store: Store, candidate: Candidate) -> tuple[ObjectInfo, bytes | None]:
+    """Return all S3 knows of an object, and its content where that is no more than a header's read."""
+    listed = candidate.info
+    if candidate.asked:
+        return listed, None
+    if _has_header(listed) and listed.size <= FIRST_BLOCK and not listed.is_archived:
+        found = store.whole(listed.key, most=listed.size, version_id=candidate.version_id)
+        if found is not None and (found[0].size == listed.size or found[0].etag != listed.etag):
+            return found
+    return store.head(listed.key, version_id=candidate.version_id), None
+
+
+def _has_header(info: ObjectInfo) -> bool:
+    return info.name.lower().endswith(_TILES)
+
+
+def _header(store: Store, info: ObjectInfo, version_id: str | None, content: bytes | None) -> TileInfo:
     """Read what the file says of itself; nothing is read of a file that is linked as such."""
-    if not info.name.lower().endswith(_TILES):
+    if not _has_header(info):
         return TileInfo("file", "file")
-    reader = RangeReader(store, info, limit=HEADER_LIMIT, version_id=version_id)
+    reader = RangeReader(store, info, limit=HEADER_LIMIT, version_id=version_id, head=content or b"")
     try:
         return registry.describe(cast("BinaryIO", reader), info.name)
     except ByteLimitReached as error:
@@ -111,7 +135,7 @@ def _header(store: Store, info: ObjectInfo, version_id: str | None) -> TileInfo:
 
 def _known_hash(store: Store, info: ObjectInfo, version_id: str | None) -> tuple[str | None, str | None]:
     if info.size == 0:
-        return hashes.EMPTY, "head"
+        return hashes.of(b""), "head"
     if oid := hashes.whole(info):
         return oid, "head"
     if oid := hashes.only_part(store, info, version_id=version_id):

@@ -14,8 +14,12 @@ from s3magic.linking.body import body
 from s3magic.linking.manifest import LinkedTile
 from s3magic.store.base import ObjectInfo, Store
 
-EMPTY = f"sha256:{hashlib.sha256().hexdigest()}"
 _PARTS = re.compile(r"-[0-9]+$")
+
+
+def of(content: bytes) -> str:
+    """Return the ``sha256:…`` of bytes."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def whole(info: ObjectInfo) -> str | None:

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from s3magic.errors import LinkError
@@ -209,8 +210,16 @@ def unsafe(name: str) -> str | None:
 
 
 def canonical(value: object) -> Any:
-    """Return a value as JSON gives it back, keys sorted, so that equal things compare equal."""
-    return json.loads(json.dumps(value, sort_keys=True))
+    """Return a value as JSON gives it back, keys sorted, so that equal things compare equal.
+
+    Many tiles share one schema: it is kept once, and is not to be changed.
+    """
+    return _shared(json.dumps(value, sort_keys=True))
+
+
+@lru_cache(maxsize=64)
+def _shared(text: str) -> Any:
+    return json.loads(text)
 
 
 def canonical_text(value: object) -> str:

@@ -20,7 +20,7 @@ from s3magic.errors import (
 )
 from s3magic.parallel import each
 
-WORKERS = 48  # a header is a round trip, not a transfer: enough to keep a link of 30 ms busy
+WORKERS = 64  # a header is a round trip, not a transfer: as many as a client keeps connections
 _HOPELESS = (ClockSkew, ExpiredCredentials, InvalidCredentials, MissingLibrary, NoCredentials)
 _LISTED = 10
 

@@ -35,13 +35,13 @@ class ObjectInfo:
     version_id
         The version, where the bucket keeps versions and the request told it.
     content_type
-        Media type; known from `Store.head` alone.
+        Media type; known from `Store.head` and `Store.whole` alone.
     checksums
-        Base64 checksums by algorithm (``"SHA256"``, ``"CRC64NVME"`` …); from `Store.head` alone.
+        Base64 checksums by algorithm (``"SHA256"``, ``"CRC64NVME"`` …); from the same.
     checksum_type
         ``"FULL_OBJECT"``, ``"COMPOSITE"`` or None where the server did not say.
     metadata
-        The user's own ``x-amz-meta-*``; from `Store.head` alone.
+        The user's own ``x-amz-meta-*``; from the same.
     """
 
     url: str
@@ -127,6 +127,13 @@ class Store(Protocol):
 
         With ``etag`` the read is conditional: `ObjectChanged` is raised when the object is another
         one by now, so that two reads never mix two objects.
+        """
+        ...
+
+    def whole(self, key: str, *, most: int, version_id: str | None = None) -> tuple[ObjectInfo, bytes] | None:
+        """Return a small object, with all that `head` would tell of it, in one request.
+
+        None when it has more than ``most`` bytes.
         """
         ...
 

@@ -93,6 +93,11 @@ class MemoryStore:
             raise _changed(info.url)
         return data[start:stop]
 
+    def whole(self, key: str, *, most: int, version_id: str | None = None) -> tuple[ObjectInfo, bytes] | None:
+        """See `Store.whole`."""
+        info = self.head(key, version_id=version_id)
+        return None if info.size > most else (info, self.get(key, etag=info.etag, version_id=version_id))
+
     @contextmanager
     def stream(
         self,

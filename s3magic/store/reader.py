@@ -32,6 +32,8 @@ class RangeReader(io.RawIOBase):
         None for no limit.
     version_id
         The version to read; None for the live one.
+    head
+        What is known of its beginning already; it is not read then.
 
     Attributes
     ----------
@@ -51,6 +53,7 @@ class RangeReader(io.RawIOBase):
         limit: int | None = None,
         version_id: str | None = None,
         cached_blocks: int = 64,
+        head: bytes = b"",
     ) -> None:
         super().__init__()
         self.info = info
@@ -64,7 +67,7 @@ class RangeReader(io.RawIOBase):
         self._first_block = first_block
         self._position = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
-        self._head = b""
+        self._head = head
 
     @property
     def name(self) -> str:

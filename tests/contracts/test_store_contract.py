@@ -111,6 +111,19 @@ def test_an_old_version_stays_readable(store, prefix):
     assert store.head(f"{prefix}a", version_id=first.version_id).size == 5
 
 
+def test_a_small_object_comes_whole_with_all_that_head_tells(store, prefix):
+    put = store.put(f"{prefix}a", b"0123456789", metadata={"who": "me"})
+    info, content = store.whole(f"{prefix}a", most=10)
+    assert (info, content) == (store.head(f"{prefix}a"), b"0123456789")
+    assert store.whole(f"{prefix}a", most=9) is None
+    store.put(f"{prefix}a", b"new")
+    assert store.whole(f"{prefix}a", most=10, version_id=put.version_id)[1] == b"0123456789"
+    store.put(f"{prefix}empty", b"")
+    assert store.whole(f"{prefix}empty", most=0)[1] == b""
+    with pytest.raises(NoSuchKey):
+        store.whole(f"{prefix}none", most=10)
+
+
 def test_a_stream_gives_the_same_bytes(store, prefix):
     data = bytes(range(256)) * 9000
     etag = store.put(f"{prefix}big", data).etag

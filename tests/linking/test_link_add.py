@@ -84,6 +84,40 @@ def found_shard(found):
     return next(name for name in found if name.startswith(".s3link/tiles/"))
 
 
+def test_a_small_tile_is_read_once_for_everything(laz, link):
+    class Small(Counting):
+        wholes = 0
+
+        def whole(self, key, **options):
+            self.wholes += 1
+            return super().whole(key, **options)
+
+    store = Small(checksums=False)
+    data = laz()
+    store.put("tiles/a.laz", data)
+    tile = link("tiles/*.laz", store=store).tiles[0]
+    assert (tile.oid, tile.oid_from) == (sha(data), "stream")
+    assert (store.wholes, store.given) == (1, len(data))
+
+
+def test_what_was_read_for_the_header_counts_as_read(laz, link):
+    store = Counting(checksums=False)
+    store.put("tiles/a.laz", laz())
+    assert link("tiles/*.laz", store=store, read_limit=10).tiles[0].oid is None
+
+
+def test_a_wrong_checksum_of_the_server_is_not_taken_for_the_hash(laz, link):
+    class Lies(Counting):
+        def head(self, key, **options):
+            return replace(super().head(key, **options), checksums={"SHA256": base64.b64encode(bytes(32)).decode()})
+
+    store = Lies()
+    data = laz()
+    store.put("tiles/a.laz", data)
+    tile = link("tiles/*.laz", store=store).tiles[0]
+    assert (tile.oid, tile.oid_from) == (sha(data), "stream")
+
+
 def test_rasters_are_described(memory, tif, link):
     memory.put("cogs/a.tif", tif(5.0, 55.0))
     memory.put("cogs/b.tif", tif(6.0, 55.0))

@@ -178,6 +178,24 @@ def test_a_body_cut_short_is_asked_again_and_never_returned():
             list(chunks)
 
 
+def test_a_small_object_whose_body_was_cut_is_asked_again():
+    asked_before = []
+
+    def answer(handler):
+        asked_before.append(handler.path)
+        handler.send_response(200)
+        handler.send_header("Content-Length", "10")
+        handler.send_header("ETag", '"e"')
+        handler.end_headers()
+        handler.wfile.write(b"0123456789"[: 5 * len(asked_before)])
+        handler.close_connection = len(asked_before) == 1
+
+    with server(answer) as (url, asked):
+        info, content = store_at(url).whole("k", most=10)
+        assert (info.etag, info.size, content) == ("e", 10, b"0123456789")
+        assert len(asked) == 2
+
+
 @pytest.mark.parametrize(
     ("status", "content_range", "body", "error"),
     [
