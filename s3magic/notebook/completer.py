@@ -14,6 +14,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from s3magic.notebook import expand, offers
 from s3magic.notebook.late import LateAnswers
 from s3magic.notebook.magic import Option, options_of
+from s3magic.notebook.verbs import verbs_of
 
 if TYPE_CHECKING:
     from s3magic.notebook.magics import S3Magics
@@ -44,7 +45,11 @@ class Completer:
             words.append(expand.Word("", len(line)))
         *before, current = words
         raw = line[current.start :]
-        candidates = self._candidates(found[1], options, [word.text for word in before], current.text)
+        said = [word.text for word in before]
+        verb = verbs_of(getattr(self._magics, found[1], None)).get(said[0]) if said else None
+        if verb is not None:
+            options, said = options_of(verb), said[1:]
+        candidates = self._candidates(found[1], options, said, current.text)
         completions = [
             SimpleCompletion(raw + expand.protect(text[len(current.text) :], current.quote), type=kind)
             for text, kind in candidates

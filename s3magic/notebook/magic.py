@@ -61,15 +61,16 @@ def option(*flags: str, **settings: Any) -> Option:
     return Option(flags, settings)
 
 
-def magic(*options: Option) -> Callable[[Callable[..., Result]], Callable[..., Result | None]]:
+def magic(*options: Option, name: str | None = None) -> Callable[[Callable[..., Result]], Callable[..., Result | None]]:
     """Make a method that takes parsed arguments into one that takes a line (and a cell).
 
     The line is split and its variables filled in by `expand.split`; ``--help`` prints the help and
-    does nothing else. The options can be read from the method again, for completion.
+    does nothing else. The options can be read from the method again, for completion. It calls
+    itself by the method's name where no other ``name`` is given.
     """
 
     def decorate(method: Callable[..., Result]) -> Callable[..., Result | None]:
-        parser = MagicArgumentParser(method.__name__, description=method.__doc__, epilog=_WORDS)  # type: ignore[no-untyped-call]
+        parser = MagicArgumentParser(name or method.__name__, description=method.__doc__, epilog=_WORDS)  # type: ignore[no-untyped-call]
         parser.allow_abbrev = False  # a new option must not change what an old line means
         for one in options:
             parser.add_argument(*one.flags, **one.settings)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from traitlets import Bool, Float, Int
 
-import s3magic
 from s3magic import api
 from s3magic.access.policy import PARTITIONS, PURPOSES
 from s3magic.errors import InvalidInput
-from s3magic.notebook import cells, credential_options, prompt, values
+from s3magic.notebook import cells, credential_options, link_verbs, prompt, values
 from s3magic.notebook.magic import Sentence, magic, option
+from s3magic.notebook.verbs import magic_with_verbs
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -22,18 +22,11 @@ if TYPE_CHECKING:
     from s3magic.access.connection import Connection
     from s3magic.access.lint import Finding
     from s3magic.access.permissions import PermissionReport
-    from s3magic.linking.dataset import LinkedDataset
     from s3magic.listing import Listing, Summary
     from s3magic.mounting.model import Mount, MountTable
     from s3magic.notebook.credential_panel import CredentialPanel
     from s3magic.sandboxes.process import Sandbox
     from s3magic.thumbnails.gallery import Gallery
-
-_LINK_OPTIONS = {
-    "add": {"checkout", "no_checkout", "bbox", "match", "hash"},
-    "status": set(),
-    "fetch": {"bbox", "match"},
-}
 
 
 @magics_class
@@ -195,41 +188,9 @@ class S3Magics(Magics):
         return api.mounts()
 
     @line_magic
-    @magic(
-        option("verb", choices=list(_LINK_OPTIONS), help="add URL… DIR, status DIR or fetch DIR"),
-        option("places", nargs="+", metavar="URL|DIR", help="the folder of the dataset, after the URLs to add"),
-        option("--checkout", action="store_true", help="download the tiles too (add)"),
-        option("--no-checkout", action="store_true", help="record them only: what happens anyway (add)"),
-        option("--bbox", type=values.bbox, metavar="W,S,E,N", help="only tiles that touch this box, in degrees"),
-        option("--match", metavar="GLOB", help="only tiles whose name fits"),
-        option(
-            "--hash",
-            choices=["auto", "read", "never"],
-            default="auto",
-            help="whether bodies may be read for a SHA-256 (add)",
-        ),
-    )
-    def s3link(self, args: Namespace) -> LinkedDataset | object:
-        """Keep tiles by reference in a folder: add them, look at their state, fetch them."""
-        *urls, folder = args.places
-        given = {name for name, value in vars(args).items() if value and name not in {"verb", "places"}}
-        given -= {"hash"} if args.hash == "auto" else set()
-        if wrong := given - _LINK_OPTIONS[args.verb]:
-            raise InvalidInput(f"%s3link {args.verb} takes no --{min(wrong).replace('_', '-')}", "See %s3link --help.")
-        if bool(urls) != (args.verb == "add") or folder.startswith("s3://"):
-            form = "URL… DIR" if args.verb == "add" else "DIR"
-            raise InvalidInput(f"%s3link {args.verb} was given the wrong places", f"Write %s3link {args.verb} {form}.")
-        if args.verb == "add":
-            return api.link(
-                urls,
-                folder,
-                checkout=args.checkout and not args.no_checkout,
-                hash=args.hash,
-                bbox=args.bbox,
-                match=args.match,
-            )
-        dataset = s3magic.LinkedDataset(folder)
-        return dataset.status() if args.verb == "status" else dataset.fetch(match=args.match, bbox=args.bbox)
+    @magic_with_verbs(link_verbs.VERBS)
+    def s3link(self) -> None:
+        """Keep tiles by reference in a folder that git can keep."""
 
     @line_magic
     @magic(

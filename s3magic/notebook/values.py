@@ -1,4 +1,4 @@
-"""What the text of an option means: a size, a box; raises what argparse turns into a usage error."""
+"""What the text of an option means: a size, a box, a folder; raises what argparse turns into a usage error."""
 
 from __future__ import annotations
 
@@ -52,6 +52,13 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise ArgumentTypeError(f"not a number above zero: {text!r}")
     return int(text)
+
+
+def folder(text: str) -> str:
+    """Read the name of a folder here, which no URL is."""
+    if text.startswith("s3://"):
+        raise ArgumentTypeError(f"not a folder here: {text!r}")
+    return text
 
 
 def names(text: str) -> tuple[str, ...]:

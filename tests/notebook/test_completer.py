@@ -33,7 +33,8 @@ def complete(loaded):
     [
         ("%s3sandbox st", {"%s3sandbox start", "%s3sandbox stop", "%s3sandbox status"}),
         ("x = %s3sandbox sta", {"x = %s3sandbox start", "x = %s3sandbox status"}),
-        ("%s3link ", {"%s3link add", "%s3link status", "%s3link fetch"}),
+        ("%s3link st", {"%s3link status"}),
+        ("%s3link fetch --", {"%s3link fetch --bbox", "%s3link fetch --match"}),
         ("%s3link add --ch", {"%s3link add --checkout"}),
         ("%%s3mount s3://b/ --me", {"%%s3mount s3://b/ --memory"}),
         ("%s3link add --hash r", {"%s3link add --hash read"}),

@@ -7,8 +7,12 @@ import pytest
 import s3magic
 from s3magic.errors import InvalidInput, NoSuchBucket
 from s3magic.notebook.magics import S3Magics
+from s3magic.notebook.verbs import sentence, verbs_of
 
 MAGICS = ["s3creds", "s3check", "s3policy", "s3ls", "s3mount", "s3umount", "s3link", "s3thumbs", "s3sandbox"]
+
+
+VERBS = [(name, verb) for name in MAGICS for verb in verbs_of(S3Magics.__dict__[name])]
 
 
 def fail(shell, source, capsys):
@@ -26,6 +30,18 @@ def test_help_is_shown_and_does_not_fail(run, capsys, name, flag):
     shown = capsys.readouterr().out
     assert shown.startswith(f"%{name} ")
     assert S3Magics.__dict__[name].__doc__.strip() in shown
+
+
+@pytest.mark.parametrize(("name", "verb"), VERBS)
+def test_every_verb_has_help_of_its_own(run, capsys, name, verb):
+    assert run(f"%{name} {verb} --help") is None
+    shown = capsys.readouterr().out
+    own = verbs_of(S3Magics.__dict__[name])[verb]
+    assert shown.startswith(f"%{name} {verb} ")
+    run(f"%{name} --help")
+    assert f"  {verb} " in (listed := capsys.readouterr().out)
+    assert sentence(own) in listed
+    assert all(option.settings["help"] for option in own.options)
 
 
 @pytest.mark.parametrize("name", MAGICS)
@@ -48,11 +64,12 @@ def test_every_option_is_explained(name):
         ("%%s3mount\n1", "nothing to mount"),
         ("%s3umount", "needs folders, or --all"),
         ("%s3umount here --all", "needs folders, or --all"),
-        ("%s3link add here", "wrong places"),
-        ("%s3link add s3://b/*.laz", "wrong places"),
-        ("%s3link status s3://b/*.laz here", "wrong places"),
-        ("%s3link status here --checkout", "takes no --checkout"),
-        ("%s3link fetch here --hash never", "takes no --hash"),
+        ("%s3link", "a verb is missing"),
+        ("%s3link dance here", "'dance' is no verb"),
+        ("%s3link add here", "required: DIR"),
+        ("%s3link add s3://b/*.laz s3://b/*.tif", "not a folder here"),
+        ("%s3link status s3://b/*.laz", "not a folder here"),
+        ("%s3link status here --checkout", "unrecognized arguments: --checkout"),
         ("%s3link fetch here --bbox 1,2,3", "not a box"),
         ("%s3sandbox dance", "invalid choice"),
     ],
