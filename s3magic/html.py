@@ -61,3 +61,9 @@ def bytes_text(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
         size /= 1000
     raise AssertionError
+
+
+def number_text(value: float) -> str:
+    """Return a number with four digits that count, for people: ``0.0312``, ``273.2``, ``49850``."""
+    text = f"{value:.4g}"
+    return f"{value:.0f}" if "e+" in text and abs(value) < 1e7 else text

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from s3magic.formats.base import Preview, Source
-
-# Every 17th colour of matplotlib's viridis (CC0), close enough to draw straight lines between.
-_VIRIDIS = np.array(
-    [
-        (68, 1, 84), (72, 26, 108), (71, 47, 125), (65, 68, 135), (57, 86, 140), (49, 104, 142),
-        (42, 120, 142), (35, 136, 142), (31, 152, 139), (34, 168, 132), (53, 183, 121), (84, 197, 104),
-        (122, 209, 81), (165, 219, 54), (210, 226, 27), (253, 231, 37),
-    ],
-    dtype=float,
-)  # fmt: skip
+from s3magic.formats.base import Field, Preview, Source
+from s3magic.formats.colours import ALPHA, BODY, CLEAR, LAST, VIRIDIS, own_scale, palette
+from s3magic.html import number_text
 
 Pixels = NDArray[np.uint8]
+Overlay = Callable[[Image.Image], None]
+
+_FAR = 10.0  # so many widths of a scale beyond its ends values are told apart
 
 
 def viridis(shares: NDArray[Any]) -> Pixels:
     """Colour numbers from 0 to 1 with the perceptual map viridis; NaN is drawn as 0."""
-    at = np.nan_to_num(np.clip(shares, 0, 1)) * (len(_VIRIDIS) - 1)
-    stops = np.arange(len(_VIRIDIS))
-    return np.stack([np.interp(at, stops, _VIRIDIS[:, band]) for band in range(3)], axis=-1).round().astype(np.uint8)
-
-
-_COLOURS = viridis(np.linspace(0, 1, 255))
-_PALETTE = _COLOURS.tobytes() + b"\xff\xff\xff"
-_CLEAR = len(_COLOURS)
+    colours = np.array(VIRIDIS, float)
+    at = np.nan_to_num(np.clip(shares, 0, 1)) * (len(colours) - 1)
+    stops = np.arange(len(colours))
+    return np.stack([np.interp(at, stops, colours[:, band]) for band in range(3)], axis=-1).round().astype(np.uint8)
 
 
 def limits(values: NDArray[Any], low: float = 2, high: float = 98) -> tuple[float, float]:
@@ -56,31 +49,59 @@ def stretch(values: NDArray[Any], bounds: tuple[float, float]) -> NDArray[np.flo
     return scaled
 
 
-def field(values: NDArray[Any], *, size: int, caption: str, source: Source) -> Preview:
-    """Draw rows and columns of numbers in viridis, NaN transparent, as a PNG that fits into a square.
+def field(
+    values: NDArray[Any],
+    *,
+    size: int,
+    caption: str,
+    source: Source,
+    quantity: str = "",
+    title: str = "",
+    units: str = "",
+    signed: bool = False,
+    aspect: float | None = None,
+    overlay: Overlay | None = None,
+) -> Preview:
+    """Draw rows and columns of numbers, NaN transparent, as a PNG that fits into a square and can be coloured anew.
 
     Large arrays are averaged, the cells of small ones stay visible as squares. The caption gets
-    the values that the first and the last colour stand for.
+    the least and the greatest value.
+
+    Parameters
+    ----------
+    quantity, title, units, signed
+        See `Field`; pictures of no quantity share no scale.
+    aspect
+        Width by height of the picture; that of the array when None.
+    overlay
+        Draws lines in `INK` and `SHADOW` on a picture of the palette's entries.
     """
     low, high = limits(values)
     known = np.isfinite(values)
-    shares = np.clip(np.nan_to_num(stretch(np.where(known, values, low), (low, high))), 0, 1)
-    scale = size / max(values.shape)
-    height, width = (max(1, round(length * scale)) for length in values.shape)
-    method = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST
+    shares = np.clip(stretch(np.where(known, values, low), (low, high)), -_FAR, 1 + _FAR)
+    least, most = float(shares[known].min(initial=0)), float(shares[known].max(initial=1))
+    wide = aspect or values.shape[1] / values.shape[0]
+    width, height = (max(1, round(size * length)) for length in (min(1, wide), min(1, 1 / wide)))
     total, weight = (
-        np.asarray(Image.fromarray(layer.astype(np.float32)).resize((width, height), method))
+        np.asarray(Image.fromarray(layer.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
         for layer in (shares * known, known)
     )
     shown = weight >= 0.5
-    last = len(_COLOURS) - 1
-    indexes = np.where(shown, np.divide(total, weight, out=np.zeros_like(total), where=shown) * last + 0.5, _CLEAR)
-    image = Image.fromarray(indexes.astype(np.uint8)).convert("P")
-    image.putpalette(_PALETTE)
-    if not shown.all():
-        image.info["transparency"] = _CLEAR
-    note = f"colours from {low:.4g} to {high:.4g}" if known.any() else "no values"
-    return encoded(image, caption=f"{caption}, {note}", source=source)
+    mean = np.divide(total, weight, out=np.zeros_like(total), where=shown)
+    # Beyond its own ends a scale goes on in coarser steps, so that a wider one finds its values too.
+    entries = np.interp(mean, (least - 1e-9, 0, 1, most + 1e-9), (0, *BODY, LAST)) + 0.5
+    image = Image.fromarray(np.where(shown, entries, CLEAR).astype(np.uint8))
+    if overlay is not None:
+        overlay(image)
+    meant = Field(
+        quantity, title, units, low + least * (high - low), low, high, low + most * (high - low), signed=signed
+    )
+    image = image.convert("P")
+    image.putpalette(palette(meant, *own_scale(meant)))
+    image.info["transparency"] = ALPHA
+    note = f"{number_text(values[known].min())} to {number_text(values[known].max())}" if known.any() else "no values"
+    found = encoded(image, caption=f"{caption}, {note}", source=source)
+    return replace(found, field=meant) if known.any() else found
 
 
 def picture(pixels: Pixels, *, size: int, caption: str, source: Source, photo: bool = False) -> Preview:

@@ -194,13 +194,13 @@ def place(dataset: Dataset, variable: Variable) -> tuple[str | None, Extent | No
     """Return the CRS, the bounds in it, and the extent in degrees of a variable's grid."""
     rows, columns = map_axes(dataset, variable)
     y, x = (dataset.find(variable.dimensions[axis]) for axis in (rows, columns))
-    crs = _crs(dataset, variable)
+    crs = crs_of(dataset, variable)
     bounds = None
     if x and y and len(x.shape) == len(y.shape) == 1 and _axis(x) == "x" and _axis(y) == "y":
         (west, east), (south, north) = _edges(x), _edges(y)
         bounds = (west, south, east, north) if all(map(math.isfinite, (west, south, east, north))) else None
-        if bounds and _is_degrees(x) and _is_degrees(y):
-            around = _longitudes(numbers_of(x))
+        if bounds and is_degrees(x) and is_degrees(y):
+            around = longitudes(numbers_of(x))
             return crs, bounds, degrees_extent(around[0], south, around[1], north) if around else None
         if bounds and crs:
             return crs, bounds, crs84_extent(crs, bounds)
@@ -262,7 +262,7 @@ def _axis_by_name(name: str) -> Axis:
     return "y" if name in _Y_NAMES else "x" if name in _X_NAMES else ""
 
 
-def _is_degrees(variable: Variable) -> bool:
+def is_degrees(variable: Variable) -> bool:
     """Whether a coordinate is true longitude or latitude, not that of a rotated pole or a projection."""
     standard = str(variable.attributes.get("standard_name", ""))
     units = str(variable.attributes.get("units", "")).lower()
@@ -295,7 +295,7 @@ def _edges(variable: Variable) -> tuple[float, float]:
     return low - half, high + half
 
 
-def _longitudes(values: Numbers) -> tuple[float, float] | None:
+def longitudes(values: Numbers) -> tuple[float, float] | None:
     """Return west and east of the shortest arc that holds all longitudes, half a cell added."""
     finite = np.unique(np.round(values[np.isfinite(values)] % _FULL_CIRCLE, 9))
     if not finite.size:
@@ -326,13 +326,13 @@ def _curved_extent(dataset: Dataset, variable: Variable) -> Extent | None:
     y, x = curved(dataset, variable)
     if y is None or x is None or np.prod(y.shape) > _MOST_COORDINATES:
         return None
-    latitudes, around = numbers_of(y), _longitudes(numbers_of(x))
+    latitudes, around = numbers_of(y), longitudes(numbers_of(x))
     if around is None or not np.isfinite(latitudes).any():
         return None
     return degrees_extent(around[0], float(np.nanmin(latitudes)), around[1], float(np.nanmax(latitudes)))
 
 
-def _crs(dataset: Dataset, variable: Variable) -> str | None:
+def crs_of(dataset: Dataset, variable: Variable) -> str | None:
     """Return the CRS of a variable's grid mapping: its own WKT, else one made from its parameters."""
     named = str(variable.attributes.get("grid_mapping", "")).split(":")[0].strip()
     mapping = dataset.find(named)

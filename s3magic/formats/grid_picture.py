@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from s3magic.errors import UnreadableFormat
+from s3magic.formats import coast
 from s3magic.formats.base import Look, Preview
 from s3magic.formats.drawing import encoded, field, limits, stretch
 from s3magic.formats.grid import (
@@ -15,17 +16,21 @@ from s3magic.formats.grid import (
     Index,
     Numbers,
     Variable,
-    curved,
     map_axes,
     numbers_of,
     unpacked,
 )
 from s3magic.formats.grid_look import variable_of, wishes
+from s3magic.formats.grid_map import lay_out
 from s3magic.formats.room import DECODED
 
 _MOST_NUMBERS = 1 << 24
 _DRAWN_NUMBER = 40  # bytes that a number takes while it is drawn
-_NARROWEST = 1 / 4
+_SIGNED = (
+    "anomal", "difference", "deviation", "departure", "change", "trend", "tendency", "increment", "residual", "_bias",
+    "eastward", "northward", "x_wind", "y_wind", "u-component", "v-component", "vorticity", "divergence",
+    "upward_air_velocity", "vertical_velocity",
+)  # fmt: skip
 _INK = (49, 104, 142, 255)  # seen on a light page and on a dark one
 
 
@@ -40,21 +45,26 @@ def draw(dataset: Dataset, *, size: int, name: str, look: Look) -> Preview:
     cells = min(variable.shape[rows] * variable.shape[columns], _MOST_NUMBERS)
     with DECODED.take(cells * _DRAWN_NUMBER):
         others = [axis for axis in range(len(variable.shape)) if axis not in (rows, columns)]
-        values, which = _slice(variable, rows, columns, wishes(dataset, variable, look, others))
-        if _runs_up(dataset, variable, rows):
-            values = values[::-1]
-        if _runs_west(dataset, variable, columns):
-            values = values[:, ::-1]
-        return paint(values, size=size, caption=_caption(variable) + which)
+        values, which, step = _slice(variable, rows, columns, wishes(dataset, variable, look, others))
+        seen = lay_out(dataset, variable, values, rows=rows, columns=columns, step=step)
+        return field(
+            seen.values,
+            size=size,
+            caption=_caption(variable) + which,
+            source="slice",
+            quantity=f"{variable.attributes.get('standard_name') or variable.name.rpartition('/')[2]} {variable.units}",
+            title=variable.title,
+            units=variable.units,
+            signed=_is_signed(variable),
+            aspect=seen.aspect,
+            overlay=coast.overlay(seen.window),
+        )
 
 
-def paint(values: Numbers, *, size: int, caption: str) -> Preview:
-    """Return rows and columns of numbers, NaN where there are none, as a picture."""
-    height, width = values.shape
-    # A few rows of many columns (or the other way) would be a line nobody can read.
-    values = np.repeat(values, max(1, round(width * _NARROWEST / height)), axis=0)
-    values = np.repeat(values, max(1, round(height * _NARROWEST / width)), axis=1)
-    return field(values, size=size, caption=caption, source="slice")
+def _is_signed(variable: Variable) -> bool:
+    """Whether a variable is a deviation, which can be of either sign, by its name."""
+    names = (variable.name, *(str(variable.attributes.get(name, "")) for name in ("standard_name", "long_name")))
+    return any(word in name.lower() for name in names for word in _SIGNED)
 
 
 def _caption(variable: Variable) -> str:
@@ -62,8 +72,8 @@ def _caption(variable: Variable) -> str:
     return f"{label}, {' x '.join(str(length) for length in variable.shape)}"
 
 
-def _slice(variable: Variable, rows: int, columns: int, wanted: Mapping[int, int]) -> tuple[Numbers, str]:
-    """Return the slice that is wanted, and its name.
+def _slice(variable: Variable, rows: int, columns: int, wanted: Mapping[int, int]) -> tuple[Numbers, str, int]:
+    """Return the slice that is wanted, its name, and the step between the rows and columns it is made of.
 
     Where nothing is wanted it is the first, or the middle one where the first is all the same.
     """
@@ -82,7 +92,7 @@ def _slice(variable: Variable, rows: int, columns: int, wanted: Mapping[int, int
         finite = values[np.isfinite(values)]
         if finite.size and finite.min() < finite.max():
             break
-    return (values if rows < columns else values.T), which
+    return (values if rows < columns else values.T), which, step
 
 
 def _which(variable: Variable, place: Mapping[int, int]) -> str:
@@ -110,28 +120,3 @@ def _draw_series(variable: Variable, *, size: int, name: str) -> Preview:
         if known[run[0]]:
             pen.line([(float(across[at]), float(down[at])) for at in run], fill=_INK, width=1)
     return encoded(image, caption=f"{_caption(variable)}, from {low:.4g} to {high:.4g}", source="whole")
-
-
-def _runs_up(dataset: Dataset, variable: Variable, axis: int) -> bool:
-    """Whether rows begin in the south, or below."""
-    coordinate = dataset.find(variable.dimensions[axis])
-    if coordinate is not None and len(coordinate.shape) == 1 and coordinate.is_number:
-        values = numbers_of(coordinate)
-        is_down = coordinate.attributes.get("positive") == "down"
-        return bool(values[-1] > values[0]) != is_down
-    latitude, _ = curved(dataset, variable)
-    if latitude is None:
-        return False
-    middle = latitude.shape[1] // 2
-    first, last = (unpacked(latitude, latitude.read((row, middle))) for row in (0, latitude.shape[0] - 1))
-    return bool(last > first)
-
-
-def _runs_west(dataset: Dataset, variable: Variable, axis: int) -> bool:
-    """Whether columns begin in the east."""
-    coordinate = dataset.find(variable.dimensions[axis])
-    if coordinate is None or len(coordinate.shape) != 1 or not coordinate.is_number:
-        return False
-    values = numbers_of(coordinate)
-    # Where the 180th meridian is crossed, one step goes back and all others on.
-    return bool(len(values) > 1 and np.median(np.diff(values)) < 0)

@@ -26,7 +26,7 @@ def test_draws_north_up_and_leaves_missing_cells_out(preview):
     values = temperatures()
     values[0, :] = -1e30
     found, pixels = preview(pp(values), "a.pp")
-    assert found.caption.startswith("air_temperature (K), 36 x 72, colours from 25")
+    assert found.caption.startswith("air_temperature (K), 36 x 72, 25")
     assert (found.width, found.height) == (160, 80)
     assert (pixels[-1, :, 3] == 0).all()
     assert pixels[2, 80, 0] > pixels[-6, 80, 0]
