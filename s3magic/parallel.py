@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from itertools import islice
+from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -33,23 +34,25 @@ def each(
     cancels what has not begun. What has goes on in the executor, which is left open.
     """
     waiting: dict[Future[Value], Item] = {}
+    ended: SimpleQueue[Future[Value]] = SimpleQueue()
     source = iter(items)
     try:
         while True:
             for item in islice(source, 2 * workers - len(waiting)):
-                waiting[executor.submit(function, item)] = item
+                future = executor.submit(function, item)
+                waiting[future] = item
+                future.add_done_callback(ended.put)
             if not waiting:
                 return
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                item = waiting.pop(future)
-                error = future.exception()
-                if error is None:
-                    yield Outcome(item, future.result())
-                elif isinstance(error, Exception):
-                    yield Outcome(item, error=error)
-                else:
-                    raise error
+            future = ended.get()
+            item = waiting.pop(future)
+            error = future.exception()
+            if error is None:
+                yield Outcome(item, future.result())
+            elif isinstance(error, Exception):
+                yield Outcome(item, error=error)
+            else:
+                raise error
     finally:
         for future in waiting:
             future.cancel()
