@@ -7,13 +7,16 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from s3magic.access import per_url
+from s3magic import api
+from s3magic.access import per_url, saved
 from s3magic.access.choice import ADDRESSING_STYLES, Choice
 from s3magic.access.providers import PROVIDERS
 from s3magic.errors import InvalidInput
 from s3magic.notebook import offers, panel_text
 from s3magic.notebook.credential_order import ProviderOrder
+from s3magic.notebook.credential_pace import PacePart
 from s3magic.notebook.panel_parts import Fold, SecretField, choice_field, classed, looks, text_field
+from s3magic.store.tuning import Tuning
 
 _COMMON = ("default", "environment", "profile", "anonymous", "keys")
 _NAMES = (*_COMMON, *(name for name in PROVIDERS if name not in _COMMON))
@@ -69,8 +72,17 @@ class CredentialForm:
         }
         self._place = text_field("Only for", "everything; or s3://bucket/prefix/", live=True)
         self._save = text_field("Save as", "a name, to take it again; never with keys")
+        self._kept = choice_field("Saved", [])
         self.order = ProviderOrder(self._arrange)
-        rare = [self.order.widget, *(self._options[name] for name in _EVERYWHERE[2:]), self._place, self._save]
+        self._pace = PacePart(self._judge)
+        rare = [
+            self._kept,
+            self.order.widget,
+            *(self._options[name] for name in _EVERYWHERE[2:]),
+            self._place,
+            self._save,
+        ]
+        rare += [self._pace.fold.button, self._pace.fold.box]
         self._more = Fold(
             ("More …", "Less"), "All providers, several in an order, rare options", rare, turned=lambda _: self._few()
         )
@@ -84,6 +96,8 @@ class CredentialForm:
         self._options["source"].observe(lambda _: self._arrange(), "value")
         for field in (*self._options.values(), self._place):
             field.observe(lambda _: self._judge(), "value")
+        self._kept.observe(lambda _: self._take_kept(), "value")
+        self.offer_kept()
         self._arrange()
 
     @property
@@ -106,8 +120,15 @@ class CredentialForm:
         words = choice.to_json()
         self.fill(choice.providers[0], **{name: words[name] for name in self._options})
         self.order.set(choice.order)
-        if choice.order:
+        self._pace.show(choice.tuning)
+        if choice.order or choice.tuning != Tuning():
             self._more.turn(opened=True)
+
+    def offer_kept(self) -> None:
+        """Offer the choices that were kept by name, where there are any."""
+        names = offers.saved()
+        self._kept.options = [("choose one to see it here", ""), *((name, name) for name in names)]
+        self._kept.layout.display = "" if names else "none"
 
     def take(self) -> tuple[str, dict[str, Any]]:
         """Return the provider and the options that `s3magic.connect` takes, and empty the key fields."""
@@ -135,7 +156,16 @@ class CredentialForm:
             words["order"] = self.order.names
         if place := _value(self._place):
             words["for_url"] = place
-        return words
+        return words | self._pace.words()
+
+    def _take_kept(self) -> None:
+        """Fill the form with what was kept by the name that was chosen; it is used when that is asked for."""
+        if not self._kept.value:
+            return
+        try:
+            self.show(saved.load(self._kept.value, folder=api.saved_choices()))
+        except InvalidInput as error:
+            self._fault.value = panel_text.fault(error.lines())
 
     def _judge(self) -> None:
         """Tell what cannot be, without asking anybody."""
@@ -145,7 +175,8 @@ class CredentialForm:
                 per_url.place(place)
             if "role_arn" in words:
                 words["role_arn"] = words["role_arn"] or _ANY_ROLE
-            Choice("default" if self.order.names else self._provider.value, **words)
+            tuning = Tuning(**{name: words.pop(name) for name in Tuning().to_json() if name in words})
+            Choice("default" if self.order.names else self._provider.value, **words, tuning=tuning)
         except InvalidInput as error:
             self._fault.value = panel_text.fault(error.lines())
         else:

@@ -119,6 +119,7 @@ class CredentialPanel:
 
     def _show_who(self, answer: tuple[Identity, str]) -> str:
         self._shown, self._who.value = answer, panel_text.who(*answer)
+        self._form.offer_kept()
         if answer[0].expires is not None and self._connection is not None:
             Thread(target=self._tick, args=(answer, self._connection), name="s3magic-countdown", daemon=True).start()
         self._lights.check(asked=False)

@@ -172,6 +172,14 @@ def test_a_choice_made_as_text_is_shown(panel, connection):
         ("Seconds it lasts", "60", "cannot last", "900"),
         ("Seconds it lasts", "an hour", "number of seconds", ""),
         ("Region", "eu west", "Not a region", "eu-west-2"),
+        ("Requests at once", "many", "Not a number for Requests at once", "4"),
+        ("Requests at once", "0", "cannot be", " 1 "),
+        ("Retries", "1.5", "Not a number for Retries", "0"),
+        ("First wait", "9", "longer than the longest", "8"),
+        ("Longest wait", "a while", "Not a length of time", "1m"),
+        ("Reads a second", "nan", "Not a number", "0.5"),
+        ("Writes a second", "-1", "more than 0", "2"),
+        ("Rates double in", "soon", "Not a length of time", "5m"),
         ("Only for", "s3://teaching/*.tif", "No choice can be made", "s3://teaching/b/"),
     ],
 )
@@ -290,6 +298,32 @@ def test_a_choice_is_made_for_one_place_and_kept_by_name(panel, connection, sand
     assert api.connection("s3://public/a").provider == "anonymous"
     assert [path.name for path in tmp_path.rglob("*.json")] == ["open-data.json"]
     per_url.clear()
+
+
+def test_how_hard_the_store_is_asked_is_chosen_kept_and_taken_again(panel, connection, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    choose(panel, "anonymous")
+    field(panel, "Reads a second").value = "500"
+    field(panel, "Rates double in").value = "5m"
+    field(panel, "Save as").value = "gentle"
+    field(panel, "Use").click()
+    eventually(lambda: "gentle" in field(panel, "Saved")._options_labels)
+    tuning = current.chosen().choice.tuning
+    assert (tuning.read_rate, tuning.doubling_time, tuning.max_retries) == (500, 300, 4)
+
+    s3magic.connect("default", endpoint_url=connection.location.endpoint_url, region="eu-west-2")
+    panel.refresh()
+    eventually(lambda: field(panel, "Region").value == "eu-west-2")
+    assert field(panel, "Reads a second").value == ""
+    field(panel, "Saved").value = "gentle"
+    assert [field(panel, words).value for words in ("Reads a second", "Rates double in")] == ["500", "300"]
+    assert next(widget for widget in panel.widgets() if isinstance(widget, ToggleButtons)).value == "anonymous"
+    assert current.chosen().choice.provider == "default"  # it is seen first, and used when that is asked for
+
+    next(tmp_path.rglob("gentle.json")).write_text("{")
+    field(panel, "Saved").value = ""
+    field(panel, "Saved").value = "gentle"
+    assert "cannot be read" in text(panel)
 
 
 def test_a_bug_is_told_and_the_panel_lives_on(panel, monkeypatch):
