@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from s3magic.errors import LinkError, NotFound, ObjectChanged, ServerError
+from s3magic.errors import LinkError
 from s3magic.html import bytes_text, card
-from s3magic.linking.body import body
 from s3magic.linking.folder import Folder, sync_folder
 from s3magic.linking.local import local_state
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.selection import select
+from s3magic.linking.whole import gather as gather_whole
 from s3magic.linking.work import gather, meter, raise_failures
 from s3magic.store.base import StoreOpener
 
-_CHUNK = 1 << 20
 _SAVE_EVERY = 256  # newly learned hashes
 _ROOM = 0.01  # share of the download that must stay free beside it
 
@@ -145,60 +141,15 @@ def bring(
 def download(
     tile: LinkedTile, *, folder: Folder, opener: StoreOpener, report: Callable[[int], None] | None = None
 ) -> str:
-    """Bring one tile and return its ``sha256:…``; its name shows the whole file or what was there before.
-
-    What an interrupted run gathered is taken up again where a known hash will tell whether it was right.
-    """
+    """Bring one tile and return its ``sha256:…``; its name shows the whole file or what was there before."""
     part, target = folder.part(tile), folder.path / tile.name
-    if tile.oid is None:
-        part.unlink(missing_ok=True)
-    resumed = part.exists()
-    oid = _gather_part(part, tile, opener, report)
-    if tile.oid is not None and oid != tile.oid and resumed:
-        part.unlink()
-        oid = _gather_part(part, tile, opener, None)
-    if tile.oid is not None and oid != tile.oid:
-        part.unlink()
-        raise ServerError(
-            f"The content of {tile.url} has the hash {oid}, linked was {tile.oid}",
-            "The ETag is the linked one, but the bytes are not: tell who keeps the bucket.",
-        )
+    oid = gather_whole(part, tile, opener(tile.source), report=report)
     state = local_state(target, replace(tile, oid=oid))
     if state == "modified":
         part.unlink()
         raise _in_the_way(target)
     part.replace(target)
     return oid
-
-
-def _gather_part(part: Path, tile: LinkedTile, opener: StoreOpener, report: Callable[[int], None] | None) -> str:
-    """Append to a part until it is whole, flush it, and return the hash of all of it."""
-    digest, size = hashlib.sha256(), 0
-    with part.open("a+b") as file:
-        file.seek(0)
-        if os.fstat(file.fileno()).st_size > tile.size:
-            file.truncate(0)
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-            _tell(report, len(chunk))
-        try:
-            with closing(body(opener(tile.source), tile, start=size)) as chunks:
-                for chunk in chunks:
-                    file.write(chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
-                    _tell(report, len(chunk))
-        except Exception as error:
-            if not size or isinstance(error, ObjectChanged | NotFound):
-                part.unlink()
-            raise
-        file.flush()
-        os.fsync(file.fileno())
-    if size != tile.size:
-        part.unlink()
-        raise ServerError(f"{tile.url} has {size} bytes where {tile.size} were linked", "Check the endpoint.")
-    return f"sha256:{digest.hexdigest()}"
 
 
 def _look(tile: LinkedTile, *, folder: Folder, report: Callable[[int], None]) -> tuple[LinkedTile, str]:
@@ -235,8 +186,3 @@ def _in_the_way(path: Path) -> LinkError:
         f"{path.name} is not the linked file any more: somebody changed it here",
         f"Move {path} away, then fetch it again.",
     )
-
-
-def _tell(report: Callable[[int], None] | None, amount: int) -> None:
-    if report is not None:
-        report(amount)
