@@ -86,6 +86,18 @@ class S3Url:
             return self.key
         return self.key[: self.key.rfind("/", 0, found.start()) + 1]
 
+    @property
+    def stem(self) -> str:
+        """The literal beginning of the key, up to the first wildcard: every match begins with it."""
+        found = _WILDCARD.search(self.key)
+        return self.key[: found.start()] if found else self.key
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether this is a pattern of which no match has a ``/`` beyond the ``stem``."""
+        rest = self.key[len(self.stem) :]
+        return bool(rest) and "/" not in rest and "**" not in rest
+
     def with_key(self, key: str) -> S3Url:
         """Return the URL of another key of the same bucket."""
         return S3Url(self.bucket, key)

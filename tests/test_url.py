@@ -99,6 +99,14 @@ def test_every_match_lies_under_the_prefix(pattern, key):
     url = S3Url("bucket", pattern)
     if url.is_pattern and url.matches(key):
         assert key.startswith(url.prefix)
+        assert key.startswith(url.stem)
+        assert not url.is_flat or "/" not in key[len(url.stem) :]
+
+
+def test_only_patterns_of_one_folder_are_flat():
+    flat = [key for key in ("a/b*", "a/*.[laz|tif]", "a/b?[!x]{c,d}") if S3Url("b", key).is_flat]
+    assert len(flat) == 3
+    assert not any(S3Url("b", key).is_flat for key in ("a/b", "a/", "a/**", "a/*/b", "{a/b,c}*", "a/*/"))
 
 
 def test_a_pattern_that_ends_in_a_slash_names_all_in_its_folders():

@@ -80,6 +80,8 @@ def _page(bucket: str, root: ElementTree.Element) -> ListPage:
                 etag=unquoted(text(entry, "ETag")),
                 last_modified=datetime.fromisoformat(modified) if modified else None,
                 storage_class=text(entry, "StorageClass") or "STANDARD",
+                checksum_type=text(entry, "ChecksumType") or None,
+                algorithms=tuple(found.text or "" for found in entry.iterfind(f"{space}ChecksumAlgorithm")),
             )
         )
     prefixes = tuple(decode(text(entry, "Prefix")) for entry in root.iterfind(f"{space}CommonPrefixes"))

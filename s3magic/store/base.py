@@ -38,6 +38,8 @@ class ObjectInfo:
         Media type; known from `Store.head` and `Store.whole` alone.
     checksums
         Base64 checksums by algorithm (``"SHA256"``, ``"CRC64NVME"`` …); from the same.
+    algorithms
+        The algorithms of the checksums that S3 keeps, where it told those without the checksums: in listings.
     checksum_type
         ``"FULL_OBJECT"``, ``"COMPOSITE"`` or None where the server did not say.
     metadata
@@ -55,6 +57,7 @@ class ObjectInfo:
     checksums: Mapping[str, str] = field(default_factory=dict)
     checksum_type: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    algorithms: tuple[str, ...] = ()
 
     @property
     def is_archived(self) -> bool:

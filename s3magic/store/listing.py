@@ -31,7 +31,13 @@ def expand(store: Store, url: S3Url) -> Iterator[ObjectInfo]:
     if not url.is_pattern and not url.is_prefix:
         yield store.head(url.key, version_id=url.version_id)
         return
-    for page in pages(store, url.prefix):
-        for info in page.objects:
-            if url.matches(info.key) and not info.key.endswith("/"):
-                yield info
+    yield from (info for info in around(store, url) if url.matches(info.key))
+
+
+def around(store: Store, url: S3Url) -> Iterator[ObjectInfo]:
+    """Yield the objects that must be listed to find those a prefix or a pattern names: these and their neighbours.
+
+    No more is listed than what begins as all matches do, and no sub-folder that none can be in.
+    """
+    for page in pages(store, url.stem, delimiter="/" if url.is_flat else ""):
+        yield from (info for info in page.objects if not info.key.endswith("/"))

@@ -70,6 +70,13 @@ def test_head_tells_checksums_and_their_type(store, prefix):
     assert head.checksum_type == "FULL_OBJECT"
 
 
+def test_a_listing_tells_which_checksums_there_are(store, prefix):
+    store.put(f"{prefix}a", b"hello")
+    (listed,) = store.list_page(f"{prefix}a").objects
+    assert listed.checksum_type == "FULL_OBJECT"
+    assert {*listed.algorithms, *listed.checksums} == set(store.head(f"{prefix}a").checksums)
+
+
 @pytest.mark.parametrize(
     ("start", "stop", "expected"),
     [
@@ -255,6 +262,8 @@ def test_expand_names_objects_by_pattern_prefix_and_key(store, prefix):
 
     assert found("t/*.{laz,tif}") == ["t/a.laz", "t/b.tif"]
     assert found("t/**.laz") == ["t/a.laz", "t/deep/d.laz"]
+    assert found("t/*") == ["t/a.laz", "t/b.tif", "t/c.txt"]
+    assert found("*/d*/*") == ["t/deep/d.laz"]
     assert found("t/") == ["t/a.laz", "t/b.tif", "t/c.txt", "t/deep/d.laz"]
     assert found("t/c.txt") == ["t/c.txt"]
 
