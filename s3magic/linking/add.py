@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -247,19 +248,17 @@ def _write(
             folder.save_info(info)
         folder.save_tiles(changed)
         folder.save_attributes(everything.values())
-        missing = [tile for tile in everything.values() if tile.oid and not _present(folder.path / tile.name)]
+        there = {entry.name for entry in os.scandir(folder.path)}
+        missing = [tile for tile in everything.values() if tile.oid and tile.name not in there]
         with meter("Writing pointers", len(missing)) as bar:
-            written = gather(partial(_write_pointer, folder=folder), missing, on_value=lambda _item, _value: bar(1))
+            folder.write_all(((folder.path / tile.name, _pointer(tile)) for tile in missing), bar)
         sync_folder(folder.path)
-    written.raise_stop()
-    raise_failures(written.failures, len(everything) - len(written.failures), "written")
 
 
-def _write_pointer(tile: LinkedTile, *, folder: Folder) -> None:
-    """Put a tile's git-lfs pointer in its place."""
+def _pointer(tile: LinkedTile) -> bytes:
+    """Return the content of a tile's git-lfs pointer."""
     pointer = local.pointer_of(tile)
-    if pointer is not None:
-        folder.write(folder.path / tile.name, pointers.to_text(pointer).encode())
+    return pointers.to_text(pointer).encode() if pointer else b""
 
 
 def _refuse_strangers(folder: Folder, tiles: Iterable[LinkedTile]) -> None:
@@ -274,7 +273,3 @@ def _refuse_strangers(folder: Folder, tiles: Iterable[LinkedTile]) -> None:
             f"{folder.path} holds other files of these names: {', '.join(strangers[:_LISTED])}",
             "Move them away, or choose another folder.",
         )
-
-
-def _present(path: Path) -> bool:
-    return path.exists() or path.is_symlink()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from s3magic.errors import LinkError, S3MagicError
@@ -22,6 +25,7 @@ except ImportError:  # pragma: no cover - Windows has no flock; there nobody kee
     fcntl = None  # type: ignore[assignment]
 
 BY_NAME = 10_000  # above so many tiles .gitattributes names their endings: git's work grows with lines x files
+_BATCH = 10_000  # files flushed together
 _ATTRIBUTES = "filter=lfs diff=lfs merge=lfs -text"
 
 
@@ -74,11 +78,14 @@ class Folder:
 
     def save_tiles(self, tiles: Iterable[LinkedTile]) -> None:
         """Write tiles into the files that hold them, in place of older records of the same names."""
-        for name, fresh in manifest.shards(tiles).items():
-            path = self.records / "tiles" / name
-            known = manifest.parse_tiles(self._text(path), f".s3link/tiles/{name}") if path.exists() else []
-            merged = {tile.name: tile for tile in (*known, *fresh)}
-            self.write(path, manifest.tiles_text(merged.values()).encode())
+        (self.records / "tiles").mkdir(exist_ok=True)
+        self.write_all(self._merged(name, fresh) for name, fresh in manifest.shards(tiles).items())
+
+    def _merged(self, name: str, fresh: Iterable[LinkedTile]) -> tuple[Path, bytes]:
+        path = self.records / "tiles" / name
+        known = manifest.parse_tiles(self._text(path), f".s3link/tiles/{name}") if path.exists() else []
+        merged = {tile.name: tile for tile in (*known, *fresh)}
+        return path, manifest.tiles_text(merged.values()).encode()
 
     def save_attributes(self, tiles: Iterable[LinkedTile]) -> None:
         """Tell git, in ``.gitattributes``, which files are git-lfs's; other people's lines stay."""
@@ -103,6 +110,27 @@ class Folder:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+    def write_all(self, files: Iterable[tuple[Path, bytes]], wrote: Callable[[int], object] = int) -> None:
+        """Put many small files in place, each whole or not at all, in folders that are there.
+
+        They are flushed to the disk together, which is many times faster than one after another.
+        ``wrote`` is told of each that is in its place.
+        """
+        source, word = iter(files), secrets.token_hex(8)
+        while batch := list(islice(source, _BATCH)):
+            waiting = [(self.scratch / f"{word}-{number}.new", path) for number, (path, _) in enumerate(batch)]
+            try:
+                for (temporary, _), (_, data) in zip(waiting, batch, strict=True):
+                    temporary.write_bytes(data)
+                _flush(self.scratch, [temporary for temporary, _ in waiting])
+                for temporary, path in waiting:
+                    temporary.replace(path)
+                    wrote(1)
+            except BaseException:
+                for temporary, _ in waiting:
+                    temporary.unlink(missing_ok=True)
+                raise
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -159,14 +187,30 @@ def attribute_lines(names: Iterable[str]) -> list[str]:
     return [f"/{pattern} {_ATTRIBUTES}" for pattern in patterns]
 
 
+def _flush(folder: Path, files: Iterable[Path]) -> None:
+    """Flush files of a folder to the disk: all of its file system at once where the system can."""
+    if sys.platform == "linux":
+        with _opened(folder) as handle:
+            if not ctypes.CDLL(None).syncfs(handle):
+                return
+    for path in files:
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
 def sync_folder(path: Path) -> None:
     """Flush the names in a folder to the disk, where the system can."""
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    with suppress(OSError), _opened(path) as handle:
+        os.fsync(handle)
 
 
 def access_record(access: Mapping[str, object] | None) -> dict[str, object]:
