@@ -69,6 +69,7 @@ class LinkedTile:
     point_count: int | None = None
     dimensions: str | None = None
     sidecars: tuple[str, ...] = ()
+    moved: S3Url | None = field(default=None, compare=False, repr=False)
 
     @property
     def bounds(self) -> Box | None:
@@ -80,7 +81,9 @@ class LinkedTile:
 
     @property
     def source(self) -> S3Url:
-        """The bucket and key; never reads a version out of the key."""
+        """The bucket and key to ask; never reads a version out of the key."""
+        if self.moved is not None:
+            return self.moved
         bucket, _, key = self.url.removeprefix("s3://").partition("/")
         return S3Url(bucket, key)
 

@@ -1,0 +1,42 @@
+"""Where tiles lie since buckets moved: old beginnings of URLs and the new ones; pure, asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from s3magic.linking.manifest import LinkedTile
+from s3magic.url import S3Url
+
+
+def place(url: str, redirects: Mapping[str, str]) -> str:
+    """Return where a URL leads: the longest old beginning that it has gives way to the new one.
+
+    Examples
+    --------
+    >>> place("s3://old/tiles/a.laz", {"s3://old/": "s3://new/archive/"})
+    's3://new/archive/tiles/a.laz'
+    """
+    old = max((old for old in redirects if url.startswith(old)), key=len, default=None)
+    return url if old is None else redirects[old] + url.removeprefix(old)
+
+
+def redirected(tile: LinkedTile, redirects: Mapping[str, str]) -> LinkedTile:
+    """Return a tile that is asked for where it lies now; its URL stays the one that was linked."""
+    there = place(tile.url, redirects)
+    if there == tile.url:
+        return tile
+    bucket, _, key = there.removeprefix("s3://").partition("/")
+    return replace(tile, moved=S3Url(bucket, key))
+
+
+def with_redirect(redirects: Mapping[str, str], old: str, new: str) -> dict[str, str]:
+    """Return the redirects and one more; those that lead into what moved now lead on, in one step each.
+
+    Examples
+    --------
+    >>> with_redirect({"s3://first/": "s3://second/"}, "s3://second/", "s3://third/")
+    {'s3://first/': 's3://third/', 's3://second/': 's3://third/'}
+    """
+    led = {start: place(end, {old: new}) for start, end in redirects.items()}
+    return {start: end for start, end in sorted({**led, old: new}.items()) if start != end}
