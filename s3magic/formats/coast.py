@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
 from s3magic.formats.colours import INK, SHADOW
 from s3magic.formats.drawing import Overlay
 from s3magic.formats.grid_map import Window
 
-_WIDE = 90.0
+_WIDE, _NARROW = 90.0, 20.0  # degrees of longitude
+_METRES = 111_320.0  # in a degree
 _FULL_CIRCLE = 360.0
 _LARGE = 480  # pixels from which on a line may be two wide
 
@@ -28,13 +29,16 @@ def overlay(window: Window | None) -> Overlay | None:
     """Return what draws the coasts in a window; None where it is nowhere on earth, or there are no coastlines."""
     if window is None:
         return None
-    is_wide = window.crs is None and window.right - window.left > _WIDE
-    lines = _coastlines(("110m", "50m") if is_wide else ("50m", "110m"))
-    if not lines:
-        return None
     try:
-        placed = _placed(lines, window)
+        crs = CRS(window.crs) if window.crs else None
+        in_degrees = crs is None or crs.is_geographic
+        span = (window.right - window.left) / (1 if in_degrees else _METRES)
+        # Where a window is small, coarse coasts would lie beside the true ones.
+        lines = _coastlines(("110m", "50m") if span > _WIDE else ("50m", "110m") if span > _NARROW else ("50m",))
+        placed = _placed(lines, crs, in_degrees=in_degrees)
     except (CRSError, ProjError):
+        return None
+    if not placed:
         return None
 
     def draw(picture: Image.Image) -> None:
@@ -47,13 +51,15 @@ def overlay(window: Window | None) -> Overlay | None:
     return draw
 
 
-def _placed(lines: Sequence[Line], window: Window) -> list[Line]:
-    """Return the lines in the window's own measure."""
-    if window.crs is not None:
-        to_window = Transformer.from_crs("OGC:CRS84", window.crs, always_xy=True)
-        return [np.column_stack(to_window.transform(line[:, 0], line[:, 1])) for line in lines]
+def _placed(lines: Sequence[Line], crs: CRS | None, *, in_degrees: bool) -> list[Line]:
+    """Return the lines in the measure of a CRS, or in degrees of the earth."""
+    placed = list(lines)
+    if crs is not None:
+        to_window = Transformer.from_crs("OGC:CRS84", crs, always_xy=True)
+        placed = [np.column_stack(to_window.transform(line[:, 0], line[:, 1])) for line in lines]
     # A window may begin at 0° as well as at 180° west, and reach beyond either.
-    return [line + np.array((turn * _FULL_CIRCLE, 0)) for line in lines for turn in (-1, 0, 1)]
+    turns = (-1, 0, 1) if in_degrees else (0,)
+    return [line + np.array((turn * _FULL_CIRCLE, 0)) for line in placed for turn in turns]
 
 
 def _paths(line: Line, window: Window, width: int, height: int) -> list[list[tuple[float, float]]]:

@@ -19,6 +19,7 @@ from s3magic.formats.watch import WatchedFile
 
 _GHOST = re.compile(rb"GDAL_STRUCTURAL_METADATA_SIZE=(\d{6}) bytes\n")
 _ITEM = re.compile(r'<Item name="DESCRIPTION" sample="(\d+)"[^>]*>([^<]*)</Item>')
+_UNITS = re.compile(r'<Item name="UNITTYPE" sample="(\d+)"[^>]*>([^<]*)</Item>')
 _WIDEST_STRIP = 1024
 _SMALL = 512
 _RASTER_TYPE = 1025
@@ -76,7 +77,19 @@ def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Previe
     """Return the picture, from an overview where there is one; see `Format.preview`."""
     from s3magic.formats import geotiff_pixels  # noqa: PLC0415 - drawing wants libraries that a description does not
 
-    return geotiff_pixels.draw(file, read_layout(file), size=size, look=look)
+    layout = read_layout(file)
+    return geotiff_pixels.draw(file, layout, size=size, look=look, measured=_measured(layout.directories[0], look))
+
+
+def _measured(image: Directory, look: Look) -> tuple[str, str, str]:
+    """Return quantity, title and units of what a single band holds; without a name it is that of its own grid."""
+    index = look.bands[0] - 1 if look.bands else 0
+    text = image.text(Tag.GDAL_METADATA)
+    title = unescape(dict(_ITEM.findall(text)).get(str(index), ""))
+    units = unescape(dict(_UNITS.findall(text)).get(str(index), ""))
+    affine = _affine(image, _keys(image))
+    grid = f"{affine[0]:.6g} {affine[4]:.6g}" if affine else ""
+    return f"{title or f'band {index + 1} {_type_name(image)} {grid}'} {units}", title or f"band {index + 1}", units
 
 
 def is_cog(file: WatchedFile, layout: Layout, overviews: list[Directory]) -> bool:

@@ -29,44 +29,60 @@ Numbers = NDArray[Any]
 Pixels = NDArray[np.uint8]
 
 
-def draw(file: WatchedFile, layout: Layout, *, size: int, look: Look) -> Preview:
-    """Return a picture from the smallest image of the file that is large enough."""
+def draw(file: WatchedFile, layout: Layout, *, size: int, look: Look, measured: tuple[str, str, str]) -> Preview:
+    """Return a picture from the smallest image of the file that is large enough.
+
+    Parameters
+    ----------
+    measured
+        Quantity, title and units of a band that is no brightness; see `Field`.
+    """
     whole = layout.directories[0]
     images = [whole, *(one for one in layout.directories[1:] if _is_copy(one, whole))]
     image = _smallest(images, size)
     with DECODED.take(2 * image.width * image.height * image.samples * max(1, image.bits // 8)):
-        return _drawn(file, layout, image, size=size, look=look)
+        data, shown, source = _read(file, layout, image, size=size)
+    caption = f"{whole.width} x {whole.height} pixels, {whole.samples} band{'s' if whole.samples > 1 else ''}"
+    data, caption = _chosen(data, look, caption, file.name)
+    if _is_measured(whole, data):
+        quantity, title, units = measured
+        values = np.where(shown > 0, data[..., 0], np.nan)
+        return field(values, size=size, caption=caption, source=source, quantity=quantity, title=title, units=units)
+    pixels = _coloured(image, whole, data, shown)
+    return picture(pixels, size=size, caption=caption, source=source, photo=whole.photometric != _PALETTE)
 
 
-def _drawn(file: WatchedFile, layout: Layout, image: Directory, *, size: int, look: Look) -> Preview:
+def _read(file: WatchedFile, layout: Layout, image: Directory, *, size: int) -> tuple[Numbers, Pixels, Source]:
+    """Return the numbers of an image without alpha, how opaque each pixel is, and what they were made from."""
     whole = layout.directories[0]
-    data = _chosen(_decoded(file, layout, image), look, file.name)
+    data = _decoded(file, layout, image)
     masks = [
         one for one in layout.directories if one.is_mask and (one.width, one.height) == (image.width, image.height)
     ]
     seen = _decoded(file, layout, masks[0])[..., 0] > 0 if masks else None
     step = max(1, max(data.shape[:2]) // (4 * size))
     data, seen = data[::step, ::step], seen[::step, ::step] if seen is not None else None
-    source: Source = "whole" if image is whole else "overview"
-    caption = f"{whole.width} x {whole.height} pixels, {whole.samples} band{'s' if whole.samples > 1 else ''}"
     if np.iscomplexobj(data):
         data = np.abs(data)
     valid = _valid(whole, data) if seen is None else _valid(whole, data) & seen
-    if _is_measured(whole, data):
-        return field(np.where(valid, data[..., 0], np.nan), size=size, caption=caption, source=source)
-    pixels = _coloured(image, whole, data, valid)
-    return picture(pixels, size=size, caption=caption, source=source, photo=whole.photometric != _PALETTE)
+    shown = np.where(valid, _BYTE, 0).astype(np.uint8)
+    extra = whole.values(Tag.EXTRA_SAMPLES, most=64)
+    if extra and extra[-1] in (1, 2) and data.shape[-1] > 1:
+        shown = np.minimum(shown, _bytes(data[..., -1:])[..., 0])
+        data = data[..., :-1]
+    return data, shown, "whole" if image is whole else "overview"
 
 
-def _chosen(data: Numbers, look: Look, name: str) -> Numbers:
-    """Return the bands that a look names, in its order; all of them where it names none."""
+def _chosen(data: Numbers, look: Look, caption: str, name: str) -> tuple[Numbers, str]:
+    """Return the bands that a look names, in its order, and which they are; all of them where it names none."""
     if look.bands is None:
-        return data
+        return data, caption
     count = data.shape[-1]
     if max(look.bands) > count:
         there = f"bands 1 to {count}" if count > 1 else "but one"
         raise InvalidInput(f"No band {max(look.bands)} in {name}: it has {there}")
-    return data[..., [band - 1 for band in look.bands]]
+    bands = ", ".join(str(band) for band in look.bands)
+    return data[..., [band - 1 for band in look.bands]], f"{caption}, of which {bands}"
 
 
 def _is_copy(image: Directory, whole: Directory) -> bool:
@@ -152,20 +168,15 @@ def _is_measured(whole: Directory, data: Numbers) -> bool:
     return whole.bits > 8 or whole.sample_format != 1
 
 
-def _coloured(image: Directory, whole: Directory, data: Numbers, valid: NDArray[np.bool_]) -> Pixels:
+def _coloured(image: Directory, whole: Directory, data: Numbers, shown: Pixels) -> Pixels:
     """Return RGB pixels, or RGBA where some of them are transparent."""
-    shown = np.where(valid, _BYTE, 0).astype(np.uint8)
-    extra = whole.values(Tag.EXTRA_SAMPLES, most=64)
-    if extra and extra[-1] in (1, 2) and data.shape[-1] > 1:
-        shown = np.minimum(shown, _bytes(data[..., -1:])[..., 0])
-        data = data[..., :-1]
     if whole.photometric == _PALETTE:
         colours = _from_palette(image, whole, data)
     elif whole.photometric == _CMYK and data.shape[-1] > 3:
         inks = _bytes(data).astype(int)
         colours = ((_BYTE - inks[..., :3]) * (_BYTE - inks[..., 3:4]) // _BYTE).astype(np.uint8)
     elif data.shape[-1] >= 3:
-        colours = _bytes(data[..., :3], valid)
+        colours = _bytes(data[..., :3], shown > 0)
     else:
         grey = _bytes(data[..., :1]) * (_BYTE // ((1 << min(whole.bits, 8)) - 1))
         colours = np.repeat(_BYTE - grey if whole.photometric == _GREY_INVERTED else grey, 3, axis=-1)

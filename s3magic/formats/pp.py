@@ -1,4 +1,4 @@
-"""PP fields of the Met Office's Unified Model: the first field of a file as a grid; unpacks nothing.
+"""PP fields of the Met Office's Unified Model: one field of a file as a grid; unpacks nothing.
 
 Layout: Unified Model Documentation Paper F03.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s3magic.errors import UnreadableFormat
+from s3magic.errors import InvalidInput, UnreadableFormat
 from s3magic.formats import grid
 from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
 from s3magic.formats.grid import Attributes, Dataset, Index, Variable
@@ -22,7 +22,7 @@ _WORDS = 64
 _INTEGERS = 45
 _HEADER = 4 * _WORDS
 _DATA_AT = _HEADER + 12  # behind the header's own two length marks and the first mark of the data
-_MOST_CELLS, _LONGEST_AXIS = 1 << 26, 1 << 16
+_MOST_CELLS, _LONGEST_AXIS, _MOST_FIELDS = 1 << 26, 1 << 16, 1 << 14
 # The diagnostics met most often, by STASH code; the code names the others.
 _NAMES = {
     "m01s00i002": ("x_wind", "m s-1"),
@@ -37,6 +37,9 @@ _NAMES = {
     "m01s05i216": ("precipitation_flux", "kg m-2 s-1"),
     "m01s16i203": ("air_temperature", "K"),
     "m01s16i222": ("air_pressure_at_sea_level", "Pa"),
+    "m02s00i101": ("sea_water_potential_temperature", "degC"),
+    "m02s00i148": ("eastward_sea_ice_velocity", "m s-1"),
+    "m02s00i149": ("northward_sea_ice_velocity", "m s-1"),
 }
 
 
@@ -46,10 +49,10 @@ def describe(file: WatchedFile) -> TileInfo:
 
 
 def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:
-    """Return the first field; see `Format.preview`."""
+    """Return the first field, or the one that is looked for; see `Format.preview`."""
     from s3magic.formats import grid_picture  # noqa: PLC0415 - drawing wants libraries that a description does not
 
-    return grid_picture.draw(_opened(file), size=size, name=file.name, look=look)
+    return grid_picture.draw(_opened(file, look), size=size, name=file.name, look=PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,30 @@ class _Field:
     """One field: its header's words by their number in the paper, counted from 1."""
 
     file: WatchedFile
+    start: int
     order: str
     words: tuple[Any, ...]
+
+    @property
+    def name(self) -> str:
+        """Its STASH code."""
+        stash = self.word(42)
+        return f"m{self.word(45):02d}s{stash // 1000:02d}i{stash % 1000:03d}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its STASH code, and what people call it where that is known."""
+        return (self.name, *_NAMES.get(self.name, ())[:1])
+
+    @property
+    def time(self) -> tuple[Any, ...]:
+        """Year, month, day, hour, minute and day of the year or second that it is valid at."""
+        return self.words[:6]
+
+    @property
+    def level(self) -> tuple[Any, ...]:
+        """Number and height of its level."""
+        return self.word(33), self.word(52)
 
     def word(self, number: int) -> Any:
         return self.words[number - 1]
@@ -84,14 +109,14 @@ class _Field:
             )
         rows, columns = self.shape
         kind = f"{self.order}{'f' if abs(self.word(39)) == 1 else 'i'}4"
-        data = np.frombuffer(self.file.read_at(_DATA_AT, rows * columns * 4), kind).reshape(rows, columns)
+        data = np.frombuffer(self.file.read_at(self.start + _DATA_AT, rows * columns * 4), kind).reshape(rows, columns)
         part: NDArray[Any] = data[index]
         return part
 
     def vector(self, kind: int) -> NDArray[np.float64] | None:
         """Return one of the vectors of numbers behind the data; None where it is not there."""
         left = self.word(20)
-        at = _DATA_AT + 4 * (self.word(15) - left)
+        at = self.start + _DATA_AT + 4 * (self.word(15) - left)
         while left > 0:
             (code,) = struct.unpack(f"{self.order}i", self.file.read_at(at, 4))
             length = code // 1000
@@ -103,23 +128,53 @@ class _Field:
         return None
 
 
-def _opened(file: WatchedFile) -> Dataset:
-    start = file.read_at(0, 4)
-    order = {struct.pack(f"{mark}i", _HEADER): mark for mark in "><"}.get(start)
-    if order is None:
-        raise ValueError("it does not begin as PP files do")
-    integers, floats = _INTEGERS, _WORDS - _INTEGERS
-    field = _Field(file, order, struct.unpack(f"{order}{integers}i{floats}f", file.read_at(4, _HEADER)))
-    end = _HEADER + 8 + 4 * field.word(15)
+def _opened(file: WatchedFile, look: Look = PLAIN) -> Dataset:
+    field = _field_at(file, 0) if look == PLAIN else _sought(file, look)
     rows, columns = field.shape
     if not (0 < rows <= _LONGEST_AXIS and 0 < columns <= _LONGEST_AXIS and rows * columns <= _MOST_CELLS):
         raise ValueError(f"a field of {rows} x {columns} cells cannot be true")
+    end = field.start + _HEADER + 8 + 4 * field.word(15)
     if end > file.size:
         raise UnreadableFormat(
-            f"Cut short: {file.name} has {file.size} bytes, its first field needs {end}",
+            f"Cut short: {file.name} has {file.size} bytes, its {'first ' if not field.start else ''}field needs {end}",
             "Copy or upload the file again; its end is missing.",
         )
     return Dataset("pp", _variables(field), {})
+
+
+def _field_at(file: WatchedFile, start: int) -> _Field:
+    order = {struct.pack(f"{mark}i", _HEADER): mark for mark in "><"}.get(file.read_at(start, 4))
+    if order is None:
+        raise ValueError("it does not begin as PP files do" if not start else "a field does not begin as PP fields do")
+    integers, floats = _INTEGERS, _WORDS - _INTEGERS
+    words = struct.unpack(f"{order}{integers}i{floats}f", file.read_at(start + 4, _HEADER))
+    return _Field(file, start, order, words)
+
+
+def _sought(file: WatchedFile, look: Look) -> _Field:
+    """Return the first field that fits a look; reads the headers of all."""
+    fields: list[_Field] = []
+    at = 0
+    while at < file.size and len(fields) < _MOST_FIELDS:
+        field = _field_at(file, at)
+        fields.append(field)
+        (length,) = struct.unpack(f"{field.order}i", file.read_at(at + _DATA_AT - 4, 4))
+        at += _DATA_AT + max(0, length) + 4
+    wanted = look.var or fields[0].name
+    mine = [field for field in fields if wanted in field.names]
+    if not mine:
+        names = ", ".join(dict.fromkeys(field.names[-1] for field in fields))
+        raise InvalidInput(f"No variable {wanted} in {file.name}: it has {names}")
+    for word, place in (("time", look.time), ("level", look.level)):
+        there = list(dict.fromkeys(getattr(field, word) for field in mine))
+        if place is None:
+            continue
+        if not -len(there) <= place < len(there):
+            raise InvalidInput(
+                f"No {word} {place} of {wanted} in {file.name}: it has {len(there)} of them, 0 to {len(there) - 1}"
+            )
+        mine = [field for field in mine if getattr(field, word) == there[place]]
+    return mine[0]
 
 
 def _variables(field: _Field) -> tuple[Variable, ...]:
@@ -135,8 +190,7 @@ def _variables(field: _Field) -> tuple[Variable, ...]:
         }
     attributes["grid_mapping"] = "sphere"
     mapping["earth_radius"] = 6371229.0  # the model's own sphere
-    stash = field.word(42)
-    name = f"m{field.word(45):02d}s{stash // 1000:02d}i{stash % 1000:03d}"
+    name = field.name
     if name in _NAMES:
         attributes["standard_name"], attributes["units"] = _NAMES[name]
     type_ = np.dtype("f4" if abs(field.word(39)) == 1 else "i4")
