@@ -18,6 +18,7 @@ from pathlib import Path
 from s3magic.errors import LinkError, S3MagicError
 from s3magic.linking import manifest
 from s3magic.linking.manifest import DatasetInfo, LinkedTile
+from s3magic.linking.redirects import redirected
 
 try:
     import fcntl
@@ -66,10 +67,12 @@ class Folder:
         return manifest.parse_dataset(self._text(self.records / "dataset.json"), ".s3link/dataset.json")
 
     def tiles(self) -> tuple[LinkedTile, ...]:
-        """Read all tiles, sorted by name."""
+        """Read all tiles, sorted by name, each to be asked for where it lies now."""
+        redirects = self.info().redirects if self.is_dataset else {}
         found = []
         for path in sorted((self.records / "tiles").glob("??.jsonl")):
             found += manifest.parse_tiles(self._text(path), f".s3link/tiles/{path.name}")
+        found = [redirected(tile, redirects) for tile in found] if redirects else found
         return tuple(sorted(found, key=lambda tile: tile.name))
 
     def save_info(self, info: DatasetInfo) -> None:

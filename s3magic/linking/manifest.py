@@ -52,6 +52,8 @@ class LinkedTile:
         ``"762x790"``, width x height in pixels, of a raster.
     sidecars
         Names of other linked files that belong to this one.
+    moved
+        Where it lies by the redirects of its dataset; no part of the manifest.
     """
 
     name: str
