@@ -11,22 +11,37 @@ _EXIF = b"Exif\0\0"
 
 def exif_block(head: bytes) -> bytes:
     """Return the EXIF block among the first bytes of a JPEG; nothing where it is not there."""
-    return next((body for marker, body in _segments(head) if marker == _APP1 and body.startswith(_EXIF)), b"")
+    return next((body for marker, _, body in _segments(head) if marker == _APP1 and body.startswith(_EXIF)), b"")
+
+
+def exif_end(head: bytes) -> int:
+    """Return where the EXIF block ends, which may be beyond these first bytes of a JPEG; 0 where there is none."""
+    return next((end for marker, end, body in _segments(head) if marker == _APP1 and body.startswith(_EXIF)), 0)
 
 
 def size(head: bytes) -> tuple[int, int] | None:
     """Return width and height as the first bytes of a JPEG tell them; None where they do not."""
-    for marker, body in _segments(head):
+    for marker, _, body in _segments(head):
         if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES and len(body) >= 5:
             return int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
     return None
 
 
-def _segments(head: bytes) -> Iterator[tuple[int, bytes]]:
+def trimmed(data: bytes) -> bytes:
+    """Return a whole JPEG without what follows its end; nothing where it has no pixels or no end."""
+    scan = next((end for marker, end, _ in _segments(data) if marker == _START_OF_SCAN), 0)
+    end = data.rfind(bytes((0xFF, _END)))
+    return data[: end + 2] if 0 < scan < end else b""
+
+
+def _segments(head: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield marker, end and body of each segment up to the first scan; the last body may be cut short."""
     at = 2
     while at + 4 <= len(head) and head[at] == 0xFF:
         marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
-        if marker in (_START_OF_SCAN, _END) or length < 2:
+        if marker == _END or length < 2:
             return
-        yield marker, head[at + 4 : at + 2 + length]
+        yield marker, at + 2 + length, head[at + 4 : at + 2 + length]
+        if marker == _START_OF_SCAN:
+            return
         at += 2 + length

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 from PIL import Image
@@ -15,15 +15,14 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from s3magic.errors import UnreadableFormat
-from s3magic.formats import jpeg
+from s3magic.formats import camera, jpeg
 from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
 from s3magic.formats.drawing import encoded, limits, stretch
 from s3magic.formats.exif import Exif, read_exif
 from s3magic.formats.room import DECODED
 from s3magic.formats.watch import WatchedFile
 
-_HEAD = 64 << 10
-_USUAL = 160
+_HEAD, _LONGEST_HEAD = 32 << 10, 128 << 10
 _MOST_PIXELS, _MOST_THUMBNAIL_PIXELS = 64_000_000, 4_000_000
 _MOST_THINNED_PIXELS = 400_000_000  # a plain JPEG is thinned while it is decoded
 _NARROW, _WIDE = 8, 32  # bytes that a pixel takes while it is decoded and made small
@@ -65,12 +64,7 @@ def describe(file: WatchedFile) -> TileInfo:
             exif = _exif(image)
     if exif.orientation in _TURNED:
         width, height = height, width
-    details: dict[str, Any] = {}
-    if exif.camera:
-        details["camera"] = exif.camera
-    if exif.taken:
-        details["taken"] = exif.taken
-    return TileInfo("picture", format_, crs84_extent=exif.place, dimensions=f"{width}x{height}", details=details)
+    return camera.describe(exif, format_, width, height)
 
 
 def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:  # noqa: ARG001 - there is but one thing to see
@@ -87,6 +81,8 @@ def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Previe
         width, height = image.size
         is_thinned = format_ == "jpeg" and not image.info.get("progressive")
         _check_size(file, width, height, most=_MOST_THINNED_PIXELS if is_thinned else _MOST_PIXELS)
+    whole = io.BytesIO(file.read_at(0, file.size))  # in one go, where decoders would ask for 64 KiB at a time
+    with _DECODERS[format_](whole) as image:
         image.draft("RGB", (size, size))
         orientation = _exif(image).orientation
         with DECODED.take(image.width * image.height * (_WIDE if _is_wide(image) else _NARROW)):
@@ -144,8 +140,9 @@ def _check_size(file: WatchedFile, width: int, height: int, *, most: int) -> Non
 
 
 def _from_exif(file: WatchedFile, head: bytes, size: int) -> Preview | None:
-    """Return the thumbnail in the first 64 KiB of a JPEG, turned upright; None where there is none."""
-    exif = read_exif(jpeg.exif_block(head))
+    """Return the thumbnail in the first bytes of a JPEG, turned upright; None where there is none."""
+    end = min(jpeg.exif_end(head), _LONGEST_HEAD, file.size)
+    exif = read_exif(jpeg.exif_block(head if end <= len(head) else file.read_at(0, end)))
     if not exif.thumbnail:
         return None
     try:
@@ -154,7 +151,7 @@ def _from_exif(file: WatchedFile, head: bytes, size: int) -> Preview | None:
             small = _plain(image)
     except (OSError, SyntaxError, ValueError):
         return None  # a broken thumbnail is no reason to show nothing
-    if 2 * max(small.size) < min(size, _USUAL):
+    if not camera.is_worth_it(max(small.size), size):
         return None
     caption = "thumbnail of the camera, JPEG"
     if exif.size:

@@ -13,9 +13,10 @@ from s3magic.errors import InvalidInput
 from s3magic.formats.base import PLAIN, Look
 from s3magic.parallel import WORKERS
 from s3magic.store.base import ObjectInfo
-from s3magic.thumbnails import page
+from s3magic.thumbnails import page, workers
 from s3magic.thumbnails.cache import DiskCache
 from s3magic.thumbnails.catalogue import Catalogue
+from s3magic.thumbnails.decoding import Decoder
 from s3magic.thumbnails.item import GalleryItem
 from s3magic.thumbnails.presign import SignedUrl, Signer, check_expires
 from s3magic.thumbnails.preview import READ_LIMIT, Thumbnail, look
@@ -59,6 +60,8 @@ class Gallery:
         The most bytes that one preview may read.
     wanted
         What of each object to show, where it holds more than one thing to see.
+    decoder
+        Who makes the pictures; the worker processes of this kernel when None.
 
     Raises
     ------
@@ -81,6 +84,7 @@ class Gallery:
         cache: str | os.PathLike[str] | None = None,
         read_limit: int = READ_LIMIT,
         wanted: Look = PLAIN,
+        decoder: Decoder | None = None,
     ) -> None:
         parsed = S3Url.parse(url)
         if size not in SIZES:
@@ -95,6 +99,7 @@ class Gallery:
         self._signer = signer
         self._store = opener(parsed)
         self._cache = DiskCache(cache) if cache is not None else None
+        self._decoder = decoder or workers.shared()
         self._catalogue = Catalogue(self._store, parsed, match=match)
         self._lock = threading.Lock()
         self._items: list[GalleryItem] = []
@@ -139,7 +144,7 @@ class Gallery:
         if not infos:
             return []
         pool = ThreadPoolExecutor(min(WORKERS, len(infos)), thread_name_prefix="s3magic-thumbs")
-        added = [GalleryItem(info, pool.submit(self._look, info)) for info in infos]
+        added = [GalleryItem(info, pool.submit(self._look, info, size=self.size)) for info in infos]
         pool.shutdown(wait=False)
         with self._lock:
             self._items += added
@@ -164,11 +169,7 @@ class Gallery:
 
     def enlarge(self, item: GalleryItem) -> Thumbnail:
         """Read a larger picture of an item."""
-        picture = look(
-            self._store, item.info, size=LARGE, read_limit=self.read_limit, cache=self._cache, wanted=self.wanted
-        )
-        self._count(picture.bytes_read)
-        return picture
+        return self._look(item.info, size=LARGE)
 
     @property
     def selected(self) -> list[GalleryItem]:
@@ -231,9 +232,15 @@ class Gallery:
             lines.append(f"  … and {len(failed) - 5} more without a picture")
         return "\n".join(lines)
 
-    def _look(self, info: ObjectInfo) -> Thumbnail:
+    def _look(self, info: ObjectInfo, *, size: int) -> Thumbnail:
         thumbnail = look(
-            self._store, info, size=self.size, read_limit=self.read_limit, cache=self._cache, wanted=self.wanted
+            self._store,
+            info,
+            size=size,
+            read_limit=self.read_limit,
+            cache=self._cache,
+            wanted=self.wanted,
+            decoder=self._decoder,
         )
         self._count(thumbnail.bytes_read)
         return thumbnail

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as field_of
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from s3magic import __version__
 from s3magic.errors import (
@@ -17,17 +17,19 @@ from s3magic.errors import (
     S3MagicError,
     UnreadableFormat,
 )
-from s3magic.formats import registry
-from s3magic.formats.base import PLAIN, Field, Format, Look, Preview, TileInfo
+from s3magic.formats import camera, jpeg, registry
+from s3magic.formats.base import PLAIN, Field, Look, TileInfo
 from s3magic.html import bytes_text
 from s3magic.store.base import ObjectInfo, Store
-from s3magic.store.reader import ByteLimitReached, RangeReader
+from s3magic.store.reader import FIRST_BLOCK, ByteLimitReached
 from s3magic.thumbnails.cache import DiskCache, Entry
+from s3magic.thumbnails.decoding import Decoder, DecoderFailed, Seen, Task, decode
+from s3magic.thumbnails.source import Source
 
-READ_LIMIT = 4_000_000
-"""Bytes that one preview may read."""
-_BLOCK = 64 << 10
-"""Bytes of one read: a quarter of what reading on usually takes, for a preview hardly reads on."""
+READ_LIMIT = 12_000_000
+"""Bytes that one preview may read: those of a photograph that holds no smaller one."""
+_CAMERA_SUFFIXES = (".jpg", ".jpeg")
+_LONGEST_HEAD = 128 << 10
 
 _INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 _LAYOUT = 2
@@ -107,6 +109,7 @@ def look(
     read_limit: int = READ_LIMIT,
     cache: DiskCache | None = None,
     wanted: Look = PLAIN,
+    decoder: Decoder = decode,
 ) -> Thumbnail:
     """Return the thumbnail of an object as it was listed.
 
@@ -121,6 +124,8 @@ def look(
         Where thumbnails are remembered by URL, ETag, size and look.
     wanted
         What of the object to show, where it holds more than one thing to see.
+    decoder
+        Who makes the picture; by itself in this very process, so for objects that are trusted.
     """
     format_ = registry.find(info.name)
     if format_ is None:
@@ -133,7 +138,7 @@ def look(
     kept = _recall(cache.get(key)) if cache else None
     if kept is not None:
         return kept
-    thumbnail, lasting = _make(store, info, format_, size=size, read_limit=read_limit, wanted=wanted)
+    thumbnail, lasting = _make(store, info, size=size, read_limit=read_limit, wanted=wanted, decoder=decoder)
     if cache and lasting:
         cache.put(key, Entry(thumbnail.to_json(), thumbnail.image))
     return thumbnail
@@ -148,6 +153,8 @@ def reason(error: Exception, read_limit: int = READ_LIMIT) -> str:
             return words
     if isinstance(error, MissingLibrary):
         return f"{error.message}. {error.hint}"
+    if isinstance(error, DecoderFailed):
+        return str(error)
     return error.message if isinstance(error, S3MagicError) else f"Could not be shown ({type(error).__name__})"
 
 
@@ -168,56 +175,52 @@ def to_facts(info: TileInfo) -> Facts:
 
 
 def _make(
-    store: Store, info: ObjectInfo, format_: Format, *, size: int, read_limit: int, wanted: Look
+    store: Store, info: ObjectInfo, *, size: int, read_limit: int, wanted: Look, decoder: Decoder
 ) -> tuple[Thumbnail, bool]:
     """Return a fresh thumbnail, and whether it stays true as long as the object is the same."""
-    reader = _open(store, info, read_limit)
+    source = Source(store, info, limit=read_limit)
+    task = Task(info.name, info.size, size, wanted, read_limit)
     try:
-        preview = format_.preview(cast("BinaryIO", reader), size=size, look=wanted)
-        if preview.media_type not in _INLINE_TYPES:
+        if info.name.lower().endswith(_CAMERA_SUFFIXES):
+            task = replace(task, head=_head(source))
+            if found := camera.cut(task.head, size=size):
+                return _thumbnail(Seen(*found), source), True
+        seen = decoder(task, source)
+        if seen.preview is None or seen.preview.media_type not in _INLINE_TYPES:
             raise UnreadableFormat("No picture a page can hold")  # noqa: TRY301 - as good as broken
     except Exception as error:  # noqa: BLE001 - one strange file must never break a page of sixty
         said = reason(error, read_limit).removesuffix(f": {info.name}")  # the name stands beside it anyway
-        failed = Thumbnail(error=said, bytes_read=reader.bytes_read, requests=reader.requests)
+        failed = Thumbnail(error=said, bytes_read=source.bytes_read, requests=source.requests)
         if isinstance(error, ByteLimitReached):
-            again = _open(store, info, read_limit)
-            described = _described(failed, format_, again)
-            total = reader.bytes_read + again.bytes_read
-            return replace(described, bytes_read=total, requests=reader.requests + again.requests), True
+            return _described(failed, store, info, task, decoder), True
         return failed, isinstance(error, UnreadableFormat)
-    return _described(_framed(preview), format_, reader), True
+    return _thumbnail(seen, source), True
 
 
-def _framed(preview: Preview) -> Thumbnail:
-    return Thumbnail(
-        image=preview.image,
-        media_type=preview.media_type,
-        width=preview.width,
-        height=preview.height,
-        caption=preview.caption,
-        source=preview.source,
-        field=preview.field,
-    )
+def _head(source: Source) -> bytes:
+    """Return the first bytes of a JPEG, with the whole of what its camera says."""
+    head = source(0, min(FIRST_BLOCK, source.info.size))
+    end = min(jpeg.exif_end(head), _LONGEST_HEAD, source.info.size)
+    return head if end <= len(head) else head + source(len(head), end)
 
 
-def _described(thumbnail: Thumbnail, format_: Format, reader: RangeReader) -> Thumbnail:
-    """Return a thumbnail with what the object says of itself; mostly in blocks that were read already."""
+def _thumbnail(seen: Seen, source: Source) -> Thumbnail:
+    made = Thumbnail(bytes_read=source.bytes_read, requests=source.requests)
+    if seen.preview is not None:
+        names = ("image", "media_type", "width", "height", "caption", "source", "field")
+        made = replace(made, **{name: getattr(seen.preview, name) for name in names})
+    return made if seen.info is None else replace(made, format=seen.info.format, facts=to_facts(seen.info))
+
+
+def _described(failed: Thumbnail, store: Store, info: ObjectInfo, task: Task, decoder: Decoder) -> Thumbnail:
+    """Return a thumbnail that could not be made with what the object says of itself instead."""
+    source = Source(store, info, limit=task.limit)
     try:
-        found = format_.describe(cast("BinaryIO", reader))
-    except Exception:  # noqa: BLE001 - the picture is worth showing without
-        return replace(thumbnail, bytes_read=reader.bytes_read, requests=reader.requests)
-    return replace(
-        thumbnail,
-        format=found.format,
-        facts=to_facts(found),
-        bytes_read=reader.bytes_read,
-        requests=reader.requests,
-    )
-
-
-def _open(store: Store, info: ObjectInfo, read_limit: int) -> RangeReader:
-    """Return a reader that fetches no block twice."""
-    return RangeReader(store, info, block=_BLOCK, limit=read_limit, cached_blocks=read_limit // _BLOCK + 1)
+        made = _thumbnail(decoder(replace(task, size=0), source), source)
+    except Exception:  # noqa: BLE001 - then its name must do
+        made = Thumbnail(bytes_read=source.bytes_read, requests=source.requests)
+    read, requests = failed.bytes_read + made.bytes_read, failed.requests + made.requests
+    return replace(made, error=failed.error, bytes_read=read, requests=requests)
 
 
 def _recall(entry: Entry | None) -> Thumbnail | None:

@@ -41,7 +41,7 @@ def test_the_cameras_thumbnail_comes_first(reader):
     found = registry.find("a.jpg").preview(file)
     assert (found.source, found.width, found.height) == ("exif", 160, 120)
     assert found.caption == "4000 x 3000 pixels, JPEG"
-    assert (file.requests, file.bytes_read) == (1, 64 << 10)
+    assert (file.requests, file.bytes_read) == (1, 32 << 10)
     assert registry.find("a.jpg").preview(reader(data, "a.jpg"), size=320).source == "exif"
 
 

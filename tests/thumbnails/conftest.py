@@ -13,6 +13,7 @@ from s3magic.formats import registry
 from s3magic.formats.base import PLAIN, Preview, TileInfo
 from s3magic.store.credentials import Location
 from s3magic.store.memory import MemoryStore
+from s3magic.thumbnails.decoding import decode
 from s3magic.thumbnails.gallery import Gallery
 from s3magic.thumbnails.presign import LinkMaker
 
@@ -109,6 +110,7 @@ def make_gallery(store, tmp_path):
 
     def make(url="s3://teaching/w/", **options):
         signer = LinkMaker(lambda bucket: Location(endpoint_url="http://127.0.0.1:1"), lambda: None)
-        return Gallery(url, **{"opener": lambda _: store, "signer": signer, "cache": tmp_path / "cache", **options})
+        usual = {"opener": lambda _: store, "signer": signer, "cache": tmp_path / "cache", "decoder": decode}
+        return Gallery(url, **{**usual, **options})
 
     return make

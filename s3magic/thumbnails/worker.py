@@ -1,0 +1,108 @@
+"""The process that decodes: ``python -m s3magic.thumbnails.worker CONTROL OWNER MEMORY SECONDS``.
+
+It opens nothing itself: each object comes as a socket over which it asks for bytes, and over which
+its answer goes back. It has no credentials, and no network where the system lets it give that up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import select
+import socket
+import sys
+import threading
+from importlib import import_module
+from pathlib import Path
+
+from s3magic.thumbnails import wire
+from s3magic.thumbnails.decoding import decode
+
+_IDLE_SECONDS = 300
+"""After so long without work a worker gives its memory back; the next object starts another."""
+_LARGEST_FILE = 64 << 20
+_OPEN_FILES = 512
+_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
+
+
+def confine(memory: int) -> None:
+    """Give up for good what a decoder has no need of.
+
+    Parameters
+    ----------
+    memory
+        The most bytes of address space; above it allocations fail.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # an ordinary process may not do so everywhere
+        ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NETWORK)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # before the kernel, if one must go
+    for kind, most in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, _LARGEST_FILE),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (limit, limit))
+
+
+def serve(channel: socket.socket, *, seconds: int) -> None:
+    """Do the one task that comes over a channel, and answer there."""
+    with channel, contextlib.suppress(OSError, EOFError):  # the kernel does not wait for it any longer
+        message, head = wire.receive(channel, most=1 << 30)
+        task = wire.read_task(message, head)
+
+        def read(start: int, stop: int) -> bytes:
+            wire.send(channel, {"start": start, "stop": stop})
+            answer, data = wire.receive(channel, most=stop - start)
+            if "refused" in answer:
+                raise OSError("no more bytes of it are given")
+            return data
+
+        _allow_more(seconds)
+        try:
+            seen = decode(task, read)
+        except BaseException as error:  # noqa: BLE001 - a decoder in Rust panics with what is no Exception
+            wire.send(channel, wire.error_message(error))
+        else:
+            wire.send(channel, wire.seen_message(seen), b"" if seen.preview is None else seen.preview.image)
+
+
+def _allow_more(seconds: int) -> None:
+    """Let the process compute for so much longer: who computes on without end is ended by the system."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    wanted = int(used.ru_utime + used.ru_stime) + 1 + seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
+def main() -> None:
+    """Work until the kernel is gone or has no more to do."""
+    control_fd, owner, memory, seconds = map(int, sys.argv[1:5])
+    confine(memory)
+    threading.Thread(target=import_module, args=("s3magic.formats.drawing",), daemon=True).start()  # most want it
+    control = socket.socket(fileno=control_fd)
+    busy: list[threading.Thread] = []
+    while True:
+        ready = select.select([control_fd, owner], [], [], _IDLE_SECONDS)[0]
+        busy = [thread for thread in busy if thread.is_alive()]
+        if owner in ready or not (ready or busy):
+            break
+        if control_fd not in ready:
+            continue
+        word, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if not word:
+            break
+        channel = socket.socket(fileno=descriptors[0])
+        thread = threading.Thread(target=serve, args=(channel,), kwargs={"seconds": seconds}, daemon=True)
+        thread.start()
+        busy.append(thread)
+    os._exit(0)  # whatever still decodes has nobody to answer
+
+
+if __name__ == "__main__":
+    main()
