@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from s3magic.access import masking
 from s3magic.access.wire import Hidden
 from s3magic.errors import InvalidInput
+from s3magic.store.tuning import REQUESTS_AT_ONCE, Tuning
 
 if TYPE_CHECKING:
     from s3magic.access.connection import Connection
-    from s3magic.store.tuning import Tuning
 
 
 class HiddenText(str):
@@ -90,7 +90,7 @@ def _tensorstore_tuning(tuning: Tuning) -> dict[str, Any]:
     if limits and tuning.doubling_time:
         limits["doubling_time"] = f"{tuning.doubling_time:g}s"
     return {
-        "s3_request_concurrency": {"limit": tuning.request_concurrency},
+        "s3_request_concurrency": {"limit": tuning.request_concurrency or REQUESTS_AT_ONCE},
         "s3_request_retries": {
             "max_retries": tuning.max_retries + 1,
             "initial_delay": f"{tuning.initial_delay:g}s",

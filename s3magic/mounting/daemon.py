@@ -25,9 +25,10 @@ from s3magic.access.wire import BrokerSource
 from s3magic.errors import InvalidInput, MountError, NoSuchKey
 from s3magic.mounting import attach, control, records
 from s3magic.mounting.fuse import Connection
-from s3magic.mounting.operations import FileSystem
+from s3magic.mounting.listings import DELIMITER
+from s3magic.mounting.operations import FETCHERS, FileSystem
 from s3magic.mounting.records import Record
-from s3magic.store.base import Store
+from s3magic.store.base import ListPage, Store
 from s3magic.store.client import Client
 from s3magic.store.credentials import Location
 from s3magic.store.s3 import S3Store
@@ -63,7 +64,7 @@ class Daemon:
     """
 
     def __init__(self, config: dict[str, Any], store: Store, *, owner: int, move: Move | None = None) -> None:
-        self._url = probe(store, S3Url.parse(config["url"]))
+        self._url, root = probe(store, S3Url.parse(config["url"]))
         self._path = Path(config["path"])
         self._move = move
         self._began = time.monotonic()
@@ -80,7 +81,7 @@ class Daemon:
             started=records.started(os.getpid()) or 0,
             created=tuple(_make_folders(self._path, ignore=config["ignore"])),
         )
-        self._files = FileSystem(store, self._url.key, memory=config["memory"], fresh=config["fresh"])
+        self._files = FileSystem(store, self._url.key, memory=config["memory"], fresh=config["fresh"], root=root)
         self._connection: Connection | None = None
 
     def start(self) -> None:
@@ -176,18 +177,16 @@ class Daemon:
         }
 
 
-def probe(store: Store, url: S3Url) -> S3Url:
-    """Return the URL of the folder that a URL names, having seen that it may be listed.
+def probe(store: Store, url: S3Url) -> tuple[S3Url, ListPage]:
+    """Return the URL of the folder that a URL names, and the first page of its listing, which proves the right to it.
 
     Raises what the store raises (no such bucket, no right …), `InvalidInput` when the URL names
     one object, and `NoSuchKey` when nothing is there. An empty bucket is fine.
     """
-    if not url.key:
-        store.list_page(max_keys=1)
-        return url
-    folder = url if url.is_prefix else url.with_key(f"{url.key}/")
-    if store.list_page(folder.key, max_keys=1).objects:
-        return folder
+    folder = url if url.is_prefix or not url.key else url.with_key(f"{url.key}/")
+    page = store.list_page(folder.key, delimiter=DELIMITER)
+    if not url.key or page.objects or page.prefixes:
+        return folder, page
     if not url.is_prefix and any(info.key == url.key for info in store.list_page(url.key, max_keys=1).objects):
         above = url.with_key(url.key[: url.key.rfind("/") + 1])
         raise InvalidInput(f"Only folders can be mounted, and {url} is one object", f"Mount its folder: {above}")
@@ -204,6 +203,7 @@ class Shop:
     def open(self, config: dict[str, Any]) -> Store:
         """Open the bucket of a mount."""
         tuning = Tuning.from_json(config["tuning"])
+        tuning = replace(tuning, request_concurrency=tuning.request_concurrency or FETCHERS)
         self._client = Client(Location(**config["location"]), self._source, tuning)
         return S3Store(S3Url.parse(config["url"]).bucket, self._client)
 

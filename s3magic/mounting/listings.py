@@ -64,11 +64,14 @@ class Listing:
         """Ask for pages until an entry at index ``beyond`` is settled, or all are."""
         with self._lock:
             while not self.is_complete and self.settled <= beyond:
-                page = self._pages.next(ask)
-                self._add(page)
-                self.is_complete = page.next_token is None
-                while self.settled < len(self.entries) and self._is_sure(self.entries[self.settled]):
-                    self.settled += 1
+                self.add(self._pages.next(ask))
+
+    def add(self, page: ListPage) -> None:
+        """Take the next page in; for those who ask for pages themselves."""
+        self._place_all(page)
+        self.is_complete = page.next_token is None
+        while self.settled < len(self.entries) and self._is_sure(self.entries[self.settled]):
+            self.settled += 1
 
     def find(self, name: str) -> tuple[Entry | None, bool]:
         """Return the entry of a name, and whether the listing got far enough to be sure of it."""
@@ -90,7 +93,7 @@ class Listing:
     def _is_sure(self, entry: Entry) -> bool:
         return self.is_complete or entry.is_folder or self._reached > utf8(entry.key + DELIMITER)
 
-    def _add(self, page: ListPage) -> None:
+    def _place_all(self, page: ListPage) -> None:
         for info in page.objects:
             segment = info.key[len(self.prefix) :]
             if segment:

@@ -28,7 +28,7 @@ from s3magic.store.base import ListPage, Store
 
 Held = TypeVar("Held")
 
-FETCHERS = 32
+FETCHERS = 64
 REST_BYTES = 64 << 20
 """What the daemon takes before it holds any data."""
 SMALLEST_CACHE = 16 << 20
@@ -52,6 +52,8 @@ class FileSystem:
         Bytes the process should stay below; the cache gets what is left of it.
     fresh
         Seconds after which listings and attributes are asked for again.
+    root
+        The first page of the root's listing as somebody saw it just now: names in it are found at once.
 
     Attributes
     ----------
@@ -69,7 +71,15 @@ class FileSystem:
     4
     """
 
-    def __init__(self, store: Store, prefix: str = "", *, memory: int = 256 << 20, fresh: float = 10) -> None:
+    def __init__(
+        self,
+        store: Store,
+        prefix: str = "",
+        *,
+        memory: int = 256 << 20,
+        fresh: float = 10,
+        root: ListPage | None = None,
+    ) -> None:
         self._store = store
         self._memory = memory
         self.fresh = fresh
@@ -84,6 +94,9 @@ class FileSystem:
         self._workers = Workers(FETCHERS, name="fetch")
         self._listers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="list")
         self._reads = Reads(store, limit=memory - REST_BYTES, workers=self._workers, changed=self._on_change)
+        self._seen = None if root is None else self._new_listing(prefix)
+        if self._seen is not None and root is not None:
+            self._seen.add(root)
         self._budget()
 
     # Names
@@ -113,15 +126,13 @@ class FileSystem:
 
     def lookup_at_hand(self, parent_id: int, name: str) -> tuple[Node | None, float] | None:
         """Do the same as `lookup` if that takes no waiting; None when it would."""
-        with self._lock:
-            listing = self._listings.get(self._prefix(parent_id))
-        left = self._left(listing) if listing is not None else 0.0
-        if listing is None or not left:
+        listing = self._listing_at_hand(self._prefix(parent_id))
+        if listing is None:
             return None
         entry, is_sure = listing.glance(name)
-        if not is_sure:
+        if not is_sure or (entry is None and listing is self._seen):  # what was not there may have come since
             return None
-        return (None if entry is None else self._nodes.remember(entry)), left
+        return (None if entry is None else self._nodes.remember(entry)), self._left(listing)
 
     def forget(self, node_id: int, lookups: int) -> None:
         """Take back lookups of an inode."""
@@ -205,6 +216,7 @@ class FileSystem:
         """Forget all listings; what is open stays as it is."""
         with self._lock:
             self._listings.clear()
+            self._seen = None
         self._budget()
 
     def start_over(self) -> None:
@@ -253,9 +265,20 @@ class FileSystem:
         with self._lock:
             listing = self._listings.get(prefix)
             if listing is None or not self._left(listing):
-                listing = self._listings[prefix] = Listing(prefix, modified=self._began, executor=self._listers)
+                listing = self._listings[prefix] = self._new_listing(prefix)
             self._listings.move_to_end(prefix)
             return listing
+
+    def _new_listing(self, prefix: str) -> Listing:
+        return Listing(prefix, modified=self._began, executor=self._listers)
+
+    def _listing_at_hand(self, prefix: str) -> Listing | None:
+        """Return the listing of a folder if it is fresh; before the root is listed, that from before the mount."""
+        with self._lock:
+            listing = self._listings.get(prefix)
+            if listing is None and self._seen is not None and self._seen.prefix == prefix:
+                listing = self._seen
+        return listing if listing is not None and self._left(listing) else None
 
     def _extend(self, listing: Listing, position: int) -> None:
         if listing.is_complete or position < listing.settled:
@@ -274,10 +297,10 @@ class FileSystem:
     def _foresee_files(self, entry: Entry) -> None:
         """Fetch the beginnings of the files that follow, when files are opened in the order of their folder."""
         following: list[Entry] = []
+        listing = self._listing_at_hand(entry.key[: entry.key.rfind(DELIMITER) + 1])
         with self._lock:
-            listing = self._listings.get(entry.key[: entry.key.rfind(DELIMITER) + 1])
             position = None if listing is None else listing.position(entry.name)
-            if listing is None or position is None or not self._left(listing):
+            if listing is None or position is None:
                 return
             most, size = min(MOST_BYTES, self._reads.limit // 8), 0
             for at in listing.walk.step(position):
@@ -309,6 +332,7 @@ class FileSystem:
 
     def _on_change(self, entry: Entry) -> None:
         with self._lock:
+            self._seen = None
             self._listings.pop(entry.key[: entry.key.rfind(DELIMITER) + 1], None)
 
     def _budget(self) -> None:

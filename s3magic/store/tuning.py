@@ -27,7 +27,7 @@ class Tuning:
     ----------
     request_concurrency
         Requests under way at once, the bodies of their answers included; None for what
-        ``TENSORSTORE_S3_REQUEST_CONCURRENCY`` says, else 32.
+        ``TENSORSTORE_S3_REQUEST_CONCURRENCY`` says, else what is usual: 32, in a mount 64.
     max_retries
         How often a request that met a passing fault is sent again; 0 for never.
     initial_delay, max_delay
@@ -81,10 +81,10 @@ class Tuning:
                 raise InvalidInput(f"{name} cannot be {value} requests a second", f"Give {name} more than 0.")
 
     def settled(self, environ: Mapping[str, str]) -> Tuning:
-        """Return the same with nothing left open: what was not chosen comes from the variables."""
+        """Return the same with what was not chosen taken from the variables; where they say nothing it stays open."""
         concurrency, doubling = self.request_concurrency, self.doubling_time
         if concurrency is None:
-            concurrency = _concurrency(environ.get(CONCURRENCY_VARIABLE, ""))
+            concurrency = _concurrency(environ.get(CONCURRENCY_VARIABLE, "").strip())
         if doubling is None:
             doubling = seconds(environ.get(DOUBLING_VARIABLE) or "0", DOUBLING_VARIABLE)
         return Tuning(**{**self.to_json(), "request_concurrency": concurrency, "doubling_time": doubling})
@@ -126,8 +126,7 @@ def seconds(text: str, name: str) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
-def _concurrency(text: str) -> int:
-    text = text.strip()
+def _concurrency(text: str) -> int | None:
     if text and not (text.isascii() and text.isdigit() and int(text)):
         raise InvalidInput(f"{CONCURRENCY_VARIABLE} is not a number of requests: {text!r}", "Set it to 1 or more.")
-    return int(text or REQUESTS_AT_ONCE)
+    return int(text) if text else None

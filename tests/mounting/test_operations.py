@@ -123,6 +123,18 @@ def test_a_lookup_without_a_listing_finds_the_same(keys, name):
         assert (alone.entry.key, alone.entry.is_folder) == (listed[name].key, listed[name].is_folder)
 
 
+def test_names_seen_before_the_mount_are_found_without_asking_and_new_ones_by_asking(store):
+    store.put("folder/a", b"x")
+    files = FileSystem(store, root=store.list_page(delimiter="/"))
+    store.put("b", b"later")
+    assert files.lookup_at_hand(ROOT, "folder")[0].entry.is_folder
+    assert files.stats()["requests"] == 0
+    assert files.lookup_at_hand(ROOT, "b") is None
+    assert files.lookup(ROOT, "b")[0].entry.size == 5
+    files.refresh()
+    assert files.lookup_at_hand(ROOT, "folder") is None
+
+
 def test_what_cannot_be_shown_is_counted(store):
     for key in ("a", "a/b", "x" * 300, "marker/", "full/"):
         store.put(key, b"1" if key == "full/" else b"")

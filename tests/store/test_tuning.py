@@ -220,7 +220,7 @@ def test_what_was_not_chosen_comes_from_the_variables():
     chosen = Tuning(request_concurrency=3, doubling_time=0).settled(environ)
     assert (chosen.request_concurrency, chosen.doubling_time) == (3, 0)
     usual = Tuning().settled({})
-    assert (usual.request_concurrency, usual.doubling_time) == (32, 0)
+    assert (usual.request_concurrency, usual.doubling_time) == (None, 0)
     assert Tuning.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
