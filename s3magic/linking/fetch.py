@@ -19,7 +19,6 @@ from s3magic.linking.whole import gather as gather_whole
 from s3magic.linking.work import gather, meter, raise_failures
 from s3magic.store.base import StoreOpener
 
-_SAVE_EVERY = 256  # newly learned hashes
 _ROOM = 0.01  # share of the download that must stay free beside it
 
 
@@ -90,6 +89,7 @@ def bring(
     """Fetch, and return what failed, by name, instead of raising it."""
     folder = Folder(folder.path.absolute())  # for an executor whose workers stand elsewhere
     with folder.writing():
+        _record_learned(folder)
         everything = folder.tiles()
         chosen = select(everything, match=match, bbox=bbox)
         for leftover in set(folder.scratch.glob("*.part")) - {folder.part(tile) for tile in everything}:
@@ -107,28 +107,18 @@ def bring(
         present = sorted(tile.name for tile, state in look.values if state == "file")
         wanted = [tile for tile, state in look.values if state != "file"]
         _check_room(folder, wanted)
-        learned: list[LinkedTile] = []
 
-        def save() -> None:
-            if learned:
-                folder.save_tiles(learned)
-                learned.clear()
-
-        def note(tile: LinkedTile, oid: str) -> None:
+        def note(tile: LinkedTile, _oid: str) -> None:
             bar.tile_done()
             if executor is not None:
                 bar(tile.size)
-            if tile.oid is None:
-                learned.append(replace(tile, oid=oid, oid_from="download"))
-                if len(learned) >= _SAVE_EVERY:
-                    save()
 
         with meter("Fetching", sum(tile.size for tile in wanted), "B", tiles=len(wanted)) as bar:
             work = partial(download, folder=folder, opener=opener, report=bar if executor is None else None)
             try:
                 harvest = gather(work, wanted, executor=executor, on_value=note, stop=bar.stop)
             finally:
-                save()
+                _record_learned(folder)
         sync_folder(folder.path)
     harvest.raise_stop()
     failures = [*look.failures, *harvest.failures]
@@ -148,8 +138,23 @@ def download(
     if state == "modified":
         part.unlink()
         raise _in_the_way(target)
+    if tile.oid is None:
+        folder.learned.add({"name": tile.name, "etag": tile.etag, "oid": oid})
     part.replace(target)
     return oid
+
+
+def _record_learned(folder: Folder) -> None:
+    """Put hashes that were noted into the records; those of a run that was killed too."""
+    oids = {(fact.get("name"), fact.get("etag")): str(fact.get("oid")) for fact in folder.learned}
+    if oids:
+        unhashed = (tile for tile in folder.tiles() if tile.oid is None)
+        folder.save_tiles(
+            replace(tile, oid=oid, oid_from="download")
+            for tile in unhashed
+            if (oid := oids.get((tile.name, tile.etag))) is not None
+        )
+        folder.learned.forget()
 
 
 def _look(tile: LinkedTile, *, folder: Folder, report: Callable[[int], None]) -> tuple[LinkedTile, str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from s3magic.errors import LinkError, S3MagicError
 from s3magic.linking import manifest
 from s3magic.linking.manifest import DatasetInfo, LinkedTile
+from s3magic.linking.notes import Notes
 from s3magic.linking.redirects import redirected
 
 try:
@@ -27,6 +28,7 @@ except ImportError:  # pragma: no cover - Windows has no flock; there nobody kee
 
 BY_NAME = 10_000  # above so many tiles .gitattributes names their endings: git's work grows with lines x files
 _BATCH = 10_000  # files flushed together
+_KEPT = frozenset({".part", ".notes"})  # what the next run goes on with
 _ATTRIBUTES = "filter=lfs diff=lfs merge=lfs -text"
 
 
@@ -59,8 +61,13 @@ class Folder:
 
     def part(self, tile: LinkedTile) -> Path:
         """Return where a tile's content is gathered until it is whole; another one for other content."""
-        content = "\0".join((tile.name, tile.etag, tile.oid or ""))
+        content = f"{tile.name}\0{tile.etag}"
         return self.scratch / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.part"
+
+    @property
+    def learned(self) -> Notes:
+        """The hashes that a fetch has learnt and not recorded yet."""
+        return Notes(self.scratch / "learned.notes")
 
     def info(self) -> DatasetInfo:
         """Read ``dataset.json``."""
@@ -164,7 +171,7 @@ class Folder:
             try:
                 yield
             finally:
-                if not any(self.scratch.glob("*.part")):
+                if not any(path.suffix in _KEPT for path in self.scratch.iterdir()):
                     shutil.rmtree(self.scratch, ignore_errors=True)
 
     @staticmethod
