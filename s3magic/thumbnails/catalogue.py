@@ -1,39 +1,85 @@
-"""The objects a gallery is about: listed page by page as they are wanted, never all at once; reads no object."""
+"""The objects a gallery is about, page by page: listed as they are wanted, never all held at once; reads no object."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
-from s3magic.errors import AccessDenied, NoSuchKey
+from s3magic.errors import AccessDenied, InvalidInput, NoSuchKey
 from s3magic.store.base import ObjectInfo, Store
 from s3magic.url import S3Url, matches
 
-_PAGES_AT_ONCE = 10
-"""Pages of a listing that one `take` may ask for, so that a rare pattern does not stall in a huge bucket."""
+SORT_LIMIT = 100_000
+"""Objects that can be put into another order than that of the listing: they must all be known for it."""
+_LISTINGS_AT_ONCE = 10
+"""Listings that one page may ask for, so that a rare pattern does not stall in a huge bucket."""
+
+_ORDERS: dict[str, Callable[[ObjectInfo], Any]] = {
+    "name": lambda info: info.key.encode(errors="surrogatepass"),
+    "size": lambda info: info.size,
+    "modified": lambda info: info.last_modified.timestamp() if info.last_modified else 0,
+    "type": lambda info: info.name.rpartition(".")[2].lower(),
+}
+SORTS = tuple(sign + name for name in _ORDERS for sign in ("", "-"))
+"""The orders there are, the greatest first with ``-``."""
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """What was listed and not handed out, and where to go on."""
+
+    after: str = ""
+    infos: list[ObjectInfo] = field(default_factory=list)
+    token: str | None = None
+    is_end: bool = False
 
 
 class Catalogue:
-    """Walks what a URL names, in key order; safe to use from several threads.
+    """Walks what a URL names, a page at a time, forth and back; safe to use from several threads.
 
-    A URL that names no object but a folder without its closing slash is read as the folder.
+    Of the pages left behind it keeps the last key alone, and lists them again when asked. A URL that
+    names no object but a folder without its closing slash is read as the folder.
 
     Parameters
     ----------
+    limit
+        Objects on a page.
     match
         Keep only objects whose name fits this glob, or, when it holds a ``/``, whose path below
         the URL does.
+    keep
+        Keep only objects whose key this lets through.
+    sort
+        One of `SORTS`; any but ``"name"`` lists everything first, up to `SORT_LIMIT` objects.
     """
 
-    def __init__(self, store: Store, url: S3Url, *, match: str | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        url: S3Url,
+        *,
+        limit: int,
+        match: str | None = None,
+        keep: Callable[[str], bool] | None = None,
+        sort: str = "name",
+    ) -> None:
+        if sort not in SORTS:
+            raise InvalidInput(f"There is no order {sort!r}", f"There is {', '.join(_ORDERS)}; -size for the reverse.")
         self.url = url
         self._store = store
+        self._limit = limit
         self._match = match
+        self._keep = keep
+        self._sort = sort
         self._lock = threading.Lock()
-        self._waiting: deque[ObjectInfo] = deque()
+        self._marks = [""]  # the key after which each known page begins
+        self._ahead = _Ahead()
+        self._farthest = ""
         self._found = 0
-        self._token: str | None = None
         self._complete = False
+        self._sorted: list[ObjectInfo] | None = None
 
     @property
     def found(self) -> int:
@@ -45,44 +91,105 @@ class Catalogue:
         """Whether the listing came to its end, so that `found` is all there is."""
         return self._complete
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether everything was handed out."""
-        return self.complete and not self._waiting
+    def has(self, number: int) -> bool:
+        """Whether there may be a page of this number; once `complete`, whether there is one."""
+        known = max(len(self._marks), -(-self._found // self._limit))
+        return number >= 1 and (number <= known or not self._complete)
 
-    def take(self, count: int) -> list[ObjectInfo]:
-        """Return the next objects, at most ``count``; fewer where only long walking would find more."""
+    def page(self, number: int) -> list[ObjectInfo]:
+        """Return the objects of a page, the first is 1; fewer where only long walking would find more.
+
+        Beyond the end there are none. Raises `InvalidInput` when there are more than can be sorted.
+        """
         with self._lock:
-            for _ in range(_PAGES_AT_ONCE):
-                if len(self._waiting) >= count or self._complete:
-                    break
-                batch = self._next()
-                self._found += len(batch)
-                self._waiting.extend(batch)
-            return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+            if self._sort != "name":
+                start = (number - 1) * self._limit
+                return self._in_order()[start : start + self._limit]
+            while len(self._marks) < number:
+                known = len(self._marks)
+                self._walk(known)
+                if len(self._marks) == known:
+                    return []
+            infos = self._walk(number)
+            if not infos and self._complete and len(self._marks) == number > 1:
+                self._marks.pop()  # what was still to come when the page before ended was no object of ours
+            return infos
 
-    def _next(self) -> list[ObjectInfo]:
-        """Return what fits of the next page of the listing; after an error that page is asked for again."""
+    def _walk(self, number: int) -> list[ObjectInfo]:
+        """Return a page whose beginning is known; note where the next begins, if there is one.
+
+        What failed leaves everything as it was, so that it can be asked for again.
+        """
+        after = self._marks[number - 1]
+        ahead = self._ahead if self._ahead.after == after else _Ahead(after)
+        infos, last, listings = list(ahead.infos), after, 0
+        while len(infos) < self._limit and not ahead.is_end and listings < _LISTINGS_AT_ONCE:
+            batch, last, ahead = self._list(ahead, last)
+            infos += batch
+            listings += 1
+        page, rest = infos[: self._limit], infos[self._limit :]
+        mark = page[-1].key if rest or (page and ahead.is_end) else max(last, page[-1].key if page else "", key=_utf8)
+        if len(self._marks) == number and (rest or not ahead.is_end):
+            self._marks.append(mark)
+        self._ahead = _Ahead(mark, rest, ahead.token, ahead.is_end)
+        return page
+
+    def _list(self, ahead: _Ahead, last: str) -> tuple[list[ObjectInfo], str, _Ahead]:
+        """Return what fits of the next listing, the last key of it, and where to go on."""
         if not self.url.is_pattern and not self.url.is_prefix:
-            try:
-                found = self._store.head(self.url.key, version_id=self.url.version_id)
-            except (NoSuchKey, AccessDenied):
-                folder = self.url.with_key(self.url.key + "/")
-                if not self._store.list_page(folder.key, max_keys=1).objects:
-                    raise
-                self.url = folder
-            else:
-                self._complete = True
-                return [found]
-        page = self._store.list_page(self.url.prefix, token=self._token)
-        self._token = page.next_token
-        self._complete = page.next_token is None
-        return [info for info in page.objects if self._fits(info)]
+            found = self._single()
+            if found is not None:
+                return self._met([found], is_end=True), found.key, _Ahead(is_end=True)
+        start_after = last if ahead.token is None and last else None
+        page = self._store.list_page(self.url.prefix, token=ahead.token, start_after=start_after)
+        is_end = page.next_token is None
+        seen = page.objects[-1].key if page.objects else last
+        return self._met(list(page.objects), is_end=is_end), seen, _Ahead(token=page.next_token, is_end=is_end)
+
+    def _single(self) -> ObjectInfo | None:
+        """Return the one object that the URL names; None where it names a folder, which it does from then on."""
+        try:
+            return self._store.head(self.url.key, version_id=self.url.version_id)
+        except (NoSuchKey, AccessDenied):
+            folder = self.url.with_key(self.url.key + "/")
+            if not self._store.list_page(folder.key, max_keys=1).objects:
+                raise
+            self.url = folder
+            return None
+
+    def _met(self, infos: list[ObjectInfo], *, is_end: bool) -> list[ObjectInfo]:
+        """Return what fits, and count what was not met before."""
+        fitting = [info for info in infos if self._fits(info)]
+        self._found += sum(_utf8(info.key) > _utf8(self._farthest) for info in fitting)
+        if infos:
+            self._farthest = max(self._farthest, infos[-1].key, key=_utf8)
+        self._complete = self._complete or is_end
+        return fitting
+
+    def _in_order(self) -> list[ObjectInfo]:
+        if self._sorted is None:
+            everything: list[ObjectInfo] = []
+            ahead, last = _Ahead(), ""
+            while not ahead.is_end:
+                batch, last, ahead = self._list(ahead, last)
+                everything += batch
+                if len(everything) > SORT_LIMIT:
+                    raise InvalidInput(
+                        f"More than {SORT_LIMIT} objects are too many to sort",
+                        "Name a folder or a pattern that holds fewer; in the order of their names any number is fine.",
+                    )
+            everything.sort(key=_ORDERS[self._sort.removeprefix("-")], reverse=self._sort.startswith("-"))
+            self._sorted = everything
+        return self._sorted
 
     def _fits(self, info: ObjectInfo) -> bool:
-        if info.key.endswith("/") or not self.url.matches(info.key):
+        if info.key.endswith("/") or not self.url.matches(info.key) or not (self._keep is None or self._keep(info.key)):
             return False
         if self._match is None:
             return True
         below = info.key[len(self.url.prefix) :] if "/" in self._match else info.name
         return matches(self._match, below)
+
+
+def _utf8(key: str) -> bytes:
+    return key.encode(errors="surrogatepass")

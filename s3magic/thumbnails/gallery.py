@@ -1,4 +1,4 @@
-"""A page of previews that fill in the background, and what can be asked of it; draws nothing and signs nothing."""
+"""Pages of previews that fill in the background, and what can be asked of them; draws nothing and signs nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ _PATIENCE = 60
 class Gallery:
     """Previews of the objects under a URL.
 
-    The first page is listed at once; its previews are made by threads in the background.
+    The first page is listed at once; its previews are made by threads in the background. Any number
+    of objects can be paged through: of the pages that are left nothing is held but the selection.
 
     Parameters
     ----------
@@ -52,6 +53,8 @@ class Gallery:
         Objects on a page, 1 to 1000.
     match
         Keep only objects whose name fits this glob.
+    sort
+        ``"name"``, ``"size"``, ``"modified"`` or ``"type"``, the greatest first with a ``-`` before it.
     expires
         Seconds that a link lives unless said otherwise.
     cache
@@ -80,6 +83,7 @@ class Gallery:
         size: int = 160,
         limit: int = 60,
         match: str | None = None,
+        sort: str = "name",
         expires: int = 3600,
         cache: str | os.PathLike[str] | None = None,
         read_limit: int = READ_LIMIT,
@@ -100,11 +104,12 @@ class Gallery:
         self._store = opener(parsed)
         self._cache = DiskCache(cache) if cache is not None else None
         self._decoder = decoder or workers.shared()
-        self._catalogue = Catalogue(self._store, parsed, match=match)
+        self._catalogue = Catalogue(self._store, parsed, limit=limit, match=match, sort=sort)
         self._lock = threading.Lock()
         self._items: list[GalleryItem] = []
-        self._selected: set[str] = set()
+        self._selected: dict[str, GalleryItem] = {}
         self._bytes_read = 0
+        self._number = 0
         self.more()
 
     @property
@@ -114,7 +119,7 @@ class Gallery:
 
     @property
     def items(self) -> list[GalleryItem]:
-        """What is on the pages so far, in key order."""
+        """What is on the page: the objects that are shown, in their order."""
         with self._lock:
             return list(self._items)
 
@@ -134,21 +139,53 @@ class Gallery:
         return self._catalogue.complete
 
     @property
+    def number(self) -> int:
+        """The page that is shown, the last one of those shown together; the first is 1."""
+        return self._number
+
+    @property
     def has_more(self) -> bool:
-        """Whether `more` may bring something."""
-        return not self._catalogue.exhausted
+        """Whether there may be a page after this one."""
+        return self._catalogue.has(self._number + 1)
+
+    def page(self, number: int) -> Gallery:
+        """Turn to a page and begin its previews; return the gallery.
+
+        Raises `InvalidInput` when there is no such page; then the page stays as it was.
+        """
+        infos = self._catalogue.page(number) if number > 0 else []
+        if number < 1 or not (infos or number == 1 or self._catalogue.has(number)):
+            raise InvalidInput(f"There is no page {number}", "The first one is 1; has_more tells whether one follows.")
+        for item in self.items:
+            if item.url not in self._selected:
+                item.future.cancel()
+        added = self._begin(infos)
+        with self._lock:
+            self._items, self._number = added, number
+        return self
 
     def more(self) -> list[GalleryItem]:
-        """List the next page, begin its previews and return its items."""
-        infos = self._catalogue.take(self.limit)
-        if not infos:
+        """Add the next page to what is shown, begin its previews and return its items."""
+        if self._number and not self.has_more:
             return []
-        pool = ThreadPoolExecutor(min(WORKERS, len(infos)), thread_name_prefix="s3magic-thumbs")
-        added = [GalleryItem(info, pool.submit(self._look, info, size=self.size)) for info in infos]
-        pool.shutdown(wait=False)
+        infos = self._catalogue.page(self._number + 1)
+        added = self._begin(infos)
         with self._lock:
             self._items += added
+            self._number += 1
         return added
+
+    def _begin(self, infos: list[ObjectInfo]) -> list[GalleryItem]:
+        """Return the items of objects, their previews under way; what is selected is what it was."""
+        if not infos:
+            return []
+        known = self._selected
+        pool = ThreadPoolExecutor(min(WORKERS, len(infos)), thread_name_prefix="s3magic-thumbs")
+        items = [
+            known.get(info.url) or GalleryItem(info, pool.submit(self._look, info, size=self.size)) for info in infos
+        ]
+        pool.shutdown(wait=False)
+        return items
 
     def wait(self, timeout: float | None = None) -> Gallery:
         """Wait until every preview is there, at most ``timeout`` seconds; return the gallery.
@@ -173,17 +210,20 @@ class Gallery:
 
     @property
     def selected(self) -> list[GalleryItem]:
-        """The items that were chosen, here or by a click, in key order."""
-        return [item for item in self.items if item.url in self._selected]
+        """The items that were chosen, here or by a click, on whatever page, in key order."""
+        return sorted(self._selected.values(), key=lambda item: item.info.key.encode(errors="surrogatepass"))
 
     def select(self, items: Iterable[GalleryItem], *, on: bool = True) -> None:
         """Choose items, or with ``on=False`` give them back."""
-        urls = {item.url for item in items}
+        chosen = {item.url: item for item in items}
         with self._lock:
-            self._selected = self._selected | urls if on else self._selected - urls
+            if on:
+                self._selected = {**chosen, **self._selected}
+            else:
+                self._selected = {url: item for url, item in self._selected.items() if url not in chosen}
 
     def urls(self, *, expires: int | None = None) -> list[SignedUrl]:
-        """Make links to the selected items, or to all where none is selected.
+        """Make links to the selected items, or to all of the page where none is selected.
 
         Parameters
         ----------

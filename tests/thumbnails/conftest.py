@@ -100,7 +100,7 @@ def store(words):
     bucket.put("w/d.word", b"library".ljust(10))
     bucket.put("w/e.word", b"whole".ljust(900_000))
     bucket.put("w/empty.word", b"")
-    bucket.put("w/plain.parquet", b"x" * 5000)
+    bucket.put("w/plain.dat", b"x" * 5000)
     return bucket
 
 

@@ -46,7 +46,7 @@ def test_teaching_data_is_shown_without_reading_it_all(thumbs, connection, folde
 def test_what_is_counted_is_what_was_sent(thumbs, connection):
     client = connection.store("teaching").client
     gallery = thumbs("s3://teaching/cogs/").wait()
-    listed_only = thumbs("s3://teaching/tables/").wait()
+    listed_only = thumbs("s3://teaching/nothing-here/").wait()
     listings = client.bytes_received - gallery.bytes_read
     assert listed_only.bytes_read == 0
     assert 0 < listings < 20_000

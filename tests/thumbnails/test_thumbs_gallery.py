@@ -17,7 +17,7 @@ def names(items):
 def test_every_object_has_a_tile_whatever_is_wrong_with_it(make_gallery, store):
     gallery = make_gallery().wait()
     assert names(gallery.items) == [
-        "a.word", "b.word", "c.word", "d.word", "e.word", "empty.word", "plain.parquet",
+        "a.word", "b.word", "c.word", "d.word", "e.word", "empty.word", "plain.dat",
     ]  # fmt: skip
     assert [bool(item.error) for item in gallery.items] == [False, True, True, True, False, True, False]
     assert all(item.thumbnail.startswith(b"\x89PNG") for item in gallery.items)
@@ -80,7 +80,7 @@ def test_pages_follow_one_another(make_gallery, store):
 
 def test_a_huge_prefix_is_listed_one_page_at_a_time(make_gallery, store):
     for number in range(2500):
-        store.put(f"huge/{number:05}.parquet", b"")
+        store.put(f"huge/{number:05}.dat", b"")
     gallery = make_gallery("s3://teaching/huge/", limit=60)
     assert store.lists == 1
     assert (gallery.found, gallery.complete, gallery.has_more) == (1000, False, True)
@@ -89,7 +89,7 @@ def test_a_huge_prefix_is_listed_one_page_at_a_time(make_gallery, store):
 
 def test_a_listing_that_broke_goes_on_where_it_was(make_gallery, store, monkeypatch):
     for number in range(1500):
-        store.put(f"huge/{number:05}.parquet", b"")
+        store.put(f"huge/{number:05}.dat", b"")
     gallery = make_gallery("s3://teaching/huge/", limit=1000)
     whole = store.list_page
     answers = iter([Unreachable("No answer"), Unreachable("No answer"), None])
@@ -103,7 +103,7 @@ def test_a_listing_that_broke_goes_on_where_it_was(make_gallery, store, monkeypa
     for _ in range(2):
         with pytest.raises(Unreachable):
             gallery.more()
-    assert names(gallery.more()) == [f"{number:05}.parquet" for number in range(1000, 1500)]
+    assert names(gallery.more()) == [f"{number:05}.dat" for number in range(1000, 1500)]
     assert gallery.complete
 
 
@@ -117,9 +117,9 @@ def test_a_page_for_a_folder_that_is_not_there_is_refused_before_the_waiting(mak
 @pytest.mark.parametrize(
     ("url", "options", "expected"),
     [
-        ("s3://teaching/w/*.{parquet,csv}", {}, ["plain.parquet"]),
+        ("s3://teaching/w/*.{dat,csv}", {}, ["plain.dat"]),
         ("s3://teaching/w/", {"match": "?.word"}, ["a.word", "b.word", "c.word", "d.word", "e.word"]),
-        ("s3://teaching/", {"match": "w/p*"}, ["plain.parquet"]),
+        ("s3://teaching/", {"match": "w/p*"}, ["plain.dat"]),
         ("s3://teaching/w/a.word", {}, ["a.word"]),
         ("s3://teaching/w", {"match": "a.*"}, ["a.word"]),
         ("s3://teaching/nothing/", {}, []),
@@ -218,3 +218,39 @@ def test_items_are_json(make_gallery):
     said = json.loads(json.dumps([item.to_json() for item in gallery.items]))
     assert said[0]["key"] == "w/a.word"
     assert said[0]["caption"] == "<fine> at 160"
+
+
+def test_a_page_is_turned_and_the_selection_stays(make_gallery, store):
+    for number in range(25):
+        store.put(f"many/{number:03}.word", b"fine")
+    gallery = make_gallery("s3://teaching/many/", limit=10).wait()
+    gallery.select(gallery.items[3:4])
+    assert names(gallery.page(3).items) == [f"{number:03}.word" for number in range(20, 25)]
+    assert (gallery.number, gallery.has_more) == (3, False)
+    gallery.select(gallery.items[:1])
+    assert names(gallery.selected) == ["003.word", "020.word"]
+    assert gallery.page(1).items[3] is gallery.selected[0]
+    assert len(gallery.items) == 10
+    assert all(item.error is None for item in gallery.wait().items)
+    with pytest.raises(InvalidInput, match="no page 4"):
+        gallery.page(4)
+    assert gallery.number == 1
+
+
+def test_pages_left_behind_are_not_held(make_gallery, store):
+    import gc
+    import weakref
+
+    for number in range(25):
+        store.put(f"many/{number:03}.word", b"fine")
+    gallery = make_gallery("s3://teaching/many/", limit=10).wait()
+    left = weakref.ref(gallery.items[0].future)
+    gallery.page(2).wait()
+    gc.collect()
+    assert left() is None
+
+
+def test_a_gallery_has_an_order(make_gallery):
+    gallery = make_gallery(sort="-size")
+    sizes = [item.size for item in gallery.items]
+    assert sizes == sorted(sizes, reverse=True)

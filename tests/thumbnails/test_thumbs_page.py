@@ -8,7 +8,7 @@ import pytest
 from s3magic.thumbnails import icon
 from s3magic.thumbnails.page import shorten
 
-HOSTILE = ["<script>alert(1)<_script>.word", '"><img src=x onerror=alert(1)>.parquet', "'&lt;.word", "a\nb.word"]
+HOSTILE = ["<script>alert(1)<_script>.word", '"><img src=x onerror=alert(1)>.dat', "'&lt;.word", "a\nb.word"]
 
 
 class Reader(HTMLParser):
@@ -53,7 +53,7 @@ def test_a_page_counts_what_it_shows_and_what_it_read(make_gallery):
 def test_pictures_have_words_for_those_who_cannot_see_them(make_gallery):
     page = Reader(make_gallery()._repr_html_())
     assert page.values("alt")[0] == "Preview of a.word: <fine> at 160"
-    assert "PARQ file, no preview" in page.values("aria-label")
+    assert "DAT file, no preview" in page.values("aria-label")
 
 
 @pytest.mark.parametrize("name", HOSTILE)

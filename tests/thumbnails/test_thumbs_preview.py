@@ -24,7 +24,7 @@ def test_a_picture_says_what_it_is_and_what_it_cost(store):
 
 
 def test_a_type_not_known_costs_nothing_and_is_no_error(store):
-    seen = see(store, "w/plain.parquet")
+    seen = see(store, "w/plain.dat")
     assert (seen.image, seen.error, seen.source) == (b"", None, "icon")
     assert store.got == 0
 
@@ -143,7 +143,7 @@ def test_a_picture_comes_with_what_the_file_says(store):
     seen = see(store, "w/a.word")
     assert seen.format == "word/fine"
     assert ("variables", "t, p") in seen.facts
-    assert see(store, "w/plain.parquet").format == see(store, "w/b.word").format == "file"
+    assert see(store, "w/plain.dat").format == see(store, "w/b.word").format == "file"
 
 
 def test_a_picture_is_shown_though_the_file_says_nothing(store, words, monkeypatch):
