@@ -8,8 +8,8 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 from s3magic.errors import InvalidInput
 
-Kind = Literal["point-cloud", "raster", "grid", "picture", "table", "file"]
-Source = Literal["exif", "overview", "slice", "points", "whole"]
+Kind = Literal["point-cloud", "raster", "grid", "picture", "table", "video", "file"]
+Source = Literal["exif", "overview", "slice", "points", "head", "frame", "whole"]
 Extent = tuple[float, float, float, float]
 
 
@@ -20,7 +20,8 @@ class TileInfo:
     Parameters
     ----------
     kind
-        ``"point-cloud"``, ``"raster"``, ``"grid"``, ``"picture"``, ``"table"`` or ``"file"``.
+        ``"point-cloud"``, ``"raster"``, ``"grid"``, ``"picture"``, ``"table"``, ``"video"`` or
+        ``"file"``.
     format
         The format and its version: ``"laz-1.4/copc-1.0"``, ``"geotiff/cog"``, ``"netcdf-4"`` …
     crs
@@ -157,7 +158,8 @@ class Preview:
     caption
         One line that says what is seen: variable, shape and units, or the size of the original.
     source
-        What it was made from: ``"exif"``, ``"overview"``, ``"slice"``, ``"points"`` or ``"whole"``.
+        What it was made from: ``"exif"``, ``"overview"``, ``"slice"``, ``"points"``, ``"head"`` of a
+        table, ``"frame"`` of a video, or ``"whole"``.
     field
         What its colours stand for, where they stand for numbers.
     """

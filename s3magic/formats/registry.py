@@ -35,7 +35,7 @@ class LazyFormat:
 
     def preview(self, file: BinaryIO, *, size: int = 160, look: Look = PLAIN) -> Preview:
         """See `Format.preview`."""
-        with self._guard(file, "thumbs") as watched:
+        with self._guard(file, "thumbs" if self.extra == "geo" else self.extra) as watched:
             return cast("Preview", self._decoder().preview(watched, size=size, look=look))
 
     def _decoder(self) -> Any:
@@ -55,7 +55,7 @@ class LazyFormat:
                     f'Install it with: pip install "s3magic[{extra}]"',
                 ) from error
             # A panic of a library written in Rust is no Exception, but means a broken file just the same.
-            if isinstance(error, S3MagicError) or not (isinstance(error, Exception) or _is_panic(error)):
+            if isinstance(error, S3MagicError | MemoryError) or not (isinstance(error, Exception) or _is_panic(error)):
                 raise
             raise UnreadableFormat(
                 f"Not readable as {self.name}: {watched.name}",
@@ -73,6 +73,17 @@ FORMATS: tuple[Format, ...] = (
     LazyFormat("PP", (".pp",), "pp", "geo"),
     LazyFormat("JPEG, PNG, WebP or GIF", (".jpg", ".jpeg", ".png", ".webp", ".gif"), "picture", "thumbs"),
     LazyFormat("netCDF or HDF5", (".nc", ".nc4", ".cdf", ".netcdf", ".h5", ".hdf5", ".he5"), "netcdf", "geo"),
+    LazyFormat("Parquet", (".parquet", ".geoparquet", ".pq"), "parquet", "table"),
+    LazyFormat("CSV", (".csv", ".tsv", ".tab", ".csv.gz", ".tsv.gz"), "delimited", "thumbs"),
+    LazyFormat(
+        "JSON",
+        (".json", ".geojson", ".ndjson", ".jsonl", ".geojsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz"),
+        "json_text",
+        "thumbs",
+    ),
+    LazyFormat("GRIB", (".grib", ".grib1", ".grib2", ".grb", ".grb1", ".grb2"), "grib", "grib"),
+    LazyFormat("SVG", (".svg", ".svgz"), "svg", "svg"),
+    LazyFormat("video", (".mp4", ".m4v", ".mov", ".webm", ".mkv"), "video", "video"),
 )
 
 _BY_SUFFIX = {suffix: format_ for format_ in FORMATS for suffix in format_.suffixes}
@@ -86,8 +97,12 @@ def find(name: str) -> Format | None:
     >>> find("tiles/auckland_0_0.copc.laz").name
     'LAS or LAZ'
     """
-    dot = name.rfind(".")
-    return _BY_SUFFIX.get(name[dot:].lower()) if dot >= 0 else None
+    _, *endings = name.rpartition("/")[2].lower().split(".")
+    for count in (2, 1):  # what is packed ends in two: .csv.gz
+        found = _BY_SUFFIX.get("".join(f".{one}" for one in endings[-count:]))
+        if found:
+            return found
+    return None
 
 
 def describe(file: BinaryIO, name: str) -> TileInfo:

@@ -1,0 +1,119 @@
+"""The head of a table as a picture: a small grid in a tile, a table to read in the large view; reads no files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw
+
+from s3magic.formats.base import Preview
+from s3magic.formats.drawing import encoded
+from s3magic.formats.lettering import Font, fitted, font, width
+from s3magic.formats.table import MOST_COLUMNS, Table
+
+# A sheet of paper: the same on a light page and on a dark one.
+_PAPER, _BAND, _HEAD = (255, 255, 255), (247, 249, 251), (228, 234, 241)
+_INK, _FAINT, _LINE = (32, 38, 46), (112, 121, 131), (214, 221, 228)
+_TYPES_FROM = 300
+"""Pixels from which on there is room for a line of types."""
+_WIDEST = 0.36
+"""The largest share of the picture that one column gets as long as others wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """The measures of a picture: its letters, and the height of a line, all in pixels."""
+
+    size: int
+    face: Font
+    bold: Font
+    small: Font
+    line: int
+    pad: int
+    has_types: bool
+
+
+def draw(table: Table, *, size: int) -> Preview:
+    """Return the first rows and columns of a table, as many as fit into a square."""
+    letters = max(7, min(14, 9 + size // 160))
+    sheet = _Sheet(
+        size=size,
+        face=font(letters),
+        bold=font(letters, bold=True),
+        small=font(letters - 2),
+        line=round(letters * 1.55),
+        pad=max(2, letters // 2),
+        has_types=size >= _TYPES_FROM,
+    )
+    head = sheet.line + (round(sheet.line * 0.8) if sheet.has_types else sheet.pad // 2)
+    rows = table.rows[: max(0, (size - head) // sheet.line)]
+    image = Image.new("RGB", (size, min(size, head + max(1, len(rows)) * sheet.line + 1)), _PAPER)
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((0, 0, size, head), fill=_HEAD)
+    for index in range(1, len(rows), 2):
+        top = head + index * sheet.line
+        pen.rectangle((0, top, size, top + sheet.line), fill=_BAND)
+    left = 0
+    for index, room in enumerate(_widths(table, rows, sheet)):
+        if index:
+            pen.line((left, 0, left, image.height), fill=_LINE)
+        _draw_column(pen, table, rows, sheet, index=index, left=left, room=room, head=head)
+        left += room
+    pen.line((0, head, size, head), fill=_LINE)
+    pen.rectangle((0, 0, size - 1, image.height - 1), outline=_LINE)
+    return encoded(image.quantize(64), caption=f"{table.size}, {table.format}", source="head")
+
+
+def _widths(table: Table, rows: tuple[tuple[str, ...], ...], sheet: _Sheet) -> list[int]:
+    """Return the widths of the columns that are shown; together they are as wide as the picture."""
+    wanted = []
+    for index, column in enumerate(table.columns[:MOST_COLUMNS]):
+        texts = [width(row[index], sheet.face) for row in rows if index < len(row)]
+        kind = width(column.type, sheet.small) if sheet.has_types else 0
+        wanted.append(max([width(column.name, sheet.bold), kind, *texts]) + 2 * sheet.pad + 1)
+    is_whole = sum(wanted) <= sheet.size
+    widths: list[int] = []
+    for index, room in enumerate(wanted):
+        left = sheet.size - sum(widths)
+        is_last = index == len(wanted) - 1
+        if index and left < min(room, 3 * sheet.line):
+            break
+        widths.append(round(min(room, left if is_whole or is_last else min(left, _WIDEST * sheet.size))))
+    if not widths:
+        return [sheet.size]
+    spare = sheet.size - sum(widths)
+    if len(widths) == len(table.columns):  # all are there: the room that is left is shared
+        widths = [room + spare // len(widths) for room in widths]
+        spare = sheet.size - sum(widths)
+    widths[-1] += spare
+    return widths
+
+
+def _draw_column(
+    pen: ImageDraw.ImageDraw,
+    table: Table,
+    rows: tuple[tuple[str, ...], ...],
+    sheet: _Sheet,
+    *,
+    index: int,
+    left: int,
+    room: int,
+    head: int,
+) -> None:
+    if index >= len(table.columns):
+        return
+    column = table.columns[index]
+    inner = room - 2 * sheet.pad
+    at_right = column.is_number
+
+    def write(text: str, middle: float, face: Font, ink: tuple[int, int, int]) -> None:
+        text = fitted(text, face, inner)
+        x = left + room - sheet.pad if at_right else left + sheet.pad
+        pen.text((x, middle), text, fill=ink, font=face, anchor="rm" if at_right else "lm")
+
+    write(column.name, sheet.line / 2 + 1, sheet.bold, _INK)
+    if sheet.has_types:
+        write(column.type, sheet.line + sheet.line * 0.32, sheet.small, _FAINT)
+    for number, row in enumerate(rows):
+        if index < len(row):
+            write(row[index], head + (number + 0.5) * sheet.line, sheet.face, _INK)
