@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "sandboxes": GROUND | {"store"},
     "doctor": GROUND,
     "following": GROUND | {"access"},
-    "api": GROUND | {"store", "listing", "access", "mounting", "linking", "thumbnails", "sandboxes", "following"},
+    "api": GROUND
+    | {"store", "formats", "listing", "access", "mounting", "linking", "thumbnails", "sandboxes", "following"},
     "demo": GROUND | {"api", "sandboxes"},
 }
 # Who may know a library; the others must do without.

@@ -149,7 +149,17 @@ def link(
 
 
 def thumbs(
-    url: S3Url | str, *, size: int = 160, limit: int = 60, expires: int = 3600, match: str | None = None
+    url: S3Url | str,
+    *,
+    size: int = 160,
+    limit: int = 60,
+    expires: int = 3600,
+    match: str | None = None,
+    var: str | None = None,
+    time: int | None = None,
+    level: int | None = None,
+    bands: Sequence[int] | None = None,
+    scale: Literal["shared", "each"] = "shared",
 ) -> Gallery:
     """Show what lies under a URL as a page of previews, reading a few kilobytes of each object.
 
@@ -163,14 +173,29 @@ def thumbs(
         Seconds that a link made from the gallery lives.
     match
         Keep only objects whose name fits this glob.
+    var, time, level
+        Which variable of a grid to show, and which slice of it, counted from 0 or, where negative,
+        from the end. An object that has none of it says what it has.
+    bands
+        Which bands of an image to show as red, green and blue, or which one, counted from 1.
+    scale
+        ``"shared"``: all pictures of one quantity have one scale of colours, so that they can be
+        compared; ``"each"``: each picture has its own.
+
+    Raises
+    ------
+    InvalidInput
+        When an argument makes no sense; nothing was asked of S3 then.
     """
     from platformdirs import user_cache_path
 
     from s3magic.access import current
+    from s3magic.formats.base import Look
     from s3magic.thumbnails.gallery import Gallery
     from s3magic.thumbnails.presign import LinkMaker
 
     parsed = S3Url.parse(url)
+    wanted = Look(var=var, time=time, level=level, bands=None if bands is None else tuple(bands))
     chosen = connection(parsed)
     return Gallery(
         parsed,
@@ -180,5 +205,7 @@ def thumbs(
         limit=limit,
         expires=expires,
         match=match,
+        wanted=wanted,
+        scale=scale,
         cache=user_cache_path("s3magic") / "thumbs",
     )

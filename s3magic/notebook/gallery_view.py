@@ -119,7 +119,10 @@ class GalleryView:
     def _add(self) -> None:
         """Append a tile for each item that has none; it shows its picture as soon as there is one."""
         items = self.gallery.items[len(self._items) :]
-        tiles = {item.url: widgets.HTML(page.tile(item, size=self.gallery.size)) for item in items}
+        tiles = {
+            item.url: widgets.HTML(page.tile(item, size=self.gallery.size, scales=self.gallery.scales))
+            for item in items
+        }
         self._grid.children += tuple(self._slot(item, tiles[item.url]) for item in items)
         self._items += items
         self._apply_filter()
@@ -146,7 +149,7 @@ class GalleryView:
         return slot
 
     def _fill(self, item: GalleryItem, tile: widgets.HTML) -> None:
-        tile.value = page.tile(item, size=self.gallery.size)
+        tile.value = page.tile(item, size=self.gallery.size, scales=self.gallery.scales)
         self._tell()
 
     def _tell(self) -> None:

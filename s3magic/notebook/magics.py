@@ -198,12 +198,23 @@ class S3Magics(Magics):
         option("--size", type=values.count, metavar="PIXELS", help="longer side of a preview"),
         option("--limit", type=values.count, metavar="N", help="previews on a page"),
         option("--match", metavar="GLOB", help="only objects whose name fits"),
+        option("--var", metavar="NAME", help="the variable of a grid to show"),
+        option("--time", type=int, metavar="I", help="which time of it, from 0; -1 is the last"),
+        option("--level", type=int, metavar="I", help="which level of it, from 0; -1 is the last"),
+        option("--bands", type=values.bands, metavar="R,G,B", help="bands of an image, such as 4,3,2, or one; from 1"),
+        option(
+            "--scale",
+            choices=["shared", "each"],
+            default="shared",
+            help="whether pictures of one quantity share their colours and a colour bar (shared), or each has its own",
+        ),
         option("--html", metavar="FILE", help="write the page as one file too; it needs nothing else, holds no link"),
     )
     def s3thumbs(self, args: Namespace) -> Gallery:
         """Show previews of what lies under a URL, reading as few bytes as each format allows."""
+        wishes = {name: getattr(args, name) for name in ("match", "var", "time", "level", "bands", "scale")}
         size, limit = args.size or self.thumb_size, args.limit or self.thumb_limit
-        gallery = api.thumbs(args.url, size=size, limit=limit, match=args.match)
+        gallery = api.thumbs(args.url, size=size, limit=limit, **wishes)
         if args.html:
             gallery.to_html(args.html)
         return gallery

@@ -47,6 +47,20 @@ def bbox(text: str) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
+def bands(text: str) -> tuple[int, ...]:
+    """Read the numbers of three bands, or of one.
+
+    Examples
+    --------
+    >>> bands("4,3,2")
+    (4, 3, 2)
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) not in {1, 3} or not all(part.isdecimal() and int(part) for part in parts):
+        raise ArgumentTypeError(f"not bands: {text!r}; write three, such as 4,3,2, or one; the first band is 1")
+    return tuple(int(part) for part in parts)
+
+
 def count(text: str) -> int:
     """Read a whole number above zero."""
     if not text.isdecimal() or int(text) == 0:

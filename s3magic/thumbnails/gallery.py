@@ -20,6 +20,7 @@ from s3magic.thumbnails.decoding import Decoder
 from s3magic.thumbnails.item import GalleryItem
 from s3magic.thumbnails.presign import SignedUrl, Signer, check_expires
 from s3magic.thumbnails.preview import READ_LIMIT, Thumbnail, look
+from s3magic.thumbnails.scales import SHARINGS, Scales, Sharing
 from s3magic.url import S3Url
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Gallery:
         The most bytes that one preview may read.
     wanted
         What of each object to show, where it holds more than one thing to see.
+    scale
+        ``"shared"``: pictures of one quantity have one scale of colours; ``"each"``: each its own.
     decoder
         Who makes the pictures; the worker processes of this kernel when None.
 
@@ -88,6 +91,7 @@ class Gallery:
         cache: str | os.PathLike[str] | None = None,
         read_limit: int = READ_LIMIT,
         wanted: Look = PLAIN,
+        scale: Sharing = "shared",
         decoder: Decoder | None = None,
     ) -> None:
         parsed = S3Url.parse(url)
@@ -95,11 +99,16 @@ class Gallery:
             raise InvalidInput(f"A preview cannot be {size!r} pixels wide", "Choose between 16 and 1024.")
         if limit not in LIMITS:
             raise InvalidInput(f"A page cannot hold {limit!r} objects", "Choose between 1 and 1000; more() shows more.")
+        if scale not in SHARINGS:
+            raise InvalidInput(
+                f"A scale cannot be {scale!r}", "Choose shared, so that pictures can be compared, or each."
+            )
         self.size = size
         self.limit = limit
         self.expires = check_expires(expires)
         self.read_limit = read_limit
         self.wanted = wanted
+        self.scales = Scales(scale)
         self._signer = signer
         self._store = opener(parsed)
         self._cache = DiskCache(cache) if cache is not None else None
@@ -182,7 +191,8 @@ class Gallery:
         known = self._selected
         pool = ThreadPoolExecutor(min(WORKERS, len(infos)), thread_name_prefix="s3magic-thumbs")
         items = [
-            known.get(info.url) or GalleryItem(info, pool.submit(self._look, info, size=self.size)) for info in infos
+            known.get(info.url) or GalleryItem(info, pool.submit(self._preview, info), self.scales.paint)
+            for info in infos
         ]
         pool.shutdown(wait=False)
         return items
@@ -206,7 +216,7 @@ class Gallery:
 
     def enlarge(self, item: GalleryItem) -> Thumbnail:
         """Read a larger picture of an item."""
-        return self._look(item.info, size=LARGE)
+        return self.scales.paint(self._look(item.info, size=LARGE))
 
     @property
     def selected(self) -> list[GalleryItem]:
@@ -271,6 +281,12 @@ class Gallery:
         if len(failed) > 5:
             lines.append(f"  … and {len(failed) - 5} more without a picture")
         return "\n".join(lines)
+
+    def _preview(self, info: ObjectInfo) -> Thumbnail:
+        thumbnail = self._look(info, size=self.size)
+        if thumbnail.field is not None:
+            self.scales.add(thumbnail.field)
+        return thumbnail
 
     def _look(self, info: ObjectInfo, *, size: int) -> Thumbnail:
         thumbnail = look(

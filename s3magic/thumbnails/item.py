@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 
 from s3magic.html import bytes_text
@@ -21,14 +22,17 @@ class GalleryItem:
     info : ObjectInfo
         What the listing said.
     future : Future
-        The preview, as it is being made.
+        The preview, as it is being made, in colours of its own.
     """
 
-    __slots__ = ("future", "info")
+    __slots__ = ("_paint", "future", "info")
 
-    def __init__(self, info: ObjectInfo, future: Future[Thumbnail]) -> None:
+    def __init__(
+        self, info: ObjectInfo, future: Future[Thumbnail], paint: Callable[[Thumbnail], Thumbnail] | None = None
+    ) -> None:
         self.info = info
         self.future = future
+        self._paint = paint
 
     @property
     def name(self) -> str:
@@ -57,11 +61,12 @@ class GalleryItem:
 
     @property
     def preview(self) -> Thumbnail:
-        """All that is known of the picture."""
+        """All that is known of the picture, in the colours of the scale that it shares now."""
         try:
-            return self.future.result()
+            made = self.future.result()
         except CancelledError:
             return Thumbnail(error="Stopped before it was read")
+        return made if self._paint is None else self._paint(made)
 
     @property
     def thumbnail(self) -> bytes:

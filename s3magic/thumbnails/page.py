@@ -8,9 +8,11 @@ from html import escape
 from typing import Protocol
 
 from s3magic.html import bytes_text
+from s3magic.thumbnails import colour_bar
 from s3magic.thumbnails.icon import letters
 from s3magic.thumbnails.item import GalleryItem
 from s3magic.thumbnails.preview import Facts, Thumbnail
+from s3magic.thumbnails.scales import Scales
 from s3magic.url import S3Url
 
 _NARROW = 88
@@ -71,6 +73,11 @@ class Shown(Protocol):
         ...
 
     @property
+    def scales(self) -> Scales:
+        """What the colours of its pictures stand for."""
+        ...
+
+    @property
     def size(self) -> int:
         """Longer side of a picture in pixels."""
         ...
@@ -93,11 +100,12 @@ class Shown(Protocol):
 
 def part(gallery: Shown) -> str:
     """Return the gallery as a piece of a page; tiles under way say so."""
-    tiles = "".join(tile(item, size=gallery.size) for item in gallery.items)
+    tiles = "".join(tile(item, size=gallery.size, scales=gallery.scales) for item in gallery.items)
     grid = f'<div class="s3m-grid">{tiles}</div>' if tiles else ""
     where = f'<div class="s3m-where">{escape(str(gallery.url))}</div>'
     below = f'<div class="s3m-note">{escape(note(gallery))}</div>'
-    return f'{STYLE}<div class="s3m-gallery" style="{measures(gallery.size)}">{where}{grid}{below}</div>'
+    content = f"{where}{bars(gallery.scales)}{grid}{below}"
+    return f'{STYLE}{colour_bar.STYLE}<div class="s3m-gallery" style="{measures(gallery.size)}">{content}</div>'
 
 
 def document(gallery: Shown) -> str:
@@ -114,27 +122,35 @@ def document(gallery: Shown) -> str:
     )
 
 
+def bars(scales: Scales) -> str:
+    """Return the colour bars that pictures share; nothing where they share none."""
+    shared = "".join(colour_bar.bar(scale) for scale in scales.shared)
+    return f'<div class="s3m-bars">{shared}</div>' if shared else ""
+
+
 def measures(size: int) -> str:
     """Return the measures of tiles whose pictures are ``size`` pixels, as CSS."""
     return f"--s3m-tile:{max(size, _NARROW)}px;--s3m-height:{size}px"
 
 
-def tile(item: GalleryItem, *, size: int) -> str:
+def tile(item: GalleryItem, *, size: int, scales: Scales) -> str:
     """Return one object as a tile ``size`` pixels wide: picture or icon, name, bytes, and how many were read."""
     name = item.name or item.info.key
-    state, caption, read, why = " s3m-pending", "", "reading …", ""
+    state, caption, read, why, scale = " s3m-pending", "", "reading …", "", ""
     picture = f'<div class="s3m-icon" role="img" aria-label="reading">{letters(name)}</div>'
     if item.ready:
         seen = item.preview
         state, caption, picture = "", seen.caption, _picture(name, seen)
         read = f"read {bytes_text(seen.bytes_read)}" if seen.bytes_read else ""
+        if seen.field and not scales.is_shared(seen.field):
+            scale = colour_bar.own_bar(scales.of(seen.field))
         why = f'<div class="s3m-why" title="{escape(seen.error)}">{escape(seen.error)}</div>' if seen.error else ""
     said = f'<div class="s3m-caption">{escape(caption)}</div>' if caption else ""
     short = shorten(name, int((max(size, _NARROW) - _PADDING) / _LETTER))
     title = f"{item.url}\n{caption}" if caption else item.url
     about = f"<span>{letters(name)} · {bytes_text(item.size)}</span><span>{escape(read)}</span>"
     return (
-        f'<figure class="s3m-tile{state}" title="{escape(title)}"><div class="s3m-picture">{picture}</div>'
+        f'<figure class="s3m-tile{state}" title="{escape(title)}"><div class="s3m-picture">{picture}</div>{scale}'
         f'<figcaption class="s3m-words"><div class="s3m-name"><span>{escape(short)}</span></div>'
         f'<div class="s3m-meta">{about}</div>{said}{why}</figcaption></figure>'
     )
