@@ -8,8 +8,7 @@ from s3magic.formats.colours import colour
 from s3magic.html import number_text
 from s3magic.thumbnails.scales import Scale
 
-STYLE = """<style>
-.s3m-gallery .s3m-bars{display:flex;flex-wrap:wrap;gap:4px 28px;margin:0 0 10px}
+RULES = """.s3m-gallery .s3m-bars{display:flex;flex-wrap:wrap;gap:4px 28px;margin:0 0 10px}
 .s3m-gallery .s3m-scale{flex:0 1 300px;min-width:200px;font-size:11px;line-height:1.4;color:var(--s3m-ink)}
 .s3m-gallery .s3m-colours{height:10px;border-radius:2px;margin:1px 0}
 .s3m-gallery .s3m-under{clip-path:polygon(0 50%,9px 0,100% 0,100% 100%,9px 100%)}
@@ -22,7 +21,7 @@ font-variant-numeric:tabular-nums}
 .s3m-gallery .s3m-own{display:flex;align-items:center;gap:5px;color:var(--s3m-faint);font-size:10px;padding:3px 8px 0;
 font-variant-numeric:tabular-nums;white-space:nowrap}
 .s3m-gallery .s3m-own .s3m-colours{flex:1;height:6px;min-width:20px}
-</style>"""
+"""
 _STOPS = 17
 
 

@@ -268,7 +268,7 @@ class Gallery:
         raise TypeError("A gallery cannot be pickled, for it holds a connection; to_html(path) keeps what it shows")
 
     def _repr_html_(self) -> str:
-        return page.part(self.wait(_PATIENCE))
+        return page.part(self.wait(_PATIENCE), room=page.ROOM)
 
     def __repr__(self) -> str:
         items = self.items

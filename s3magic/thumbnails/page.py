@@ -15,13 +15,14 @@ from s3magic.thumbnails.preview import Facts, Thumbnail
 from s3magic.thumbnails.scales import Scales
 from s3magic.url import S3Url
 
+ROOM = 1_200_000
+"""Letters of tiles that a notebook keeps: a server passes on no more than a few megabytes at once."""
 _NARROW = 88
 """The least width in pixels that a name and a size need below a picture."""
 _LETTER, _PADDING = 6.8, 16
 """The usual width in pixels of a letter of a name, and what is left free beside it."""
 
-STYLE = """<style>
-.s3m-gallery{--s3m-page:var(--jp-layout-color1,#fff);--s3m-ground:var(--jp-layout-color2,#f0f1f3);
+RULES = """.s3m-gallery{--s3m-page:var(--jp-layout-color1,#fff);--s3m-ground:var(--jp-layout-color2,#f0f1f3);
 --s3m-ink:var(--jp-ui-font-color1,#202327);--s3m-faint:var(--jp-ui-font-color2,#636972);
 --s3m-line:var(--jp-border-color2,#d8dbdf);--s3m-warn:var(--jp-warn-color0,#9a5b00);
 --s3m-accent:var(--jp-brand-color1,#1976d2);
@@ -56,7 +57,8 @@ font-weight:700;font-size:13px;letter-spacing:.04em}
 overflow:hidden;overflow-wrap:anywhere}
 .s3m-gallery .s3m-facts b{font-weight:500;color:var(--s3m-faint)}
 .s3m-gallery .s3m-note{margin:8px 0 0}
-</style>"""
+"""
+STYLE = f"<style>{RULES}{colour_bar.RULES}</style>"
 
 
 class Shown(Protocol):
@@ -98,14 +100,29 @@ class Shown(Protocol):
         ...
 
 
-def part(gallery: Shown) -> str:
-    """Return the gallery as a piece of a page; tiles under way say so."""
-    tiles = "".join(tile(item, size=gallery.size, scales=gallery.scales) for item in gallery.items)
-    grid = f'<div class="s3m-grid">{tiles}</div>' if tiles else ""
+def part(gallery: Shown, *, room: int | None = None) -> str:
+    """Return the gallery as a piece of a page; tiles under way say so.
+
+    Parameters
+    ----------
+    room
+        About so many letters of tiles at most; the note says when there are more.
+    """
+    items, tiles, left = gallery.items, [], room
+    for item in items:
+        tiles.append(tile(item, size=gallery.size, scales=gallery.scales))
+        left = None if left is None else left - len(tiles[-1])
+        if left is not None and left < 0:
+            break
+    grid = f'<div class="s3m-grid">{"".join(tiles)}</div>' if tiles else ""
     where = f'<div class="s3m-where">{escape(str(gallery.url))}</div>'
-    below = f'<div class="s3m-note">{escape(note(gallery))}</div>'
+    below = f'<div class="s3m-note">{escape(note(gallery))}{_kept(len(tiles), len(items))}</div>'
     content = f"{where}{bars(gallery.scales)}{grid}{below}"
-    return f'{STYLE}{colour_bar.STYLE}<div class="s3m-gallery" style="{measures(gallery.size)}">{content}</div>'
+    return f'{STYLE}<div class="s3m-gallery" style="{measures(gallery.size)}">{content}</div>'
+
+
+def _kept(shown: int, count: int) -> str:
+    return f" · the first {_count(shown)} of them here" if shown < count else ""
 
 
 def document(gallery: Shown) -> str:
