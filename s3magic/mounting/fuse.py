@@ -12,10 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from struct import Struct
 
 from s3magic.mounting.failures import errno_of
-from s3magic.mounting.inodes import NAME_BYTES, Entry, Node
+from s3magic.mounting.inodes import NAME_BYTES, Entry
+from s3magic.mounting.nodes import Node
 from s3magic.mounting.operations import FileSystem
 from s3magic.mounting.workers import Workers
 
@@ -30,7 +32,7 @@ _BUFFER = 64 << 10
 _READERS = 2
 _METADATA_WORKERS = 16
 _BACKGROUND = 64
-_MOST_TOLD = 20_000
+_MOST_DENIED = 20_000
 
 # Layouts of linux/fuse.h, protocol 7.31 and newer.
 _IN_HEADER = Struct("<IIQQIIIHH")
@@ -109,8 +111,7 @@ class Connection:
         self._expires_only = False
         self._pending: dict[int, tuple[float, int]] = {}
         self._is_pending = threading.Event()
-        self._told: dict[tuple[int, bytes], float] = {}  # until when the kernel may believe a name
-        self._most_told = _MOST_TOLD
+        self._denied: dict[tuple[int, bytes], float] = {}  # until when it may be believed that there is none
         self._workers = Workers(_METADATA_WORKERS, name="metadata")
         self._now = {
             _FORGET: self._forget,
@@ -138,8 +139,8 @@ class Connection:
 
     def refresh(self) -> None:
         """Make the kernel ask again for every name it was told; not to be called while answering."""
-        told, self._told = self._told, {}
-        for parent, name in told:
+        denied, self._denied = self._denied, {}
+        for parent, name in chain(denied, self._files.told()):
             flags = _EXPIRE_ONLY if self._expires_only else 0
             self._write(0, _NOTIFY_ENTRY, _INVALIDATE.pack(parent, len(name), flags), name, b"\0")
 
@@ -258,22 +259,23 @@ class Connection:
         self._answer_lookup(unique, node_id, body[:-1], *self._files.lookup(node_id, body[:-1].decode()))
 
     def _answer_lookup(self, unique: int, node_id: int, name: bytes, node: Node | None, left: float) -> None:
-        self._tell(node_id, name, left)
         if node is None:
-            if not left:
+            if not left or not self._deny(node_id, name, left):
                 self._reply(unique, errno.ENOENT)
             else:  # an entry without a node: the kernel may remember that there is none
                 self._reply(unique, 0, _ENTRY.pack(0, 0, *_seconds(left, 0)), bytes(_ATTRIBUTES.size))
         elif not self._reply(unique, 0, self._entry(node, left)):
             self._files.forget(node.id, 1)
 
-    def _tell(self, parent: int, name: bytes, left: float) -> None:
-        if left:
-            self._told[parent, name] = time.monotonic() + left
-        if len(self._told) > self._most_told:
-            now = time.monotonic()
-            self._told = {key: end for key, end in self._told.copy().items() if end > now}
-            self._most_told = max(_MOST_TOLD, 2 * len(self._told))
+    def _deny(self, parent: int, name: bytes, left: float) -> bool:
+        """Note that the kernel will believe for a while that there is no such name; False when it believes too many."""
+        now = time.monotonic()
+        if len(self._denied) >= _MOST_DENIED:
+            self._denied = {key: end for key, end in self._denied.copy().items() if end > now}
+        if len(self._denied) >= _MOST_DENIED:
+            return False
+        self._denied[parent, name] = now + left
+        return True
 
     def _forget(self, _unique: int, node_id: int, body: bytes) -> None:
         self._files.forget(node_id, _HANDLE_IN.unpack_from(body)[0])
@@ -336,17 +338,16 @@ class Connection:
         this = self._files.node(node_id).entry
         for dots in range(position, 2):
             self._add(answer, (b".", b"..")[dots], this, dots + 1, plus=_NO_ENTRY[is_plus])
-        for index, (entry, left) in enumerate(self._files.read_folder(handle, max(0, position - 2))):
+        for entry, following, left in self._files.read_folder(handle, max(0, position - 2)):
             name = entry.name.encode()
             if len(answer) + _dirent_size(name) + len(_NO_ENTRY[is_plus]) > size:
                 break
             plus = b""
             if is_plus:
-                node = self._files.remember(entry)
+                node = self._files.remember(entry, left)
                 nodes.append(node.id)
                 plus = self._entry(node, left)
-                self._tell(node_id, name, left)
-            self._add(answer, name, entry, max(2, position) + index + 1, plus=plus)
+            self._add(answer, name, entry, following + 2, plus=plus)
         if not self._reply(unique, 0, bytes(answer)):
             for told in nodes:
                 self._files.forget(told, 1)

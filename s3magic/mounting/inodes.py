@@ -1,24 +1,25 @@
-"""What a file of a mount is: how keys become file names, and one inode for one key with one ETag.
+"""What a file of a mount is: how keys become file names, and what is told of one.
 
-Asks no store: it only names and numbers what others found.
+Asks no store and keeps nothing: it only names and numbers what others found.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
+from typing import NamedTuple
 
 from s3magic.store.base import ObjectInfo
 
-ROOT = 1
 NAME_BYTES = 255
 
 _SPECIAL = {"": "%2F", ".": "%2E", "..": "%2E%2E"}
 _PLAIN = {name: segment for segment, name in _SPECIAL.items()}
 _LOOKS_ESCAPED = re.compile(r"%(?:25)*(?:2F|2E|2E%2E)")
+_ODD_BEGINNING = b"%./"
+_SURROGATE = b"\xed"
+"""How a lone surrogate begins, and some other letters."""
 
 
 def file_name(segment: str) -> str | None:
@@ -42,6 +43,11 @@ def file_name(segment: str) -> str | None:
     return name if size <= NAME_BYTES and "\0" not in name else None
 
 
+def is_plain(tail: bytes) -> bool:
+    """Tell quickly, of the end of a key in UTF-8, whether it is surely its own name; most are."""
+    return len(tail) <= NAME_BYTES and tail[0] not in _ODD_BEGINNING and b"\0" not in tail and _SURROGATE not in tail
+
+
 def segment_of(name: str) -> str:
     """Return the segment of a key that a file name stands for: the inverse of `file_name`."""
     if name in _PLAIN:
@@ -49,9 +55,8 @@ def segment_of(name: str) -> str:
     return f"%{name[3:]}" if name.startswith("%25") and _LOOKS_ESCAPED.fullmatch(name) else name
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One name in a folder, as a listing tells it.
+class Entry(NamedTuple):
+    """One name in a folder, as a listing tells it; a tuple, for nothing else is made as fast.
 
     Parameters
     ----------
@@ -105,57 +110,3 @@ def file_entry(name: str, info: ObjectInfo) -> Entry:
         modified=written.timestamp() if written else 0.0,
         is_archived=info.is_archived,
     )
-
-
-@dataclass(slots=True)
-class Node:
-    """An inode the kernel knows of: its entry, and how many times the kernel was told of it."""
-
-    id: int
-    entry: Entry
-    lookups: int = 0
-
-
-@dataclass(slots=True)
-class NodeTable:
-    """The inodes the kernel holds; one for each key and ETag, forgotten when the kernel forgets."""
-
-    root: Entry
-    _nodes: dict[int, Node] = field(default_factory=dict)
-    _ids: dict[tuple[str, str], int] = field(default_factory=dict)
-    _next: int = ROOT + 1
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self._nodes[ROOT] = Node(ROOT, self.root, lookups=1)
-        self._ids[self.root.identity] = ROOT
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    def __getitem__(self, node_id: int) -> Node:
-        return self._nodes[node_id]
-
-    def remember(self, entry: Entry) -> Node:
-        """Return the inode of an entry, made if it is new, with one more lookup counted."""
-        with self._lock:
-            node_id = self._ids.get(entry.identity)
-            if node_id is None:
-                node_id = self._next
-                self._next += 1
-                self._ids[entry.identity] = node_id
-                self._nodes[node_id] = Node(node_id, entry)
-            node = self._nodes[node_id]
-            node.lookups += 1
-            return node
-
-    def forget(self, node_id: int, lookups: int) -> None:
-        """Take lookups back; drop the inode when none is left."""
-        with self._lock:
-            node = self._nodes.get(node_id)
-            if node is None or node_id == ROOT:
-                return
-            node.lookups -= lookups
-            if node.lookups <= 0:
-                del self._nodes[node_id]
-                del self._ids[node.entry.identity]

@@ -12,14 +12,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from s3magic.errors import ArchivedObject, ObjectChanged, S3MagicError
 from s3magic.mounting.ahead import FIRST_FETCH
-from s3magic.mounting.inodes import Entry, Node, NodeTable, file_entry, file_name, folder_entry, segment_of
+from s3magic.mounting.blocks import Block
+from s3magic.mounting.inodes import Entry, file_entry, file_name, folder_entry, segment_of
 from s3magic.mounting.listings import DELIMITER, Listing
-from s3magic.mounting.pages import AT_ONCE
+from s3magic.mounting.nodes import Node, NodeTable
+from s3magic.mounting.pages import AT_ONCE, utf8
 from s3magic.mounting.reads import Reads
 from s3magic.mounting.siblings import MOST_BYTES
 from s3magic.mounting.spans import Content
@@ -32,11 +35,10 @@ FETCHERS = 64
 REST_BYTES = 64 << 20
 """What the daemon takes before it holds any data."""
 SMALLEST_CACHE = 16 << 20
-ENTRY_BYTES = 512
-"""About what one listed name takes."""
-_PAGE = 1000
-MOST_ENTRIES = 100_000
-"""Names kept in listings that nobody is reading."""
+NAMES_SHARE = 8
+"""The part of the memory that listings may take; beyond it names are let go and asked for again."""
+SPAN = 1 << 20
+"""Positions in a folder that each block of it has."""
 
 
 class FileSystem:
@@ -87,7 +89,8 @@ class FileSystem:
         self._nodes = NodeTable(folder_entry("", prefix, self._began))
         self._lock = threading.Lock()
         self._listings: OrderedDict[str, Listing] = OrderedDict()
-        self._folders: dict[int, Listing] = {}
+        self._listed = 0
+        self._folders: dict[int, _Reading] = {}
         self._files: dict[int, Content] = {}
         self._next_handle = 1
         self._requests = 0
@@ -96,7 +99,7 @@ class FileSystem:
         self._reads = Reads(store, limit=memory - REST_BYTES, workers=self._workers, changed=self._on_change)
         self._seen = None if root is None else self._new_listing(prefix)
         if self._seen is not None and root is not None:
-            self._seen.add(root)
+            self._seen.add(root, self._seen.born, self._list)
         self._budget()
 
     # Names
@@ -114,59 +117,86 @@ class FileSystem:
         segment = segment_of(name)
         if file_name(segment) != name:
             return None, self.fresh
-        key = prefix + segment
-        listing = self._listing(prefix)
-        self._extend(listing, 0)
-        entry, is_sure = listing.find(name)
-        left = self._left(listing)
-        if not is_sure:
-            left = self.fresh
-            entry = self._ask(name, key)
-        return (None if entry is None else self._nodes.remember(entry)), left
+        known = self._known(prefix, segment)
+        if known is None:
+            listing = self._listing(prefix)
+            self._block(listing, 0)
+            found = listing.find(utf8(segment), self._list)
+            self._budget(listing)
+            known = (
+                (self._ask(name, prefix + segment), self.fresh) if found is None else (found[0], self._left(found[1]))
+            )
+        entry, left = known
+        return (None if entry is None else self.remember(entry, left)), left
 
     def lookup_at_hand(self, parent_id: int, name: str) -> tuple[Node | None, float] | None:
         """Do the same as `lookup` if that takes no waiting; None when it would."""
-        listing = self._listing_at_hand(self._prefix(parent_id))
-        if listing is None:
+        segment = segment_of(name)
+        known = self._known(self._prefix(parent_id), segment) if file_name(segment) == name else (None, self.fresh)
+        if known is None:
             return None
-        entry, is_sure = listing.glance(name)
-        if not is_sure or (entry is None and listing is self._seen):  # what was not there may have come since
-            return None
-        return (None if entry is None else self._nodes.remember(entry)), self._left(listing)
+        entry, left = known
+        return (None if entry is None else self.remember(entry, left)), left
+
+    def _known(self, prefix: str, segment: str) -> tuple[Entry | None, float] | None:
+        """Return the entry of a name and for how long it holds, if that was listed lately and is here."""
+        listing = self._listing_at_hand(prefix)
+        found = listing.find(utf8(segment)) if listing is not None else None
+        left = self._left(found[1]) if found is not None else 0.0
+        if found is None or not left or (found[0] is None and listing is self._seen):
+            return None  # what was not there before the mount may have come since
+        return found[0], left
 
     def forget(self, node_id: int, lookups: int) -> None:
         """Take back lookups of an inode."""
         self._nodes.forget(node_id, lookups)
 
-    def remember(self, entry: Entry) -> Node:
-        """Return the inode of an entry that was read from a folder, looked up once more."""
-        return self._nodes.remember(entry)
+    def remember(self, entry: Entry, left: float) -> Node:
+        """Return the inode of an entry that the kernel is told of for so many seconds, looked up once more."""
+        return self._nodes.remember(entry, time.monotonic() + left if left else 0.0)
+
+    def told(self) -> Iterator[tuple[int, bytes]]:
+        """Yield folder and name of what the kernel was told of and may still believe."""
+        return self._nodes.told(time.monotonic())
 
     # Folders
 
     def open_folder(self, node_id: int) -> int:
         """Return a handle to read a folder with."""
-        return self._handle(self._folders, self._listing(self._prefix(node_id)))
+        return self._handle(self._folders, _Reading(self._listing(self._prefix(node_id))))
 
-    def read_folder(self, handle: int, position: int) -> Iterator[tuple[Entry, float]]:
-        """Yield the entries from a position on, each with the seconds it holds for.
+    def read_folder(self, handle: int, position: int) -> Iterator[tuple[Entry, int, float]]:
+        """Yield the entries from a position on: each with the position after it and the seconds it holds for.
 
-        Only what is at hand is yielded, at least one entry where there is one; an empty answer
-        means the end.
+        The first position is 0. Only what is at hand is yielded, at least one entry where there is
+        one; an empty answer means the end.
         """
-        listing = self._folders[handle]
-        self._extend(listing, position)
-        if not listing.is_complete and listing.settled - position < _PAGE and not listing.is_foreseen:
-            listing.is_foreseen = True  # its next page is fetched while this one is read
-            self._workers.submit(partial(self._foresee_page, listing))
-        left = self._left(listing)
-        for index in range(position, listing.settled):
-            yield listing.entries[index], left
+        reading = self._folders[handle]
+        listing = reading.listing
+        number, index = divmod(position, SPAN)
+        while True:
+            held, block = reading.held
+            if held != number or block is None:  # what is being read stays, so that places in it stay
+                block = self._block(listing, number)
+                if block is None:
+                    return
+                reading.held = number, block
+            if number + 1 >= len(listing) and not listing.is_complete and not listing.is_foreseen:
+                listing.is_foreseen = True  # the next page is fetched while this one is read
+                self._workers.submit(partial(self._foresee_page, listing))
+            left = self._left(block.born)
+            last = len(block) - 1
+            for at, entry in enumerate(block.entries(index), index):
+                yield entry, number * SPAN + at + 1 if at < last else (number + 1) * SPAN, left
+            if index <= last and not listing.is_at_hand(number + 1):
+                return
+            number, index = number + 1, 0
 
     def is_at_hand(self, handle: int, position: int) -> bool:
         """Whether a folder can be read from a position on without waiting."""
-        listing = self._folders[handle]
-        return listing.is_complete or position < listing.settled
+        reading = self._folders[handle]
+        number = position // SPAN
+        return reading.held[0] == number or reading.listing.is_at_hand(number)
 
     def close_folder(self, handle: int) -> None:
         """Give a folder handle back."""
@@ -215,7 +245,8 @@ class FileSystem:
     def refresh(self) -> None:
         """Forget all listings; what is open stays as it is."""
         with self._lock:
-            self._listings.clear()
+            for prefix in list(self._listings):
+                self._drop(prefix)
             self._seen = None
         self._budget()
 
@@ -257,14 +288,15 @@ class FileSystem:
             table[handle] = value
             return handle
 
-    def _left(self, listing: Listing) -> float:
-        return max(0.0, listing.born + self.fresh - time.monotonic())
+    def _left(self, born: float) -> float:
+        return max(0.0, born + self.fresh - time.monotonic())
 
     def _listing(self, prefix: str) -> Listing:
         """Return the listing of a folder, begun again when it is no longer fresh."""
         with self._lock:
             listing = self._listings.get(prefix)
-            if listing is None or not self._left(listing):
+            if listing is None or not self._left(listing.born):
+                self._drop(prefix)
                 listing = self._listings[prefix] = self._new_listing(prefix)
             self._listings.move_to_end(prefix)
             return listing
@@ -273,22 +305,28 @@ class FileSystem:
         return Listing(prefix, modified=self._began, executor=self._listers)
 
     def _listing_at_hand(self, prefix: str) -> Listing | None:
-        """Return the listing of a folder if it is fresh; before the root is listed, that from before the mount."""
+        """Return the listing of a folder; before the root is listed, that from before the mount."""
         with self._lock:
             listing = self._listings.get(prefix)
             if listing is None and self._seen is not None and self._seen.prefix == prefix:
                 listing = self._seen
-        return listing if listing is not None and self._left(listing) else None
+        return listing
 
-    def _extend(self, listing: Listing, position: int) -> None:
-        if listing.is_complete or position < listing.settled:
-            return
-        listing.extend(self._list, position)
-        self._budget()
+    def _drop(self, prefix: str) -> None:
+        """Forget a listing, if there is one; under the lock."""
+        listing = self._listings.pop(prefix, None)
+        if listing is not None:
+            self._listed -= listing.charged
+            listing.charged = 0
+
+    def _block(self, listing: Listing, number: int) -> Block | None:
+        block = listing.block(number, self._list)
+        self._budget(listing)
+        return block
 
     def _foresee_page(self, listing: Listing) -> None:
         try:
-            self._extend(listing, listing.settled)
+            self._block(listing, len(listing))
         except S3MagicError:
             pass  # whoever reads on asks again, and hears of it
         finally:
@@ -299,16 +337,17 @@ class FileSystem:
         following: list[Entry] = []
         listing = self._listing_at_hand(entry.key[: entry.key.rfind(DELIMITER) + 1])
         with self._lock:
-            position = None if listing is None else listing.position(entry.name)
-            if listing is None or position is None:
+            place = None if listing is None else listing.place(utf8(entry.key[len(listing.prefix) :]))
+            if listing is None or place is None or not self._left(listing.born):
                 return
             most, size = min(MOST_BYTES, self._reads.limit // 8), 0
-            for at in listing.walk.step(position):
-                size += min(listing.entries[at].size, FIRST_FETCH) if at < listing.settled else most
-                if size >= most:
+            for at in listing.walk.step(place):
+                following_one = listing.at(at)
+                size += min(following_one.size, FIRST_FETCH) if following_one is not None else most
+                if following_one is None or size >= most:
                     break
                 listing.walk.reached = at
-                following.append(listing.entries[at])
+                following.append(following_one)
         self._reads.foresee(entry for entry in following if entry.size and not entry.is_archived)
 
     def _list(
@@ -332,13 +371,28 @@ class FileSystem:
 
     def _on_change(self, entry: Entry) -> None:
         with self._lock:
+            self._drop(entry.key[: entry.key.rfind(DELIMITER) + 1])
             self._seen = None
-            self._listings.pop(entry.key[: entry.key.rfind(DELIMITER) + 1], None)
 
-    def _budget(self) -> None:
-        """Keep listings within their number, and give the cache what memory is left."""
+    def _budget(self, listing: Listing | None = None) -> None:
+        """Keep listings within their share, after one has grown, and give the cache what memory is left."""
+        share = self._memory // NAMES_SHARE
         with self._lock:
-            known = sum(len(listing.entries) for listing in self._listings.values())
-            while known > MOST_ENTRIES and len(self._listings) > 1:
-                known -= len(self._listings.popitem(last=False)[1].entries)
-        self._reads.limit = max(SMALLEST_CACHE, self._memory - REST_BYTES - known * ENTRY_BYTES)
+            is_kept = listing is not None and self._listings.get(listing.prefix) is listing
+            if listing is not None and is_kept:
+                self._listed += listing.size - listing.charged
+                listing.charged = listing.size
+            while self._listed > share and len(self._listings) > 1:
+                self._drop(next(iter(self._listings)))
+        if listing is not None and listing.size > (most := share if is_kept else share // 4):
+            listing.trim(most)
+        left = self._memory - REST_BYTES - self._listed - self._nodes.size
+        self._reads.limit = max(SMALLEST_CACHE, left)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One who reads a folder: the listing, and the block of it that is being read."""
+
+    listing: Listing
+    held: tuple[int, Block | None] = (-1, None)

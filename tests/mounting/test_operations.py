@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3magic.errors import ArchivedObject
-from s3magic.mounting.inodes import ROOT, file_name
+from s3magic.mounting.inodes import file_name
+from s3magic.mounting.nodes import ROOT
 from s3magic.mounting.operations import FileSystem
 from s3magic.store.memory import MemoryStore
 
@@ -46,9 +47,10 @@ def wait(call):
 
 def entries(files, node_id):
     """Return all of a folder, asked for as the kernel does: from where the last answer ended."""
-    handle, found = files.open_folder(node_id), []
-    while batch := [entry for entry, _ in files.read_folder(handle, len(found))][:2]:
-        found += batch
+    handle, found, position = files.open_folder(node_id), [], 0
+    while batch := [*files.read_folder(handle, position)][:2]:
+        found += [entry for entry, _, _ in batch]
+        position = batch[-1][1]
     files.close_folder(handle)
     return found
 
