@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from s3magic.mounting.ahead import PART, UNIT
 
 WORTH = 0.5
+FEWEST_LEAPS = 8
+"""Formats find their parts by a few leaps; that alone is no reading here and there."""
 LARGEST = 8 << 30
 _FOLDER = "/var/tmp"  # noqa: S108 - on disk by convention, where /tmp often is memory; the file has no name
 _STREAMS = 16
@@ -44,7 +46,7 @@ class Costs:
 
     def is_worth(self, size: int, leaps: int) -> bool:
         """Whether so many reads here and there have cost enough to fetch a whole object instead."""
-        return leaps * self.latency > WORTH * self._whole(size)
+        return leaps >= FEWEST_LEAPS and leaps * self.latency > WORTH * self._whole(size)
 
     def is_in_doubt(self, size: int, leaps: int) -> bool:
         """Whether the whole, now that more of it has come, would cost far more than was thought."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from s3magic.errors import NotFound, ObjectChanged, ServerError, Unreachable
-from s3magic.mounting.ahead import FIRST_FETCH, PART, UNIT
+from s3magic.mounting.ahead import FIRST_FETCH, HEAD, INDEXED, PART, UNIT
 from s3magic.mounting.cache import Cache, units
 from s3magic.mounting.filling import Costs, Spill
 from s3magic.mounting.inodes import Entry
@@ -264,6 +264,8 @@ class Reads:
         with self._cache.lock:
             self.fetched += size
             span.filled += size
+            if span.start == 0 and span.filled - size < HEAD <= span.filled:
+                span.content.readers.is_indexed = bytes(span.storage[:HEAD]).startswith(INDEXED)
             for needed, read in span.waiting:
                 if span.filled < needed:
                     waiting.append((needed, read))

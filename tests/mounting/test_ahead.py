@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from s3magic.mounting.ahead import LARGEST_WINDOW, PART, Readers
+from s3magic.mounting.ahead import CALM_WINDOW, EAGER_AFTER, LARGEST_WINDOW, LEAP_EAGER_AFTER, PART, Readers
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -91,3 +91,37 @@ def test_what_was_dropped_is_fetched_ahead_again():
     read_on(readers, 0, 20 * MIB)
     plan = readers.plan(20 * MIB, 21 * MIB, is_here=False, room=GIB)
     assert plan.ahead[0][0] == 21 * MIB
+
+
+def test_a_head_that_tells_where_the_parts_are_is_not_read_beyond_until_its_reader_goes_on():
+    readers = Readers(GIB, is_indexed=True)
+    head = read_on(readers, 0, 4 * MIB)
+    assert head[-1][1] == EAGER_AFTER
+    assert read_on(readers, 4 * MIB, 6 * MIB)[-1][1] > 20 * MIB
+
+
+@pytest.mark.parametrize("size", [2 * MIB, 5 * MIB, 12 * MIB])
+def test_a_reader_in_the_middle_gets_no_more_ahead_than_it_took_until_that_is_much(size):
+    start = 500 * MIB
+    assert read_on(Readers(GIB), start, start + size)[-1][1] <= start + size + max(size, CALM_WINDOW)
+    end = start + LEAP_EAGER_AFTER + MIB
+    assert read_on(Readers(GIB), start, end)[-1][1] > end + LARGEST_WINDOW // 2
+
+
+def test_chunks_of_one_size_come_at_once_after_the_second():
+    readers, chunk = Readers(GIB), 1_296_000
+    for at in (300 * MIB, 500 * MIB, 700 * MIB):
+        plan = readers.plan(at, at + 4096, is_here=False, room=GIB)
+        reach = plan.ahead[-1][1] if plan.ahead else plan.now[1]
+        read_on(readers, at, at + chunk, step=4096)
+    assert reach == 700 * MIB + chunk
+
+
+def test_a_large_read_among_small_ones_makes_no_later_one_large():
+    readers = Readers(GIB)
+    for number in range(30):
+        at = (number * 37 % 30 + 1) * 30 * MIB
+        plan = readers.plan(at, at + 4096, is_here=False, room=GIB)
+        assert plan.ahead == ()
+        if number % 3 == 0:
+            read_on(readers, at, at + 3 * MIB)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from s3magic.errors import AccessDenied, ObjectChanged, Unreachable
+from s3magic.mounting.ahead import EAGER_AFTER
 from s3magic.mounting.inodes import file_entry
 from s3magic.mounting.reads import Reads
 from s3magic.mounting.workers import Workers
@@ -105,6 +106,15 @@ def test_sequential_reading_stays_within_the_bound_and_fetches_once(store, reads
         most = max(most, reads.cached)
     assert most <= reads.limit + MIB
     assert reads.fetched == len(data)
+
+
+@pytest.mark.parametrize("head", [b"\x89HDF\r\n\x1a\n", b"CDF\x02", b"GRIB"])
+def test_the_head_of_a_file_that_is_read_by_parts_is_read_for_itself(store, reads, head):
+    data = head + random.Random(1).randbytes(20 * MIB)  # noqa: S311
+    content = reads.open(file_entry("a", store.put("a", data)))
+    for at in range(0, 4 * MIB, MIB // 8):
+        assert fetch(reads, content, at, MIB // 8) == data[at : at + MIB // 8]
+    assert (reads.cached > EAGER_AFTER) == (head == b"GRIB")
 
 
 def test_many_files_share_one_bound(store, reads):
