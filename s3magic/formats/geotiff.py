@@ -14,6 +14,7 @@ from typing import Any
 from s3magic.errors import UnreadableFormat
 from s3magic.formats.base import PLAIN, Extent, Look, Preview, TileInfo, numbers
 from s3magic.formats.crs import GeoKeys, crs84_extent, crs_name, geo_keys, wkt_of_keys
+from s3magic.formats.ome import read_ome
 from s3magic.formats.tiff import Directory, Layout, Tag, read_layout
 from s3magic.formats.watch import WatchedFile
 
@@ -60,9 +61,14 @@ def describe(file: WatchedFile) -> TileInfo:
         details["pixel"] = f"{affine[0]:.6g} x {abs(affine[4]):.6g}"
     if crs:
         details["CRS"] = crs_name(crs)
+    microscopic = read_ome(image)
+    if microscopic:
+        details |= microscopic.details()
     return TileInfo(
         kind="raster",
-        format=_format(file, layout, overviews, is_placed=affine is not None or crs is not None),
+        format="ome-tiff"
+        if microscopic
+        else _format(file, layout, overviews, is_placed=affine is not None or crs is not None),
         crs=crs,
         crs84_extent=crs84_extent(crs, bounds),
         native_extent=numbers(bounds[0], bounds[2], bounds[1], bounds[3]) if bounds else None,
@@ -78,6 +84,11 @@ def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Previe
     from s3magic.formats import geotiff_pixels  # noqa: PLC0415 - drawing wants libraries that a description does not
 
     layout = read_layout(file)
+    microscopic = read_ome(layout.directories[0])
+    if microscopic:
+        from s3magic.formats import ome_picture  # noqa: PLC0415 - as above
+
+        return ome_picture.draw(file, layout, microscopic, size=size, look=look)
     return geotiff_pixels.draw(file, layout, size=size, look=look, measured=_measured(layout.directories[0], look))
 
 

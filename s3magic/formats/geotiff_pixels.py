@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from typing import Any, BinaryIO, cast
 
@@ -39,7 +38,7 @@ def draw(file: WatchedFile, layout: Layout, *, size: int, look: Look, measured: 
     """
     whole = layout.directories[0]
     images = [whole, *(one for one in layout.directories[1:] if _is_copy(one, whole))]
-    image = _smallest(images, size)
+    image = smallest(images, size)
     with DECODED.take(2 * image.width * image.height * image.samples * max(1, image.bits // 8)):
         data, shown, source = _read(file, layout, image, size=size)
     caption = f"{whole.width} x {whole.height} pixels, {whole.samples} band{'s' if whole.samples > 1 else ''}"
@@ -55,11 +54,11 @@ def draw(file: WatchedFile, layout: Layout, *, size: int, look: Look, measured: 
 def _read(file: WatchedFile, layout: Layout, image: Directory, *, size: int) -> tuple[Numbers, Pixels, Source]:
     """Return the numbers of an image without alpha, how opaque each pixel is, and what they were made from."""
     whole = layout.directories[0]
-    data = _decoded(file, layout, image)
+    data = decoded(file, layout, image)
     masks = [
         one for one in layout.directories if one.is_mask and (one.width, one.height) == (image.width, image.height)
     ]
-    seen = _decoded(file, layout, masks[0])[..., 0] > 0 if masks else None
+    seen = decoded(file, layout, masks[0])[..., 0] > 0 if masks else None
     step = max(1, max(data.shape[:2]) // (4 * size))
     data, seen = data[::step, ::step], seen[::step, ::step] if seen is not None else None
     if np.iscomplexobj(data):
@@ -92,12 +91,13 @@ def _is_copy(image: Directory, whole: Directory) -> bool:
     return image.is_overview and image.width <= whole.width and image.height <= whole.height
 
 
-def _smallest(images: list[Directory], size: int) -> Directory:
+def smallest(images: list[Directory], size: int) -> Directory:
+    """Return the smallest image that is as large as the picture; the first where none is."""
     enough = [image for image in images if max(image.width, image.height) >= size]
     return min(enough, key=lambda image: image.width * image.height) if enough else images[0]
 
 
-def _decoded(file: WatchedFile, layout: Layout, image: Directory) -> Numbers:
+def decoded(file: WatchedFile, layout: Layout, image: Directory) -> Numbers:
     """Return the numbers of an image: rows, columns, samples."""
     rows, columns = min(image.block_height, image.height), image.block_width
     if max(image.width * image.height, rows * columns) * image.samples > _MOST_NUMBERS:
@@ -127,38 +127,18 @@ def _check_jpegs(file: WatchedFile, image: Directory) -> None:
             raise ValueError(f"a tile of {found[0]} x {found[1]} pixels is larger than the image says")
 
 
-class _EnteredAt(io.RawIOBase):
+class _EnteredAt(WatchedFile):
     """The same file with another of its images first, so that the others are never looked at."""
 
     def __init__(self, file: WatchedFile, layout: Layout, image: Directory) -> None:
-        super().__init__()
-        self._file = file
+        super().__init__(cast("BinaryIO", file))
         self._head = layout.header(image.offset)
-        self.name = file.name
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
 
     def read(self, size: int | None = -1, /) -> bytes:
-        start = self._file.tell()
-        data = self._file.read(size)
+        start = self.tell()
+        data = super().read(size)
         head = self._head[start : start + len(data)]
         return head + data[len(head) :]
-
-    def readinto(self, buffer: Any, /) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
 
 
 def _is_measured(whole: Directory, data: Numbers) -> bool:

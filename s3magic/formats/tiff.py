@@ -7,6 +7,7 @@ megabytes, of which a description needs the first few bytes. Layout: TIFF 6.0, B
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from s3magic.formats.watch import WatchedFile
 
 _MOST_DIRECTORIES = 64
+_MOST_PAGES = 8  # each may lie far behind the one before
 _MOST_TAGS = 4096
 _LARGEST_VALUE = 1 << 20
 _TYPES = {
@@ -35,6 +37,7 @@ class Tag(IntEnum):
     BITS = 258
     COMPRESSION = 259
     PHOTOMETRIC = 262
+    DESCRIPTION = 270
     MAKE = 271
     MODEL = 272
     STRIP_OFFSETS = 273
@@ -208,6 +211,10 @@ class Layout:
     directories: tuple[Directory, ...]
     _file: WatchedFile
 
+    def pages(self) -> Iterator[Directory]:
+        """Yield all images of the chain, each read when it is asked for; raise `ValueError` where it is a circle."""
+        return _chain(self._file, self.directories[0].offset, order=self.order, is_big=self.is_big)
+
     def directory_at(self, offset: int) -> Directory:
         """Read a directory that no other is linked to, as EXIF has them."""
         return _directory(self._file, offset, order=self.order, is_big=self.is_big)[0]
@@ -221,7 +228,10 @@ class Layout:
 
 
 def read_layout(file: WatchedFile) -> Layout:
-    """Read all directories, the first 64 of very many; raise `ValueError` where they run in a circle."""
+    """Read the directories of the first image and its smaller copies, and of a few further images.
+
+    Raises `ValueError` where they run in a circle.
+    """
     start = file.read_at(0, 8)
     order = {b"II": "<", b"MM": ">"}.get(start[:2])
     version = struct.unpack(f"{order}H", start[2:4])[0] if order else 0
@@ -230,18 +240,28 @@ def read_layout(file: WatchedFile) -> Layout:
     is_big = version == 43
     (offset,) = struct.unpack(f"{order}Q", file.read_at(8, 8)) if is_big else struct.unpack(f"{order}I", start[4:])
     found: list[Directory] = []
+    pages = 0
+    for directory in _chain(file, offset, order=order, is_big=is_big):
+        found.append(directory)
+        pages += not (directory.is_overview or directory.is_mask)
+        if pages == _MOST_PAGES or len(found) == _MOST_DIRECTORIES:
+            break
+    if not found:
+        raise ValueError("it holds no image")
+    seen = {directory.offset for directory in found}
+    children = [at for at in found[0].values(Tag.SUB_DIRECTORIES, most=_MOST_DIRECTORIES) if at not in seen]
+    found += [_directory(file, at, order=order, is_big=is_big)[0] for at in children]
+    return Layout(order, is_big, tuple(found), file)
+
+
+def _chain(file: WatchedFile, offset: int, *, order: str, is_big: bool) -> Iterator[Directory]:
     seen: set[int] = set()
-    while offset and len(found) < _MOST_DIRECTORIES:
+    while offset:
         if offset in seen:
             raise ValueError("its directories run in a circle")
         seen.add(offset)
         directory, offset = _directory(file, offset, order=order, is_big=is_big)
-        found.append(directory)
-    if not found:
-        raise ValueError("it holds no image")
-    children = [at for at in found[0].values(Tag.SUB_DIRECTORIES, most=_MOST_DIRECTORIES) if at not in seen]
-    found += [_directory(file, at, order=order, is_big=is_big)[0] for at in children]
-    return Layout(order, is_big, tuple(found), file)
+        yield directory
 
 
 def _directory(file: WatchedFile, offset: int, *, order: str, is_big: bool) -> tuple[Directory, int]:
