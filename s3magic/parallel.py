@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
@@ -25,13 +25,19 @@ class Outcome(Generic[Item, Value]):
 
 
 def each(
-    function: Callable[[Item], Value], items: Iterable[Item], *, executor: Executor, workers: int = WORKERS
-) -> Iterator[Outcome[Item, Value]]:
+    function: Callable[[Item], Value],
+    items: Iterable[Item],
+    *,
+    executor: Executor,
+    workers: int = WORKERS,
+    to_the_end: bool = False,
+) -> Generator[Outcome[Item, Value], None, None]:
     """Apply a function to every item, yielding outcomes as they come, in no fixed order.
 
     At most twice as many items as ``workers`` are taken from ``items`` ahead of the results, so
     an endless listing is fine. An error becomes an `Outcome`; an interrupt (or leaving the loop)
-    cancels what has not begun. What has goes on in the executor, which is left open.
+    cancels what has not begun. What has goes on in the executor, which is left open; with
+    ``to_the_end`` it is waited for.
     """
     waiting: dict[Future[Value], Item] = {}
     ended: SimpleQueue[Future[Value]] = SimpleQueue()
@@ -54,5 +60,6 @@ def each(
             else:
                 raise error
     finally:
-        for future in waiting:
-            future.cancel()
+        begun = [future for future in waiting if not future.cancel()]
+        if to_the_end:
+            wait(begun)

@@ -6,18 +6,36 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
 from s3magic.api.identity import connection
 from s3magic.url import S3Url
 
 if TYPE_CHECKING:
     from s3magic.linking.dataset import LinkedDataset
+    from s3magic.linking.plan import LinkPlan
+    from s3magic.linking.split import SplitDatasets
     from s3magic.listing import Listing
     from s3magic.mounting.model import Mount, MountTable
     from s3magic.thumbnails.gallery import Gallery
 
 AnyPath = str | PathLike[str]
+Urls = S3Url | str | Sequence[S3Url | str]
+
+
+class LinkWords(TypedDict, total=False):
+    """The words of `link` that do not change what it returns."""
+
+    checkout: bool
+    replace: bool
+    hash: Literal["auto", "read", "never"]
+    read_limit: int
+    bbox: tuple[float, float, float, float] | None
+    match: str | None
+    keep_prefix: bool
+    import_: bool
+    report: AnyPath | S3Url | None
+    executor: Executor | None
 
 
 def ls(url: S3Url | str, *, recursive: bool = False, limit: int = 1000) -> Listing:
@@ -95,27 +113,49 @@ def unmount(
     manager.unmount(None if path is None else Path(path), all=all, timeout=timeout, force=force)
 
 
+@overload
+def link(pattern: Urls, path: AnyPath, *, dry_run: Literal[True], **words: Unpack[LinkWords]) -> LinkPlan: ...
+@overload
+def link(pattern: Urls, path: AnyPath, *, split: Literal[True], **words: Unpack[LinkWords]) -> SplitDatasets: ...
+@overload
+def link(pattern: Urls, path: AnyPath, **words: Unpack[LinkWords]) -> LinkedDataset: ...
+@overload
 def link(
-    pattern: S3Url | str | Sequence[S3Url | str],
+    pattern: Urls, path: AnyPath, *, split: bool, dry_run: bool, **words: Unpack[LinkWords]
+) -> LinkedDataset | SplitDatasets | LinkPlan: ...
+def link(
+    pattern: Urls,
     path: AnyPath,
     *,
     checkout: bool = False,
+    replace: bool = False,
     hash: Literal["auto", "read", "never"] = "auto",
     read_limit: int = 1_000_000_000,
     bbox: tuple[float, float, float, float] | None = None,
     match: str | None = None,
+    keep_prefix: bool = False,
+    split: bool = False,
+    import_: bool = False,
+    report: AnyPath | S3Url | None = None,
+    dry_run: bool = False,
     executor: Executor | None = None,
-) -> LinkedDataset:
+) -> LinkedDataset | SplitDatasets | LinkPlan:
     """Record tiles by reference, in a folder that git can keep, without copying them.
+
+    The same again does what is left to do; an interrupted or killed run is gone on with.
 
     Parameters
     ----------
     pattern
-        One or several URLs, with ``*``, ``**``, ``{laz,tif}`` …
+        One or several URLs: objects, folders, or patterns with ``*``, ``**``, ``{laz,tif}`` …
     path
         Folder of the dataset; made when it is not there.
     checkout
         Whether to download the tiles too.
+    replace
+        Make a new version of the dataset that is there: the result's ``changes`` tell what was
+        added, changed and removed. Only what changed is read; the old version stays readable by
+        its commit, and by the versions that the bucket keeps.
     hash
         ``"auto"``: the SHA-256 that S3 knows, else of bodies up to ``read_limit`` bytes in all;
         ``"read"``: of every body; ``"never"``: none, until the first fetch fills it in.
@@ -123,29 +163,55 @@ def link(
         Keep only tiles that touch ``(west, south, east, north)``, in CRS84 degrees.
     match
         Keep only tiles whose name fits this glob.
+    keep_prefix
+        Keep the path below the folder that all URLs have in common, so that equal file names in
+        several folders stay apart.
+    split
+        Put tiles that differ in type, CRS or schema into sub-folders of their own, instead of
+        refusing them; the result is a sequence of datasets.
+    import_
+        Make ordinary copies, kept by git-lfs as any file is, instead of links.
+    report
+        The completion report of an S3 Batch Operations job that computed SHA-256: a CSV file, a
+        folder of them, or their URL.
+    dry_run
+        Return the plan and do nothing.
 
     Raises
     ------
     LinkError
         When the tiles do not fit together; nothing is written then.
+    TilesFailed
+        When some tiles failed; the others are recorded.
+
+    Examples
+    --------
+    >>> import s3magic
+    >>> dataset = s3magic.link("s3://teaching/tiles/*.laz", "tiles")  # doctest: +SKIP
     """
     from s3magic.access import current
-    from s3magic.linking.add import add
+    from s3magic.linking import add
+    from s3magic.linking.order import Order
 
     urls = [pattern] if isinstance(pattern, str | S3Url) else list(pattern)
-    chosen = connection(urls[0] if urls else None)
-    return add(
-        [S3Url.parse(url) for url in urls],
-        Path(path),
-        opener=current.open_store,
-        access={**chosen.location.to_json(), "anonymous": chosen.provider == "anonymous"},
+    order = Order(
+        patterns=tuple(S3Url.parse(url) for url in urls),
         checkout=checkout,
+        replace=replace,
         hash=hash,
         read_limit=read_limit,
-        bbox=bbox,
         match=match,
-        executor=executor,
+        bbox=bbox,
+        keep_prefix=keep_prefix,
+        split=split,
+        import_=import_,
+        report=report,
     )
+    if dry_run:
+        return add.plan(order, Path(path), opener=current.open_store)
+    chosen = connection(order.patterns[0])
+    access = {**chosen.location.to_json(), "anonymous": chosen.provider == "anonymous"}
+    return add.add(order, Path(path), opener=current.open_store, access=access, executor=executor)
 
 
 def thumbs(

@@ -1,66 +1,91 @@
-"""Linking objects: plan, describe, check that they fit together, and only then write the dataset."""
+"""Linking objects: survey, plan, describe, check that they fit together, and only then record the dataset."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from s3magic.errors import CredentialsError, LinkError, NoSuchKey
-from s3magic.linking import footprints, hashes, local, manifest, pointers
+from s3magic.errors import CredentialsError, LinkError
+from s3magic.linking import footprints
 from s3magic.linking.dataset import LinkedDataset
-from s3magic.linking.describe import Candidate, Described, check_hash, describe
+from s3magic.linking.describe import Described, describe
+from s3magic.linking.drafts import Drafts
 from s3magic.linking.fetch import bring
 from s3magic.linking.fit import fit
-from s3magic.linking.folder import Folder, access_record, sync_folder
-from s3magic.linking.manifest import Box, DatasetInfo, LinkedTile
-from s3magic.linking.work import Harvest, Meter, gather, meter, raise_failures
+from s3magic.linking.folder import Folder
+from s3magic.linking.hashing import read_hashes
+from s3magic.linking.manifest import LinkedTile, access_record
+from s3magic.linking.order import READ_LIMIT, Order
+from s3magic.linking.plan import LinkPlan, make_plan
+from s3magic.linking.recording import Addition, at_work, record, refuse_strangers
+from s3magic.linking.redirects import place
+from s3magic.linking.report import Report, read_report
+from s3magic.linking.split import Parts, SplitDatasets, subfolders
+from s3magic.linking.survey import Candidate, Survey, refuse_clashes, survey
+from s3magic.linking.work import Harvest, gather, meter, raise_failures
 from s3magic.store.base import StoreOpener
-from s3magic.store.listing import expand
-from s3magic.url import S3Url, matches
+from s3magic.url import S3Url
 
-READ_LIMIT = 1_000_000_000
-_LISTED = 10
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What was found, what of it is recorded already, and what is left to do.
+
+    Parameters
+    ----------
+    there
+        The datasets that are there, by sub-folder; one in ``""`` unless they are split.
+    kept
+        The tiles that stay as they are recorded, by name.
+    fresh
+        The objects that are to be described.
+    """
+
+    order: Order
+    found: Survey
+    there: Parts
+    kept: Mapping[str, LinkedTile]
+    fresh: tuple[Candidate, ...]
+    report: Report | None
+    plan: LinkPlan
+
+    @property
+    def known(self) -> dict[str, LinkedTile]:
+        """All tiles that are recorded, by name."""
+        return {name: tile for part in self.there.values() for name, tile in part.tiles.items()}
+
+
+def plan(order: Order, path: Path, *, opener: StoreOpener) -> LinkPlan:
+    """Tell what `add` would do, from listings alone; changes nothing."""
+    return _task(order, Folder(path), _survey(order, Folder(path), opener), opener).plan
 
 
 def add(
-    patterns: Sequence[S3Url],
+    order: Order,
     path: Path,
     *,
     opener: StoreOpener,
     access: Mapping[str, object] | None = None,
-    checkout: bool = False,
-    hash: str = "auto",  # noqa: A002 - the public word
-    read_limit: int = READ_LIMIT,
-    match: str | None = None,
-    bbox: Sequence[float] | None = None,
     executor: Executor | None = None,
-) -> LinkedDataset:
+) -> LinkedDataset | SplitDatasets:
     """Record objects as tiles of a dataset, without copying them.
 
     The same call again does what is left to do and changes nothing else: tiles that are recorded
-    stay pinned to the object they were.
+    stay pinned to the object they were, unless ``order.replace`` asks for a new version.
 
     Parameters
     ----------
-    patterns
-        What to link: objects, prefixes or patterns.
+    order
+        What to link, and how.
     path
         The folder of the dataset.
     opener
         Gives the store of a URL.
     access
         ``region``, ``endpoint``, ``anonymous``, ``requestPayer``: how the originals are reached.
-    checkout
-        Download the tiles too.
-    hash
-        ``"auto"`` takes the SHA-256 S3 knows and reads bodies up to ``read_limit`` bytes in all,
-        ``"read"`` reads every body, ``"never"`` leaves tiles unhashed until they are fetched.
-    match, bbox
-        Take only tiles whose name fits a pattern, or that touch ``(west, south, east, north)``.
     executor
         Where to work; threads of this process when None.
 
@@ -73,104 +98,113 @@ def add(
     NoSuchKey
         Nothing has such a name.
     """
-    check_hash(hash)
-    if not patterns:
-        raise LinkError("Nothing to link", "Give at least one URL, such as s3://bucket/tiles/*.laz.")
-    box = footprints.check_box(bbox) if bbox is not None else None
-    folder, sources = Folder(path), tuple(sorted({str(pattern) for pattern in patterns}))
-    record, existed = access_record(access), folder.is_dataset
-    known = _known(folder, sources)
-    candidates = _plan(patterns, opener, match)
-    _refuse_clashes(candidates, known)
-    fresh = [candidate for candidate in candidates if candidate.name not in known]
-    harvest = _describe(fresh, opener, hash, executor)
-    if not harvest.values and not known:
-        _nothing(harvest)
-    described, placeless = _inside(harvest.values, box)
-    harvest.failures += placeless
-    if not described and not known and not harvest.failures:
-        raise LinkError("No tile lies in that box", "It is west,south,east,north in degrees; a wider one may help.")
-    try:
-        info = fit(described, sources, record, folder.info() if known else None)
-    except LinkError:
+    folder = Folder(path)
+    found = _survey(order, folder, opener)
+    with at_work(folder):
+        task = _task(order, folder, found, opener)
+        drafts = Drafts(folder.described, hash=order.hash)
+        harvest = _describe(task, drafts, opener, executor)
+        if not harvest.values and not task.known:
+            _nothing(harvest)
+        chosen = _choose(task, harvest)
+        if not chosen and not task.known and not harvest.failures:
+            raise LinkError("No tile lies in that box", "It is west,south,east,north in degrees; a wider one may help.")
+        try:
+            additions = _additions(task, folder, chosen, {name for name, _ in harvest.failures}, access)
+        except LinkError:
+            harvest.raise_stop()
+            raise
+        if harvest.stopped is None and order.hash != "never" and not order.brings:
+            additions = _hash(task, additions, chosen, harvest, drafts, opener=opener, executor=executor)
+        if task.known and order.replace:
+            harvest.raise_stop()
+        additions = [one for one in additions if one.fresh or one.known]
+        for one in additions:
+            refuse_strangers(one)
+        changes = [record(one, is_held=one.folder == folder) for one in additions]
+        folder.described.forget()
         harvest.raise_stop()
-        raise
-    tiles = [one.tile for one in described]
-    if harvest.stopped is None and hash != "never" and not checkout:
-        again = [tile for tile in known.values() if tile.oid is None] if hash == "read" else []
-        seen = {one.name: one.content for one in described if one.content}
-        tiles, hashing = _hash([*tiles, *again], seen, opener, hash, limit=read_limit, executor=executor)
-        harvest.failures += hashing.failures
-        harvest.stopped = hashing.stopped
-    if tiles or known:
-        _write(folder, info, tiles, known, existed=existed)
-    harvest.raise_stop()
-    recorded = {*known, *(tile.name for tile in tiles)}
-    if not recorded:
-        raise_failures(harvest.failures, 0, "linked")
+        recorded = len({tile.name for one in additions for tile in one.fresh} | task.kept.keys())
+        if not recorded:
+            raise_failures(harvest.failures, 0, "linked")
     unfetched: list[tuple[str, Exception]] = []
-    if checkout:
-        _, unfetched = bring(folder, opener=opener, match=match, bbox=bbox, executor=executor)
-    raise_failures([*harvest.failures, *unfetched], len(recorded) - len(unfetched), "linked")
-    return LinkedDataset(path, opener=opener)
+    for one in additions:
+        if order.brings and not _is_there(one):
+            _, failed = bring(one.folder, opener=opener, executor=executor)
+            unfetched += failed
+    raise_failures([*harvest.failures, *unfetched], recorded - len(unfetched), "linked")
+    made = [
+        LinkedDataset(one.folder.path, opener=opener, plan=task.plan, changes=change)
+        for one, change in zip(additions, changes, strict=True)
+    ]
+    return SplitDatasets(path, made, task.plan) if order.split else made[0]
 
 
-def _known(folder: Folder, sources: tuple[str, ...]) -> dict[str, LinkedTile]:
-    """Return what the folder has already; raise when it is another dataset, or no folder."""
+def renewal(folder: Folder, *, hash: str = "auto", read_limit: int = READ_LIMIT) -> Order:  # noqa: A002
+    """Return the order that makes a new version of a dataset, of what its sources name now."""
+    info = folder.info()
+    chosen = dict(info.selection)
+    return Order(
+        patterns=tuple(S3Url.parse(place(source, info.redirects)) for source in info.sources),
+        replace=True,
+        hash=hash,
+        read_limit=read_limit,
+        match=chosen.get("match"),  # type: ignore[arg-type]
+        bbox=chosen.get("bbox"),  # type: ignore[arg-type]
+        keep_prefix=bool(chosen.get("keepPrefix")),
+        import_=info.imported,
+    )
+
+
+def _survey(order: Order, folder: Folder, opener: StoreOpener) -> Survey:
     if folder.path.exists() and not folder.path.is_dir():
         raise LinkError(f"{folder.path} is a file", "Give a folder for the tiles.")
-    if not folder.is_dataset:
-        return {}
-    there = folder.info().sources
-    if there != sources:
-        raise LinkError(
-            f"{folder.path} links other tiles already: {', '.join(there)}", "Choose another folder for these."
-        )
-    return {tile.name: tile for tile in folder.tiles()}
+    return survey(order.patterns, opener=opener, match=order.match, keep_prefix=order.keep_prefix)
 
 
-def _plan(patterns: Sequence[S3Url], opener: StoreOpener, match: str | None) -> list[Candidate]:
-    """List what the patterns name, each object once."""
-    found: dict[str, Candidate] = {}
-    with meter("Listing", None, " objects") as bar:
-        for pattern in patterns:
-            count, single = 0, not (pattern.is_pattern or pattern.is_prefix)
-            for count, info in enumerate(expand(opener(pattern), pattern), start=1):  # noqa: B007 - told below
-                bar(1)
-                if match is None or matches(match, info.name):
-                    one = Candidate(info, pattern.version_id, asked=single)
-                    if found.setdefault(info.url, one).version_id != one.version_id:
-                        raise LinkError(f"Two versions of {info.url}", "Link them into two folders of their own.")
-            if not count:
-                raise NoSuchKey(f"Nothing is named {pattern}", "Check the pattern; %s3ls shows what is there.")
-    if not found:
-        raise LinkError(f"No tile's name fits {match}", "Names are the last part of the key, as in '*_12_*.laz'.")
-    return list(found.values())
+def _task(order: Order, folder: Folder, found: Survey, opener: StoreOpener) -> _Task:
+    """Compare what was found with what is recorded; raise when the folder is of something else."""
+    report = None if order.report is None else read_report(order.report, opener=opener)
+    there = subfolders(folder, order, found.sources)
+    known = {name: tile for part in there.values() for name, tile in part.tiles.items()}
+    refuse_clashes(found.candidates, {} if order.replace else {name: _url(tile) for name, tile in known.items()})
+    kept: dict[str, LinkedTile] = {} if order.replace else dict(known)
+    fresh = []
+    for one in found.candidates:
+        tile = known.get(one.name)
+        if tile is None or (order.replace and not _is_same(tile, one)):
+            fresh.append(one)
+        else:
+            kept[one.name] = tile if tile.sidecars == one.sidecars else replace(tile, sidecars=one.sidecars)
+    return _Task(order, found, there, kept, tuple(fresh), report, make_plan(found, fresh, order, report))
 
 
-def _refuse_clashes(candidates: Iterable[Candidate], known: Mapping[str, LinkedTile]) -> None:
-    """Refuse names that can be no file, and two objects of one name."""
-    taken = {name: tile.url for name, tile in known.items()}
-    for candidate in candidates:
-        url = candidate.info.url
-        if why := manifest.unsafe(candidate.name):
-            raise LinkError(f"{url!r} cannot be a tile: {why}", "Leave it out with a narrower pattern.")
-        if (other := taken.setdefault(candidate.name, url)) != url:
-            raise LinkError(
-                f"Two objects have the same file name: {other} and {url}", "Link them into two folders of their own."
-            )
+def _is_same(tile: LinkedTile, one: Candidate) -> bool:
+    """Tell whether a listed object is the one that is recorded."""
+    return (_url(tile), tile.etag, tile.size) == (one.info.url, one.info.etag, one.info.size) and (
+        one.version_id in {None, tile.version_id}
+    )
 
 
-def _describe(
-    candidates: Sequence[Candidate], opener: StoreOpener, hash_word: str, executor: Executor | None
-) -> Harvest[Described]:
-    with meter("Reading headers", len(candidates)) as bar:
-        return gather(
-            partial(describe, opener=opener, hash=hash_word),
-            candidates,
-            executor=executor,
-            on_value=lambda _item, _value: bar(1),
-        )
+def _url(tile: LinkedTile) -> str:
+    """Return where a tile lies now, by the redirects of its dataset."""
+    return f"s3://{tile.source.bucket}/{tile.source.key}"
+
+
+def _describe(task: _Task, drafts: Drafts, opener: StoreOpener, executor: Executor | None) -> Harvest[Described]:
+    """Describe what is fresh; what an earlier run described and could not record is not asked for again."""
+    recalled = drafts.recall(task.fresh)
+    todo = [one for one in task.fresh if one.name not in recalled]
+    with meter(f"{task.plan.line}: reading headers", len(todo)) as bar:
+
+        def note(_one: Candidate, described: Described) -> None:
+            drafts.add(described)
+            bar(1)
+
+        work = partial(describe, opener=opener, hash=task.order.hash, report=task.report)
+        harvest = gather(work, todo, executor=executor, on_value=note)
+    harvest.values += recalled.values()
+    return harvest
 
 
 def _nothing(harvest: Harvest[Described]) -> None:
@@ -182,94 +216,103 @@ def _nothing(harvest: Harvest[Described]) -> None:
     raise_failures(harvest.failures, 0, "linked")
 
 
-def _inside(described: Iterable[Described], box: Box | None) -> tuple[list[Described], list[tuple[str, Exception]]]:
-    """Choose the tiles that touch a box; those of unknown place are failures, not guessed."""
-    ordered = sorted(described, key=lambda one: one.name)
-    if box is None:
-        return ordered, []
+def _choose(task: _Task, harvest: Harvest[Described]) -> list[Described]:
+    """Return the tiles that touch the box, and their sidecars; those of unknown place are failures, not guessed."""
+    box = task.order.box
+    chosen, sidecars = [], []
     why = LinkError("its place on Earth is not known, so a box cannot choose it", "Leave the box out.")
-    placeless: list[tuple[str, Exception]] = [(one.name, why) for one in ordered if one.tile.crs84_extent is None]
-    return [one for one in ordered if footprints.overlaps(one.tile.crs84_extent, box)], placeless
+    for one in sorted(harvest.values, key=lambda one: one.name):
+        if one.tile.is_sidecar:
+            sidecars.append(one)
+        elif box is not None and one.tile.crs84_extent is None:
+            harvest.failures.append((one.name, why))
+        elif box is None or footprints.overlaps(one.tile.crs84_extent, box):
+            chosen.append(one)
+    owned = {name for one in chosen for name in one.tile.sidecars}
+    owned |= {name for tile in task.kept.values() for name in tile.sidecars}
+    return [*chosen, *(one for one in sidecars if one.name in owned)]
+
+
+def _additions(
+    task: _Task, folder: Folder, chosen: Sequence[Described], failed: set[str], access: Mapping[str, object] | None
+) -> list[Addition]:
+    """Return what is to be recorded where; raise `LinkError` when tiles do not fit together."""
+    order = task.order
+    kept = {name: tile for name, tile in task.kept.items() if _is_inside(task, tile)}
+    groups = task.there.grouped(chosen) if order.split else {"": list(chosen)}
+    additions = []
+    for name in sorted({*groups, *task.there}):
+        part, described = task.there.get(name), groups.get(name, [])
+        known = {} if part is None else part.tiles
+        # What could not be described stays as it was.
+        mine = {name: kept.get(name, known[name]) for name in known.keys() & (kept.keys() | failed)}
+        everything = _with_their_sidecars([*mine.values(), *(one.tile for one in described)])
+        is_joined = not order.replace or not described or any(not mine[name].is_sidecar for name in mine)
+        model = fit(described, part.info if part and is_joined else None)
+        info = replace(
+            model,
+            sources=task.found.sources,
+            access=access_record(access) if part is None or order.replace else part.info.access,
+            selection=order.selection,
+            imported=order.import_,
+            format=_format(everything.values()),
+            redirects=part.info.redirects if part else {},
+        )
+        fresh = tuple(tile for key, tile in everything.items() if tile != known.get(key))
+        gone = tuple(tile for key, tile in known.items() if key not in everything)
+        additions.append(Addition(Folder(folder.path / name) if name else folder, info, known, fresh, gone))
+    return additions
+
+
+def _with_their_sidecars(tiles: Iterable[LinkedTile]) -> dict[str, LinkedTile]:
+    """Return tiles by name, the later ones of a name, without sidecars that belong to none of them."""
+    by_name = {tile.name: tile for tile in tiles}
+    owned = {name for tile in by_name.values() for name in tile.sidecars}
+    return {name: tile for name, tile in by_name.items() if not tile.is_sidecar or name in owned}
+
+
+def _is_inside(task: _Task, tile: LinkedTile) -> bool:
+    """Tell whether a recorded tile is still chosen by the box."""
+    box = task.order.box
+    return not task.order.replace or box is None or tile.is_sidecar or footprints.overlaps(tile.crs84_extent, box)
+
+
+def _format(tiles: Iterable[LinkedTile]) -> str | None:
+    formats = {tile.format for tile in tiles if not tile.is_sidecar}
+    return formats.pop() if len(formats) == 1 else None
 
 
 def _hash(
-    tiles: Sequence[LinkedTile],
-    seen: Mapping[str, str],
-    opener: StoreOpener,
-    hash_word: str,
+    task: _Task,
+    additions: Sequence[Addition],
+    chosen: Sequence[Described],
+    harvest: Harvest[Described],
+    drafts: Drafts,
     *,
-    limit: int,
+    opener: StoreOpener,
     executor: Executor | None,
-) -> tuple[list[LinkedTile], Harvest[LinkedTile]]:
-    """Read the bodies of unhashed tiles that were not seen yet, in the order of names as far as the limit goes."""
-    chosen, left = [], limit
-    done: dict[str, LinkedTile] = {}
-    for tile in sorted(tiles, key=lambda tile: tile.name):
-        if tile.oid is None and (hash_word == "read" or tile.size <= left):
-            left -= tile.size
-            if tile.name in seen:
-                done[tile.name] = replace(tile, oid=seen[tile.name], oid_from="stream")
-            else:
-                chosen.append(tile)
-    with meter("Hashing", sum(tile.size for tile in chosen), "B", tiles=len(chosen)) as bar:
-
-        def note(tile: LinkedTile, _hashed: LinkedTile) -> None:
-            bar.tile_done()
-            if executor is not None:
-                bar(tile.size)
-
-        harvest = gather(
-            partial(_read, opener=opener, report=bar if executor is None else None),
-            chosen,
-            executor=executor,
-            on_value=note,
-            stop=bar.stop,
-        )
-    done |= {tile.name: tile for tile in harvest.values}
-    failed = {name for name, _ in harvest.failures}
-    return [done.get(tile.name, tile) for tile in tiles if tile.name not in failed], harvest
+) -> list[Addition]:
+    """Read the bodies that must be read; a tile whose body cannot be read is not recorded."""
+    described = {one.name: one for one in chosen}
+    tiles = [tile for one in additions for tile in one.fresh]
+    if task.order.hash == "read":
+        fresh = {tile.name for tile in tiles}
+        tiles += [tile for one in additions for tile in one.stay if tile.name not in fresh]
+    hashing = read_hashes(
+        tiles,
+        {one.name: one.content for one in chosen if one.content},
+        opener=opener,
+        limit=None if task.order.hash == "read" else task.order.read_limit,
+        executor=executor,
+        learnt=lambda tile: drafts.add(replace(described[tile.name], tile=tile)) if tile.name in described else None,
+    )
+    harvest.failures += hashing.failures
+    harvest.stopped = hashing.stopped
+    done = {tile.name: tile for tile in hashing.values}
+    failed = {name for name, _ in hashing.failures}
+    return [one.hashed(done, failed) for one in additions]
 
 
-def _read(tile: LinkedTile, *, opener: StoreOpener, report: Meter | None) -> LinkedTile:
-    return replace(tile, oid=hashes.read(opener(tile.source), tile, report=report), oid_from="stream")
-
-
-def _write(
-    folder: Folder, info: DatasetInfo, tiles: Sequence[LinkedTile], known: Mapping[str, LinkedTile], *, existed: bool
-) -> None:
-    """Write the dataset: what names the rest first, so that a second run goes on after any end."""
-    changed = [tile for tile in tiles if known.get(tile.name) != tile]
-    everything = {**known, **{tile.name: tile for tile in changed}}
-    _refuse_strangers(folder, changed)
-    with folder.writing():
-        if folder.is_dataset != existed:
-            raise LinkError(f"{folder.path} was linked by somebody else just now", "Run the same again to see it.")
-        if not existed or folder.info() != info:
-            folder.save_info(info)
-        folder.save_tiles(changed)
-        folder.save_attributes(everything.values())
-        there = {entry.name for entry in os.scandir(folder.path)}
-        missing = [tile for tile in everything.values() if tile.oid and tile.name not in there]
-        with meter("Writing pointers", len(missing)) as bar:
-            folder.write_all(((folder.path / tile.name, _pointer(tile)) for tile in missing), bar)
-        sync_folder(folder.path)
-
-
-def _pointer(tile: LinkedTile) -> bytes:
-    """Return the content of a tile's git-lfs pointer."""
-    pointer = local.pointer_of(tile)
-    return pointers.to_text(pointer).encode() if pointer else b""
-
-
-def _refuse_strangers(folder: Folder, tiles: Iterable[LinkedTile]) -> None:
-    """Refuse when other files stand where tiles shall be."""
-    strangers = [
-        tile.name
-        for tile in tiles
-        if local.local_state(folder.path / tile.name, tile) not in {"absent", "pointer", "file"}
-    ]
-    if strangers:
-        raise LinkError(
-            f"{folder.path} holds other files of these names: {', '.join(strangers[:_LISTED])}",
-            "Move them away, or choose another folder.",
-        )
+def _is_there(one: Addition) -> bool:
+    """Tell whether every ordinary copy is there; it may have been edited since, as such copies are."""
+    return one.info.imported and all(one.folder.place(tile.name).exists() for tile in one.folder.tiles())

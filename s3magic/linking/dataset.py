@@ -13,10 +13,12 @@ from s3magic.access import current
 from s3magic.errors import LinkError
 from s3magic.html import Markup, bytes_text, card
 from s3magic.linking import footprints
+from s3magic.linking.changes import Changes
 from s3magic.linking.fetch import FetchReport, fetch
 from s3magic.linking.folder import Folder
 from s3magic.linking.local import Local, quick_state
 from s3magic.linking.manifest import DatasetInfo, LinkedTile, crs_name
+from s3magic.linking.plan import LinkPlan
 from s3magic.linking.status import StatusReport, status
 from s3magic.store.base import StoreOpener
 
@@ -30,6 +32,8 @@ class LinkedDataset:
         The folder.
     opener
         Gives the store of a URL; the connection in use does when None. Only `status` and `fetch` ask S3.
+    plan, changes
+        What an add was going to do and what it did, where this is its result.
 
     Examples
     --------
@@ -37,7 +41,16 @@ class LinkedDataset:
     >>> dataset.fetch(bbox=(174, -37, 175, -36))  # doctest: +SKIP
     """
 
-    def __init__(self, path: str | PathLike[str], *, opener: StoreOpener | None = None) -> None:
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        opener: StoreOpener | None = None,
+        plan: LinkPlan | None = None,
+        changes: Changes | None = None,
+    ) -> None:
+        self.plan = plan
+        self.changes = changes
         self._folder = Folder(Path(path))
         self._opener: StoreOpener = opener or current.open_store
         if not self._folder.is_dataset:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
-from s3magic.errors import LinkError, UnreadableFormat
+from s3magic.errors import ObjectChanged, UnreadableFormat
 from s3magic.formats import registry
 from s3magic.formats.base import TileInfo
 from s3magic.html import bytes_text
 from s3magic.linking import hashes
 from s3magic.linking.manifest import Box, LinkedTile, canonical
+from s3magic.linking.report import Report
+from s3magic.linking.survey import Candidate
 from s3magic.store.base import ObjectInfo, Store, StoreOpener
 from s3magic.store.reader import FIRST_BLOCK, ByteLimitReached, RangeReader
 from s3magic.url import S3Url
@@ -20,30 +22,6 @@ from s3magic.url import S3Url
 HEADER_LIMIT = 2_000_000  # bytes of one tile that its metadata may cost
 _TILES = (".las", ".laz", ".tif", ".tiff", ".gtiff", ".btf", ".nc", ".nc4", ".h5", ".hdf5", ".he5")
 _TYPES = frozenset({"point-cloud", "raster", "grid"})
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An object that is to be linked.
-
-    Parameters
-    ----------
-    info
-        The object, as a listing or HEAD told it.
-    version_id
-        The version the user pinned, if any.
-    asked
-        Whether ``info`` comes from HEAD, so that it knows all S3 does.
-    """
-
-    info: ObjectInfo
-    version_id: str | None = None
-    asked: bool = False
-
-    @property
-    def name(self) -> str:
-        """The file name it gets."""
-        return self.info.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,31 +43,46 @@ class Described:
         return self.tile.name
 
 
-def describe(candidate: Candidate, *, opener: StoreOpener, hash: str) -> Described:  # noqa: A002 - the public word
+def describe(
+    candidate: Candidate,
+    *,
+    opener: StoreOpener,
+    hash: str,  # noqa: A002 - the public word
+    report: Report | None = None,
+) -> Described:
     """Describe an object by HEAD and range reads; a small one by one GET of all of it.
 
-    Raises `UnreadableFormat` when it is not what its name says, and what the store raises.
+    An object that is replaced meanwhile is described once more, as it is now. Raises
+    `UnreadableFormat` when it is not what its name says, and what the store raises.
     """
-    bucket = candidate.info.url.split("/")[2]
-    store = opener(S3Url(bucket, candidate.info.key))
+    store = opener(S3Url(candidate.info.url.split("/")[2], candidate.info.key))
+    try:
+        return _describe(candidate, store, hash, report)
+    except ObjectChanged:
+        return _describe(replace(candidate, asked=False), store, hash, report)
+
+
+def _describe(candidate: Candidate, store: Store, hash_word: str, report: Report | None) -> Described:
     info, content = _ask(store, candidate)
-    about = _header(store, info, candidate.version_id, content)
+    version_id = candidate.version_id
+    about = TileInfo("file", "pam") if candidate.is_sidecar else _header(store, info, version_id, content)
     is_tile = about.kind in _TYPES
     seen = None if content is None else hashes.of(content)
-    oid, source = (None, None) if hash != "auto" else _known_hash(store, info, candidate.version_id)
+    oid, source = (None, None) if hash_word != "auto" else _known_hash(store, info, version_id, report)
     if seen is not None and oid != seen:  # told, but not of these bytes
         oid = source = None
     tile = LinkedTile(
-        name=info.name,
+        name=candidate.name,
         url=info.url,
         etag=info.etag,
         size=info.size,
-        version_id=candidate.version_id or info.version_id,
+        version_id=version_id or info.version_id,
         oid=oid,
         oid_from=source,
         crc64nvme=info.checksums.get("CRC64NVME"),
         last_modified=_time(info.last_modified),
-        format=about.format if is_tile else "file",
+        format=about.format if is_tile or candidate.is_sidecar else "file",
+        sidecars=candidate.sidecars,
     )
     if not is_tile:
         return Described(tile, "file", content=seen)
@@ -108,20 +101,21 @@ def _ask(store: Store, candidate: Candidate) -> tuple[ObjectInfo, bytes | None]:
     listed = candidate.info
     if candidate.asked:
         return listed, None
-    if _has_header(listed) and listed.size <= FIRST_BLOCK and not listed.is_archived:
+    if has_header(listed) and listed.size <= FIRST_BLOCK and not listed.is_archived:
         found = store.whole(listed.key, most=listed.size, version_id=candidate.version_id)
         if found is not None and (found[0].size == listed.size or found[0].etag != listed.etag):
             return found
     return store.head(listed.key, version_id=candidate.version_id), None
 
 
-def _has_header(info: ObjectInfo) -> bool:
+def has_header(info: ObjectInfo) -> bool:
+    """Tell whether an object is of a format that is read for what it says of itself; others are linked as files."""
     return info.name.lower().endswith(_TILES)
 
 
 def _header(store: Store, info: ObjectInfo, version_id: str | None, content: bytes | None) -> TileInfo:
     """Read what the file says of itself; nothing is read of a file that is linked as such."""
-    if not _has_header(info):
+    if not has_header(info):
         return TileInfo("file", "file")
     reader = RangeReader(store, info, limit=HEADER_LIMIT, version_id=version_id, head=content or b"")
     try:
@@ -133,13 +127,17 @@ def _header(store: Store, info: ObjectInfo, version_id: str | None, content: byt
         ) from error
 
 
-def _known_hash(store: Store, info: ObjectInfo, version_id: str | None) -> tuple[str | None, str | None]:
+def _known_hash(
+    store: Store, info: ObjectInfo, version_id: str | None, report: Report | None
+) -> tuple[str | None, str | None]:
     if info.size == 0:
         return hashes.of(b""), "head"
     if oid := hashes.whole(info):
         return oid, "head"
     if oid := hashes.only_part(store, info, version_id=version_id):
         return oid, "part1"
+    if report is not None and (oid := report.find(info)):
+        return oid, "report"
     return None, None
 
 
@@ -153,9 +151,3 @@ def _rounded(extent: Box | None) -> Box | None:
 
 def _time(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
-
-
-def check_hash(word: str) -> None:
-    """Raise `LinkError` when ``hash`` is not one of its three words."""
-    if word not in {"auto", "read", "never"}:
-        raise LinkError(f"hash={word!r} is not known", "Choose auto, read or never.")

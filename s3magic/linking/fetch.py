@@ -11,7 +11,8 @@ from pathlib import Path
 
 from s3magic.errors import LinkError
 from s3magic.html import bytes_text, card
-from s3magic.linking.folder import Folder, sync_folder
+from s3magic.linking.disk import sync_folder
+from s3magic.linking.folder import Folder
 from s3magic.linking.local import local_state
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.selection import select

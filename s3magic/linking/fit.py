@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from s3magic.errors import LinkError
@@ -15,20 +14,13 @@ _LISTED = 10
 _LINE = 120
 
 
-def fit(
-    described: Sequence[Described],
-    sources: tuple[str, ...],
-    access: Mapping[str, object],
-    there: DatasetInfo | None,
-) -> DatasetInfo:
-    """Return what all tiles share.
+def fit(described: Sequence[Described], there: DatasetInfo | None) -> DatasetInfo:
+    """Return what all tiles share: type, CRS and schema; a tile's sidecars have no part in it.
 
     Parameters
     ----------
     described
         The new tiles.
-    sources, access
-        For a new dataset.
     there
         The dataset they join, if there is one.
 
@@ -37,36 +29,41 @@ def fit(
     LinkError
         They differ in type, CRS or schema; the odd ones are listed.
     """
-    groups: dict[str, list[Described]] = {}
-    for one in described:
-        groups.setdefault(_key(one), []).append(one)
+    groups = grouped(described)
     if there is not None:
-        usual = _key(there)
+        usual = key(there)
     elif groups:
-        usual = max(sorted(groups), key=lambda key: len(groups[key]))
+        usual = next(iter(groups))
     else:
-        return DatasetInfo("file", sources, access=access)
-    odd = sorted((one for key, group in groups.items() if key != usual for one in group), key=lambda one: one.name)
+        return DatasetInfo("file", ())
+    odd = sorted((one for name, group in groups.items() if name != usual for one in group), key=lambda one: one.name)
+    model = there or _info(groups[usual][0])
     if odd:
-        model = there or _info(groups[usual][0], sources, access)
         listed = "; ".join(f"{one.name}: {_difference(one, model)}" for one in odd[:_LISTED])
         more = f"; and {len(odd) - _LISTED} more" if len(odd) > _LISTED else ""
         raise LinkError(
             f"These do not fit the other {model.type} tiles: {listed}{more}",
-            "Link them into a folder of their own, or leave them out with a narrower pattern.",
+            "Link each kind into a sub-folder with --split (split=True), or leave them out with a narrower pattern.",
         )
-    formats = {one.tile.format for one in described} | ({there.format} if there else set())
-    info = there or _info(groups[usual][0], sources, access)
-    return replace(info, format=formats.pop() if len(formats) == 1 else None)
+    return model
 
 
-def _key(one: Described | DatasetInfo) -> str:
+def grouped(described: Iterable[Described]) -> dict[str, list[Described]]:
+    """Return the tiles that fit together, by what they share, the largest group first; sidecars are left out."""
+    groups: dict[str, list[Described]] = {}
+    for one in described:
+        if not one.tile.is_sidecar:
+            groups.setdefault(key(one), []).append(one)
+    return dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
+
+
+def key(one: Described | DatasetInfo) -> str:
     """Return what is equal for tiles that fit together."""
     return manifest.canonical_text([one.type, manifest.crs_key(one.crs), one.schema])
 
 
-def _info(one: Described, sources: tuple[str, ...], access: Mapping[str, object]) -> DatasetInfo:
-    return DatasetInfo(one.type, sources, one.tile.format, one.schema, one.crs, access=access)
+def _info(one: Described) -> DatasetInfo:
+    return DatasetInfo(one.type, (), one.tile.format, one.schema, one.crs)
 
 
 def _difference(one: Described, model: DatasetInfo) -> str:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
-import re
 import secrets
 import shutil
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from s3magic.errors import LinkError, S3MagicError
-from s3magic.linking import manifest
+from s3magic.linking import attributes, journal, local, manifest, pointers
+from s3magic.linking.disk import flush, sync_folder
 from s3magic.linking.manifest import DatasetInfo, LinkedTile
 from s3magic.linking.notes import Notes
 from s3magic.linking.redirects import redirected
@@ -26,10 +24,9 @@ try:
 except ImportError:  # pragma: no cover - Windows has no flock; there nobody keeps a second writer out
     fcntl = None  # type: ignore[assignment]
 
-BY_NAME = 10_000  # above so many tiles .gitattributes names their endings: git's work grows with lines x files
 _BATCH = 10_000  # files flushed together
+_LOOKS = 5  # at records that are being replaced
 _KEPT = frozenset({".part", ".notes"})  # what the next run goes on with
-_ATTRIBUTES = "filter=lfs diff=lfs merge=lfs -text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +54,48 @@ class Folder:
     @property
     def is_dataset(self) -> bool:
         """Whether a dataset was recorded here."""
-        return (self.records / "dataset.json").is_file()
+        return journal.record(self.records, self.scratch, "dataset.json").is_file()
 
     def part(self, tile: LinkedTile) -> Path:
         """Return where a tile's content is gathered until it is whole; another one for other content."""
         content = f"{tile.name}\0{tile.etag}"
         return self.scratch / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.part"
 
+    def place(self, name: str) -> Path:
+        """Return where a tile stands; raise `LinkError` when a folder on the way there is a symbolic link."""
+        place = self.path / name
+        if "/" in name:
+            for parent in place.relative_to(self.path).parents:
+                if parent.name and (self.path / parent).is_symlink():
+                    raise LinkError(
+                        f"{self.path / parent} is a symbolic link", "Remove it: tiles are kept below their own folder."
+                    )
+        return place
+
     @property
     def learned(self) -> Notes:
         """The hashes that a fetch has learnt and not recorded yet."""
         return Notes(self.scratch / "learned.notes")
 
+    @property
+    def described(self) -> Notes:
+        """The tiles that an add has described and not recorded yet."""
+        return Notes(self.scratch / "described.notes")
+
     def info(self) -> DatasetInfo:
         """Read ``dataset.json``."""
-        return manifest.parse_dataset(self._text(self.records / "dataset.json"), ".s3link/dataset.json")
+        return manifest.parse_dataset(self._record("dataset.json"), ".s3link/dataset.json")
 
     def tiles(self) -> tuple[LinkedTile, ...]:
-        """Read all tiles, sorted by name, each to be asked for where it lies now."""
-        redirects = self.info().redirects if self.is_dataset else {}
-        found = []
-        for path in sorted((self.records / "tiles").glob("??.jsonl")):
-            found += manifest.parse_tiles(self._text(path), f".s3link/tiles/{path.name}")
+        """Read all tiles of one state, sorted by name, each to be asked for where it lies now."""
+        for _ in range(_LOOKS):
+            before = journal.state(self.records, self.scratch)
+            redirects = self.info().redirects if self.is_dataset else {}
+            found = []
+            for name in journal.record_names(self.records, self.scratch):
+                found += manifest.parse_tiles(self._record(name), f".s3link/{name}")
+            if journal.state(self.records, self.scratch) == before:
+                break
         found = [redirected(tile, redirects) for tile in found] if redirects else found
         return tuple(sorted(found, key=lambda tile: tile.name))
 
@@ -87,25 +104,94 @@ class Folder:
         self.write(self.records / "dataset.json", manifest.dataset_text(info).encode())
 
     def save_tiles(self, tiles: Iterable[LinkedTile]) -> None:
-        """Write tiles into the files that hold them, in place of older records of the same names."""
+        """Write what was learnt of tiles into the files that hold them."""
         (self.records / "tiles").mkdir(exist_ok=True)
-        self.write_all(self._merged(name, fresh) for name, fresh in manifest.shards(tiles).items())
+        self.write_all(
+            (self.records / "tiles" / name, manifest.tiles_text(self._merged(name, fresh, ())).encode())
+            for name, fresh in manifest.shards(tiles).items()
+        )
 
-    def _merged(self, name: str, fresh: Iterable[LinkedTile]) -> tuple[Path, bytes]:
+    def replace(
+        self,
+        info: DatasetInfo,
+        fresh: Iterable[LinkedTile],
+        gone: Iterable[LinkedTile] = (),
+        *,
+        wrote: Callable[[int], object] = int,
+    ) -> None:
+        """Put a new state of the dataset in place of the old: whole or, when killed before it holds, not at all.
+
+        Parameters
+        ----------
+        fresh, gone
+            The tiles that are new or changed, and those that are no more; all others stay.
+        wrote
+            Is told of each pointer that is in its place.
+        """
+        changed, left = manifest.shards(fresh), manifest.shards(gone)
+        known = {tile.name: tile for tile in self.tiles()} if self.is_dataset else {}
+        journal.stage(
+            self.scratch,
+            info,
+            ((name, self._merged(name, changed.get(name, ()), left.get(name, ()))) for name in {*changed, *left}),
+            (known[tile.name] for group in (*changed.values(), *left.values()) for tile in group if tile.name in known),
+        )
+        self._roll_forward(wrote)
+
+    def _roll_forward(self, wrote: Callable[[int], object] = int) -> None:
+        """Bring what is on disk in line with a state that was staged."""
+        old = journal.settle(self.records, self.scratch)
+        tiles = {tile.name: tile for tile in self.tiles()}
+        for tile in old:
+            local.give_way(self.place(tile.name), tile, tiles.get(tile.name))
+        gone = [tile.name for tile in old if tile.name not in tiles]
+        for name in gone:
+            self._prune(name)
+        self._save_attributes(tiles, gone)
+        if not self.info().imported:
+            self.write_pointers(tiles.values(), wrote)
+        journal.close(self.scratch)
+        sync_folder(self.path)
+
+    def write_pointers(self, tiles: Iterable[LinkedTile], wrote: Callable[[int], object] = int) -> None:
+        """Put the pointer of each hashed tile in its place where nothing is."""
+        there = {entry.name for entry in os.scandir(self.path)}
+        missing = [
+            (place, pointers.to_text(pointer).encode())
+            for tile in tiles
+            if (pointer := local.pointer_of(tile)) is not None
+            and tile.name not in there
+            and not os.path.lexists(place := self.place(tile.name))
+        ]
+        for folder in {place.parent for place, _ in missing} - {self.path}:
+            folder.mkdir(parents=True, exist_ok=True)
+        self.write_all(missing, wrote)
+
+    def _prune(self, name: str) -> None:
+        """Remove the folders of a tile that is no more, as far as they are empty."""
+        for parent in self.place(name).relative_to(self.path).parents:
+            try:
+                if parent.name:
+                    (self.path / parent).rmdir()
+            except OSError:
+                return
+
+    def _merged(self, name: str, fresh: Iterable[LinkedTile], gone: Iterable[LinkedTile]) -> list[LinkedTile]:
+        """Return what a file of tiles holds, with what is new and without what is gone."""
         path = self.records / "tiles" / name
-        known = manifest.parse_tiles(self._text(path), f".s3link/tiles/{name}") if path.exists() else []
+        known = manifest.parse_tiles(_text(path), f".s3link/tiles/{name}") if path.exists() else []
         merged = {tile.name: tile for tile in (*known, *fresh)}
-        return path, manifest.tiles_text(merged.values()).encode()
+        for tile in gone:
+            merged.pop(tile.name, None)
+        return list(merged.values())
 
-    def save_attributes(self, tiles: Iterable[LinkedTile]) -> None:
+    def _save_attributes(self, names: Iterable[str], gone: Iterable[str]) -> None:
         """Tell git, in ``.gitattributes``, which files are git-lfs's; other people's lines stay."""
         path = self.path / ".gitattributes"
         before = path.read_text(encoding="utf-8") if path.exists() else ""
-        known = set(before.split("\n"))
-        missing = [line for line in attribute_lines(tile.name for tile in tiles) if line not in known]
-        if missing:
-            start = f"{before}\n" if before and not before.endswith("\n") else before
-            self.write(path, (start + "".join(f"{line}\n" for line in missing)).encode())
+        after = attributes.updated(before, names, gone)
+        if after != before:
+            self.write(path, after.encode())
 
     def write(self, path: Path, data: bytes) -> None:
         """Put a whole file in place: written beside, flushed to the disk, renamed."""
@@ -133,7 +219,7 @@ class Folder:
             try:
                 for (temporary, _), (_, data) in zip(waiting, batch, strict=True):
                     temporary.write_bytes(data)
-                _flush(self.scratch, [temporary for temporary, _ in waiting])
+                flush(self.scratch, [temporary for temporary, _ in waiting])
                 for temporary, path in waiting:
                     temporary.replace(path)
                     wrote(1)
@@ -168,97 +254,31 @@ class Folder:
                     path.unlink()
             self.scratch.mkdir(exist_ok=True)
             (self.scratch / ".gitignore").write_text("*\n", encoding="utf-8")
+            journal.sweep(self.scratch)
+            if journal.is_open(self.scratch):
+                self._roll_forward()
             try:
                 yield
             finally:
-                if not any(path.suffix in _KEPT for path in self.scratch.iterdir()):
+                if not journal.is_open(self.scratch) and not any(
+                    path.suffix in _KEPT for path in self.scratch.iterdir()
+                ):
                     shutil.rmtree(self.scratch, ignore_errors=True)
 
-    @staticmethod
-    def _text(path: Path) -> str:
+    def _record(self, name: str) -> str:
         try:
-            return path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise LinkError(f"{path} is no text", "Restore the file, from git for example.") from error
-        except OSError as error:
-            raise LinkError(f"Cannot read {path}: {error.strerror or error}", "Look at the folder.") from error
+            return _text(journal.record(self.records, self.scratch, name))
+        except LinkError:  # it may just have been moved into its place
+            return _text(self.records / name)
 
 
-def attribute_lines(names: Iterable[str]) -> list[str]:
-    """Return the lines of ``.gitattributes`` that give exactly these files to git-lfs.
-
-    Above ``BY_NAME`` names they are told by their endings.
-    """
-    wanted = sorted(set(names))
-    if len(wanted) > BY_NAME:
-        patterns = sorted({f"*{_pattern(_ending(name))}" if _ending(name) else _pattern(name) for name in wanted})
-    else:
-        patterns = [_pattern(name) for name in wanted]
-    return [f"/{pattern} {_ATTRIBUTES}" for pattern in patterns]
-
-
-def _flush(folder: Path, files: Iterable[Path]) -> None:
-    """Flush files of a folder to the disk: all of its file system at once where the system can."""
-    if sys.platform == "linux":
-        with _opened(folder) as handle:
-            if not ctypes.CDLL(None).syncfs(handle):
-                return
-    for path in files:
-        with path.open("r+b") as file:
-            os.fsync(file.fileno())
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    handle = os.open(folder, os.O_RDONLY)
+def _text(path: Path) -> str:
     try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def sync_folder(path: Path) -> None:
-    """Flush the names in a folder to the disk, where the system can."""
-    with suppress(OSError), _opened(path) as handle:
-        os.fsync(handle)
-
-
-def access_record(access: Mapping[str, object] | None) -> dict[str, object]:
-    """Return what ``dataset.json`` says of the way to the originals: four facts, never a secret.
-
-    Takes these facts from a `Location`'s words or its own; a name and password in the endpoint
-    are left out.
-    """
-    given = dict(access or {})
-    endpoint = given.get("endpoint") or given.get("endpoint_url")
-    return {
-        "region": given.get("region"),
-        "requestPayer": "requester" if given.get("requestPayer") or given.get("requester_pays") else None,
-        "anonymous": bool(given.get("anonymous")),
-        "endpoint": re.sub(r"^(\w+://)[^/]*@", r"\1", str(endpoint)) if endpoint else None,
-    }
-
-
-def _ending(name: str) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    return dot + suffix if stem else ""
-
-
-def _pattern(name: str) -> str:
-    """Write a name so that git and git-lfs take each character for itself."""
-    out = []
-    for character in name:
-        if character in " \t\n\v\f\r":
-            out.append("[[:space:]]")
-        elif character in "*?[\\":
-            out.append(f"\\{character}")
-        elif ord(character) < ord(" ") or character in '"\x7f':
-            out.append("?")
-        elif character.isspace():  # several bytes to git, and the end of a pattern to git-lfs
-            out.append("*")
-        else:
-            out.append(character)
-    return "".join(out)
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise LinkError(f"{path} is no text", "Restore the file, from git for example.") from error
+    except OSError as error:
+        raise LinkError(f"Cannot read {path}: {error.strerror or error}", "Look at the folder.") from error
 
 
 @contextmanager

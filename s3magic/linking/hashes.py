@@ -31,7 +31,7 @@ def whole(info: ObjectInfo) -> str | None:
     text = info.checksums.get("SHA256", "")
     if info.checksum_type == "COMPOSITE" or (info.checksum_type is None and _PARTS.search(info.etag)):
         return None
-    return _oid(text)
+    return of_base64(text)
 
 
 def only_part(store: Store, info: ObjectInfo, *, version_id: str | None = None) -> str | None:
@@ -47,7 +47,7 @@ def only_part(store: Store, info: ObjectInfo, *, version_id: str | None = None) 
     text = part.checksums.get("SHA256", "")
     if part.etag != info.etag or part.size != info.size or text == _PARTS.sub("", composite):
         return None
-    return _oid(text)
+    return of_base64(text)
 
 
 def read(store: Store, tile: LinkedTile, *, report: Callable[[int], None] | None = None) -> str:
@@ -64,7 +64,8 @@ def read(store: Store, tile: LinkedTile, *, report: Callable[[int], None] | None
     return f"sha256:{digest.hexdigest()}"
 
 
-def _oid(text: str) -> str | None:
+def of_base64(text: str) -> str | None:
+    """Return the ``sha256:…`` that S3 writes in Base64; None when it is no SHA-256."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

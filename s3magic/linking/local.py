@@ -58,3 +58,11 @@ def file_hash(path: Path, *, report: Callable[[int], None] | None = None) -> str
             if report is not None:
                 report(len(chunk))
     return digest.hexdigest()
+
+
+def give_way(path: Path, was: LinkedTile, now: LinkedTile | None) -> None:
+    """Remove what stood for a tile as it was, unless it stands for the tile as it is now, or is somebody's own."""
+    if now is not None and local_state(path, now) in {"pointer", "file"}:
+        return
+    if local_state(path, was) in {"pointer", "file"}:
+        path.unlink()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 from s3magic.errors import LinkError
+from s3magic.linking.names import unsafe
 from s3magic.url import S3Url
 
 FORMAT_VERSION = 1
-MAX_NAME = 255  # bytes, on every common file system
+SIDECAR = "pam"
 Box = tuple[float, float, float, float]
 
 
@@ -27,7 +27,7 @@ class LinkedTile:
     Parameters
     ----------
     name
-        File name in the dataset: the last part of the key.
+        File name in the dataset, the last part of the key; with ``keep_prefix`` the path below its folder.
     url
         ``s3://bucket/key``; the key as S3 has it, so that even ``?`` in it is part of the key.
     version_id, etag, size
@@ -41,7 +41,7 @@ class LinkedTile:
     last_modified
         ``2026-01-31T12:00:00Z``, or None where the server did not say.
     format
-        ``laz-1.2``, ``laz-1.4/copc-1.0``, ``geotiff/cog``, ``netcdf-4``, ``file`` …
+        ``laz-1.2``, ``laz-1.4/copc-1.0``, ``geotiff/cog``, ``netcdf-4``, ``file`` …; ``pam`` for a sidecar.
     crs84_extent
         ``(west, south, east, north)`` in degrees; west is the larger across the antimeridian.
     native_extent
@@ -51,7 +51,7 @@ class LinkedTile:
     dimensions
         ``"762x790"``, width x height in pixels, of a raster.
     sidecars
-        Names of other linked files that belong to this one.
+        Names of other linked files that belong to this one, and are fetched along.
     moved
         Where it lies by the redirects of its dataset; no part of the manifest.
     """
@@ -88,6 +88,11 @@ class LinkedTile:
             return self.moved
         bucket, _, key = self.url.removeprefix("s3://").partition("/")
         return S3Url(bucket, key)
+
+    @property
+    def is_sidecar(self) -> bool:
+        """Whether it only belongs to another tile, as the ``.aux.xml`` of a raster does."""
+        return self.format == SIDECAR
 
     @property
     def pointer_oid(self) -> str | None:
@@ -163,6 +168,10 @@ class DatasetInfo:
         Old beginnings of URLs and the new ones.
     access
         ``region``, ``requestPayer``, ``anonymous``, ``endpoint``; never credentials.
+    selection
+        ``match``, ``bbox``, ``keepPrefix`` and ``split``, as far as they were given.
+    imported
+        Whether the tiles are ordinary copies rather than links.
     """
 
     type: str
@@ -172,10 +181,12 @@ class DatasetInfo:
     crs: str | None = None
     redirects: Mapping[str, str] = field(default_factory=dict)
     access: Mapping[str, object] = field(default_factory=dict)
+    selection: Mapping[str, object] = field(default_factory=dict)
+    imported: bool = False
 
     def to_json(self) -> dict[str, object]:
         """Return the fields as ``dataset.json`` names them."""
-        return {
+        record: dict[str, object] = {
             "s3link": FORMAT_VERSION,
             "type": self.type,
             "sources": list(self.sources),
@@ -185,6 +196,11 @@ class DatasetInfo:
             "redirects": dict(sorted(self.redirects.items())),
             "access": dict(self.access),
         }
+        if self.selection:
+            record["selection"] = canonical(dict(self.selection))
+        if self.imported:
+            record["imported"] = True
+        return record
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> DatasetInfo:
@@ -197,21 +213,25 @@ class DatasetInfo:
             crs=record.get("crs"),
             redirects=dict(record.get("redirects") or {}),
             access=dict(record.get("access") or {}),
+            selection=dict(record.get("selection") or {}),
+            imported=bool(record.get("imported")),
         )
 
 
-def unsafe(name: str) -> str | None:
-    """Tell why a name can be no file of a dataset; None when it can."""
-    if not name or name in {".", ".."}:
-        return "it is no file name"
-    if "/" in name or "\0" in name or os.sep in name:
-        return "it holds a path separator or NUL"
-    if name.casefold().startswith((".s3link", ".git", ".lfsconfig")):
-        return "that name is kept for s3magic and git"
-    try:
-        return f"it is longer than {MAX_NAME} bytes" if len(name.encode()) > MAX_NAME else None
-    except UnicodeEncodeError:
-        return "it is no Unicode text"
+def access_record(access: Mapping[str, object] | None) -> dict[str, object]:
+    """Return what ``dataset.json`` says of the way to the originals: four facts, never a secret.
+
+    Takes these facts from a `Location`'s words or its own; a name and password in the endpoint
+    are left out.
+    """
+    given = dict(access or {})
+    endpoint = given.get("endpoint") or given.get("endpoint_url")
+    return {
+        "region": given.get("region"),
+        "requestPayer": "requester" if given.get("requestPayer") or given.get("requester_pays") else None,
+        "anonymous": bool(given.get("anonymous")),
+        "endpoint": re.sub(r"^(\w+://)[^/]*@", r"\1", str(endpoint)) if endpoint else None,
+    }
 
 
 def canonical(value: object) -> Any:

@@ -10,19 +10,28 @@ from s3magic.linking.manifest import LinkedTile
 from s3magic.url import matches
 
 
+def fits(match: str, name: str) -> bool:
+    """Tell whether a name fits a pattern: all of it, or its last part."""
+    return matches(match, name) or ("/" in name and matches(match, name.rpartition("/")[2]))
+
+
 def select(
     tiles: Iterable[LinkedTile], *, match: str | None = None, bbox: Sequence[float] | None = None
 ) -> list[LinkedTile]:
-    """Return the tiles whose name fits a pattern and that touch ``(west, south, east, north)``.
+    """Return the tiles whose name fits a pattern and that touch ``(west, south, east, north)``, with their sidecars.
 
     A tile of unknown place touches no box. Raises `LinkError` when none is chosen.
     """
     box = footprints.check_box(bbox) if bbox is not None else None
-    chosen = [
-        tile
-        for tile in tiles
-        if (match is None or matches(match, tile.name)) and (box is None or footprints.overlaps(tile.crs84_extent, box))
-    ]
-    if not chosen and (match is not None or box is not None):
+    everything = list(tiles)
+    if match is None and box is None:
+        return everything
+    chosen = {
+        tile.name: tile
+        for tile in everything
+        if (match is None or fits(match, tile.name)) and (box is None or footprints.overlaps(tile.crs84_extent, box))
+    }
+    if not chosen:
         raise LinkError("No tile is chosen by that name or box", "The dataset's .tiles shows names and extents.")
-    return chosen
+    along = {name for tile in chosen.values() for name in tile.sidecars}
+    return [tile for tile in everything if tile.name in chosen or tile.name in along]

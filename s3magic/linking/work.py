@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -115,6 +115,8 @@ def gather(
 ) -> Harvest[Value]:
     """Apply a function to every tile; an interrupt ends it early and keeps what is done.
 
+    When this returns nothing is under way any more, in an executor of the user's neither.
+
     Parameters
     ----------
     on_value
@@ -125,17 +127,19 @@ def gather(
     harvest: Harvest[Value] = Harvest()
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="s3magic-link") if executor is None else executor
     try:
-        for outcome in each(function, items, executor=pool, workers=WORKERS):
-            if outcome.error is None:
-                value: Value = outcome.value  # type: ignore[assignment]
-                harvest.values.append(value)
-                if on_value is not None:
-                    on_value(outcome.item, value)
-            else:
-                harvest.failures.append((outcome.item.name, outcome.error))
-                if isinstance(outcome.error, _HOPELESS):
-                    harvest.stopped = outcome.error
-                    break
+        outcomes = each(function, items, executor=pool, workers=WORKERS, to_the_end=executor is not None)
+        with closing(outcomes):
+            for outcome in outcomes:
+                if outcome.error is None:
+                    value: Value = outcome.value  # type: ignore[assignment]
+                    harvest.values.append(value)
+                    if on_value is not None:
+                        on_value(outcome.item, value)
+                else:
+                    harvest.failures.append((outcome.item.name, outcome.error))
+                    if isinstance(outcome.error, _HOPELESS):
+                        harvest.stopped = outcome.error
+                        break
     except KeyboardInterrupt as interrupt:
         harvest.stopped = interrupt
     finally:

@@ -1,0 +1,129 @@
+"""Tiles that do not fit together, each kind in a sub-folder of its own: what is there, and what it is called."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+from s3magic.errors import LinkError
+from s3magic.html import bytes_text, table
+from s3magic.linking import fit, manifest
+from s3magic.linking.dataset import LinkedDataset
+from s3magic.linking.describe import Described
+from s3magic.linking.folder import Folder
+from s3magic.linking.manifest import DatasetInfo, LinkedTile
+from s3magic.linking.order import Order
+from s3magic.linking.plan import LinkPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A dataset that is there."""
+
+    info: DatasetInfo
+    tiles: Mapping[str, LinkedTile]
+
+
+class Parts(dict[str, Part]):
+    """The datasets that are there, by sub-folder; a single one in ``""``."""
+
+    def grouped(self, described: Sequence[Described]) -> dict[str, list[Described]]:
+        """Return tiles by the sub-folder they fit into, those that are there first; sidecars go with their tiles."""
+        names = {fit.key(part.info): name for name, part in self.items()}
+        groups: dict[str, list[Described]] = {}
+        for key, group in fit.grouped(described).items():
+            if key not in names:
+                names[key] = _name(group[0], key, taken={*names.values()})
+            groups[names[key]] = group
+        homes = {name: home for home, part in self.items() for tile in part.tiles.values() for name in tile.sidecars}
+        homes |= {name: home for home, group in groups.items() for one in group for name in one.tile.sidecars}
+        for one in described:
+            if one.tile.is_sidecar:
+                groups.setdefault(homes[one.name], []).append(one)
+        return groups
+
+
+class SplitDatasets(Sequence[LinkedDataset]):
+    """The datasets that one add made of tiles that do not fit together, by the names of their sub-folders.
+
+    Parameters
+    ----------
+    path
+        The folder they are in.
+    plan
+        What the add was going to do.
+    """
+
+    def __init__(self, path: Path, datasets: Sequence[LinkedDataset], plan: LinkPlan) -> None:
+        self.path = path
+        self.plan = plan
+        self._datasets = tuple(sorted(datasets, key=lambda one: one.path.name))
+
+    @overload
+    def __getitem__(self, index: int | str) -> LinkedDataset: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[LinkedDataset, ...]: ...
+    def __getitem__(self, index: int | str | slice) -> LinkedDataset | tuple[LinkedDataset, ...]:
+        if isinstance(index, str):
+            return next(one for one in self._datasets if one.path.name == index)
+        return self._datasets[index]
+
+    def __len__(self) -> int:
+        return len(self._datasets)
+
+    def __iter__(self) -> Iterator[LinkedDataset]:
+        return iter(self._datasets)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} datasets in {str(self.path)!r}: {', '.join(one.path.name for one in self)}>"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for one in self:
+            tiles, info = one.tiles, one.info
+            size = bytes_text(sum(tile.size for tile in tiles))
+            rows.append((one.path.name, info.type, manifest.crs_name(info.crs), len(tiles), size))
+        return table(("sub-folder", "type", "CRS", "tiles", "size"), rows, f"Linked tiles in {self.path}")
+
+
+def subfolders(folder: Folder, order: Order, sources: tuple[str, ...]) -> Parts:
+    """Return the datasets that an order goes on with; raise `LinkError` when the folder holds others."""
+    if not order.split:
+        return Parts({"": _part(folder, order, sources)} if folder.is_dataset else {})
+    if folder.is_dataset:
+        raise LinkError(
+            f"{folder.path} is one dataset, its tiles are not split", "Choose another folder, or leave --split out."
+        )
+    places = sorted(path.parent for path in folder.path.glob("*/.s3link") if Folder(path.parent).is_dataset)
+    return Parts({place.name: _part(Folder(place), order, sources) for place in places})
+
+
+def _part(folder: Folder, order: Order, sources: tuple[str, ...]) -> Part:
+    info = folder.info()
+    if info.imported != order.import_:
+        held = "ordinary copies" if info.imported else "links"
+        raise LinkError(f"{folder.path} holds {held} of its tiles", "Choose another folder for these.")
+    if not order.replace and info.sources != sources:
+        raise LinkError(
+            f"{folder.path} links other tiles already: {', '.join(info.sources)}",
+            "Choose another folder for these, or make them its new version with --replace (replace=True).",
+        )
+    if not order.replace and manifest.canonical(dict(info.selection)) != manifest.canonical(order.selection):
+        chosen = ", ".join(f"{name}={value}" for name, value in info.selection.items()) or "all of them"
+        raise LinkError(
+            f"{folder.path} links another choice of these tiles already: {chosen}",
+            "Choose another folder, or make this its new version with --replace (replace=True).",
+        )
+    return Part(info, {tile.name: tile for tile in folder.tiles()})
+
+
+def _name(one: Described, key: str, *, taken: set[str]) -> str:
+    """Return what a sub-folder is called: type and CRS, and a mark of the schema where that is not enough."""
+    code = manifest.crs_key(one.crs)
+    crs = "" if code is None else code if code.startswith("EPSG:") else manifest.crs_name(one.crs)
+    plain = re.sub(r"[^a-z0-9]+", "-", f"{one.type} {crs}".lower()).strip("-")[:80]
+    return plain if plain not in taken else f"{plain}-{hashlib.sha256(key.encode()).hexdigest()[:6]}"
