@@ -1,4 +1,4 @@
-"""The s3magic command: the demo, the sandbox, a look at what is installed, and an end to all mounts."""
+"""The s3magic command: the demo, the sandbox, a look at what is installed, git-lfs's agent, an end to all mounts."""
 
 from __future__ import annotations
 
@@ -48,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     doctor = verbs.add_parser("doctor", help="say what is installed and what is missing; shows no secrets")
     doctor.set_defaults(run=_doctor)
 
+    agent = verbs.add_parser("lfs-agent", help="fill a clone with linked tiles; git-lfs starts it by itself")
+    agent.set_defaults(run=_lfs_agent)
+
     umount = verbs.add_parser("umount", help="take mounts away")
     umount.add_argument("path", nargs="*", type=Path)
     umount.add_argument("--all", action="store_true")
@@ -90,6 +93,14 @@ def _doctor(options: argparse.Namespace) -> int:
     from s3magic import doctor
 
     print(doctor.report())
+    return 0
+
+
+def _lfs_agent(options: argparse.Namespace) -> int:
+    del options
+    from s3magic.linking import agent
+
+    agent.serve(sys.stdin, sys.stdout)
     return 0
 
 

@@ -56,6 +56,31 @@ def run(
     return Completed(done.returncode, done.stdout, done.stderr)
 
 
+def pipe(
+    argv: Sequence[str | os.PathLike[str]],
+    data: bytes = b"",
+    *,
+    cwd: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> tuple[int, bytes, bytes]:
+    """Run a program on bytes, however long it takes; return its exit status, its output and its complaints.
+
+    Raises `MissingProgram` when there is none of that name.
+    """
+    try:
+        done = subprocess.run(
+            [os.fspath(part) for part in argv],
+            cwd=cwd,
+            env=dict(env) if env is not None else None,
+            input=data,
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise MissingProgram(f"Not installed: {os.fspath(argv[0])}", "Install it and try again.") from error
+    return done.returncode, done.stdout, done.stderr
+
+
 def call(argv: Sequence[str | os.PathLike[str]], *, env: Mapping[str, str] | None = None) -> int:
     """Run a program on this terminal to its end; return its exit status."""
     try:

@@ -190,7 +190,7 @@ def link(
     >>> dataset = s3magic.link("s3://teaching/tiles/*.laz", "tiles")  # doctest: +SKIP
     """
     from s3magic.access import current
-    from s3magic.linking import add
+    from s3magic.linking import add, sharing
     from s3magic.linking.order import Order
 
     urls = [pattern] if isinstance(pattern, str | S3Url) else list(pattern)
@@ -211,7 +211,10 @@ def link(
         return add.plan(order, Path(path), opener=current.open_store)
     chosen = connection(order.patterns[0])
     access = {**chosen.location.to_json(), "anonymous": chosen.provider == "anonymous"}
-    return add.add(order, Path(path), opener=current.open_store, access=access, executor=executor)
+    made = add.add(order, Path(path), opener=current.open_store, access=access, executor=executor)
+    if not import_:
+        sharing.offer(Path(path))
+    return made
 
 
 def thumbs(

@@ -12,13 +12,15 @@ from typing import Any
 from s3magic.access import current
 from s3magic.errors import LinkError
 from s3magic.html import Markup, bytes_text, card
-from s3magic.linking import footprints
+from s3magic.linking import clone, footprints, sharing
 from s3magic.linking.changes import Changes
+from s3magic.linking.clone import Clone
 from s3magic.linking.fetch import FetchReport, fetch
 from s3magic.linking.folder import Folder
 from s3magic.linking.local import Local, quick_state
 from s3magic.linking.manifest import DatasetInfo, LinkedTile, crs_name
 from s3magic.linking.plan import LinkPlan
+from s3magic.linking.sharing import Sharing
 from s3magic.linking.status import StatusReport, status
 from s3magic.store.base import StoreOpener
 
@@ -102,6 +104,28 @@ class LinkedDataset:
         """
         return fetch(self._folder, opener=self._opener, match=match, bbox=bbox, executor=executor)
 
+    @property
+    def sharing(self) -> Sharing:
+        """How git carries the links from clone to clone, and what there is to do about it."""
+        return sharing.look(self.path)
+
+    def install(self) -> Clone:
+        """Let ``git lfs pull`` bring the tiles to this clone, and git refuse edits of them at commit.
+
+        Raises
+        ------
+        LinkError
+            The dataset is in no repository, or in one that has git-lfs content of its own, as
+            ordinary copies are.
+        MissingProgram
+            git-lfs is not installed.
+        """
+        return clone.install(self.path)
+
+    def uninstall(self) -> Clone:
+        """Take back what `install` set in this clone; files stay."""
+        return clone.uninstall(self.path)
+
     def __fspath__(self) -> str:
         return str(self.path)
 
@@ -112,7 +136,7 @@ class LinkedDataset:
     def _repr_html_(self) -> str:
         tiles, info = self.tiles, self.info
         formats = Counter(tile.format for tile in tiles)
-        here = Counter(quick_state(self.path / tile.name, tile) for tile in tiles)
+        here = Counter(quick_state(self._folder.place(tile.name), tile) for tile in tiles)
         unhashed = sum(tile.oid is None for tile in tiles)
         points = sum(tile.point_count or 0 for tile in tiles)
         rows: list[tuple[str, object]] = [
@@ -123,6 +147,7 @@ class LinkedDataset:
             ("here", ", ".join(f"{here[state]} {word}" for state, word in _HERE.items() if here[state])),
             *([("unhashed", f"{unhashed}, filled in when fetched")] if unhashed else []),
             ("from", ", ".join(info.sources)),
+            *([("git", hint)] if not info.imported and (hint := self.sharing.hint) else []),
         ]
         return card(f"Linked tiles: {self.path}", rows, Markup(footprints.drawing(tiles)))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from s3magic.errors import LinkError
 from s3magic.html import bytes_text, card
+from s3magic.linking import index
 from s3magic.linking.disk import sync_folder
 from s3magic.linking.folder import Folder
 from s3magic.linking.local import local_state
@@ -107,7 +108,7 @@ def bring(
         look.raise_stop()
         present = sorted(tile.name for tile, state in look.values if state == "file")
         wanted = [tile for tile, state in look.values if state != "file"]
-        _check_room(folder, wanted)
+        _check_room(folder, wanted, copies=1 + index.keeps_copies(folder))
 
         def note(tile: LinkedTile, _oid: str) -> None:
             bar.tile_done()
@@ -121,6 +122,7 @@ def bring(
             finally:
                 _record_learned(folder)
         sync_folder(folder.path)
+        index.settle(folder, chosen)
     harvest.raise_stop()
     failures = [*look.failures, *harvest.failures]
     failed = {name for name, _ in failures}
@@ -133,7 +135,7 @@ def download(
     tile: LinkedTile, *, folder: Folder, opener: StoreOpener, report: Callable[[int], None] | None = None
 ) -> str:
     """Bring one tile and return its ``sha256:…``; its name shows the whole file or what was there before."""
-    part, target = folder.part(tile), folder.path / tile.name
+    part, target = folder.part(tile), folder.place(tile.name)
     oid = gather_whole(part, tile, opener(tile.source), report=report)
     state = local_state(target, replace(tile, oid=oid))
     if state == "modified":
@@ -141,6 +143,7 @@ def download(
         raise _in_the_way(target)
     if tile.oid is None:
         folder.learned.add({"name": tile.name, "etag": tile.etag, "oid": oid})
+    target.parent.mkdir(parents=True, exist_ok=True)
     part.replace(target)
     return oid
 
@@ -159,7 +162,7 @@ def _record_learned(folder: Folder) -> None:
 
 
 def _look(tile: LinkedTile, *, folder: Folder, report: Callable[[int], None]) -> tuple[LinkedTile, str]:
-    path = folder.path / tile.name
+    path = folder.place(tile.name)
     state = local_state(path, tile, report=report)
     if state == "modified":
         raise _in_the_way(path)
@@ -168,17 +171,18 @@ def _look(tile: LinkedTile, *, folder: Folder, report: Callable[[int], None]) ->
 
 def _on_disk(folder: Folder, tile: LinkedTile) -> int:
     try:
-        size = (folder.path / tile.name).lstat().st_size
+        size = folder.place(tile.name).lstat().st_size
     except OSError:
         return 0
     return size if size == tile.size else 0
 
 
-def _check_room(folder: Folder, wanted: Sequence[LinkedTile]) -> None:
+def _check_room(folder: Folder, wanted: Sequence[LinkedTile], *, copies: int) -> None:
     needed = 0
     for tile in wanted:
         part = folder.part(tile)
-        needed += max(0, tile.size - (part.stat().st_size if tile.oid and part.exists() else 0))
+        there = part.stat().st_size if tile.oid and part.exists() else 0
+        needed += max(0, tile.size - there) + (copies - 1) * tile.size
     free = shutil.disk_usage(folder.path).free
     if needed * (1 + _ROOM) > free:
         raise LinkError(

@@ -1,0 +1,337 @@
+"""Linked tiles in clones, with the real git and git-lfs: filled, on branches and old commits, and never lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import sys
+
+import pytest
+
+import s3magic
+from s3magic import process
+from s3magic.errors import LinkError
+from s3magic.url import S3Url
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("git") and shutil.which("git-lfs")), reason="git and git-lfs are not installed"
+)
+
+
+class Git:
+    """Runs git with the sandbox's keys, knowing nothing of this machine's configuration."""
+
+    def __init__(self, folder, env):
+        self.folder, self.env = folder, env
+
+    def __call__(self, *argv, fails=False):
+        done = process.run(["git", *argv], cwd=self.folder, env=self.env)
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def at(self, folder):
+        return Git(folder, self.env)
+
+    def commit(self, message="Link"):
+        self("add", "-A")
+        return self("commit", "-m", message)
+
+    def clone(self, source, name):
+        made = self.folder.parent / name
+        self.at(self.folder.parent)("clone", str(source), str(made))
+        return self.at(made)
+
+
+@pytest.fixture
+def git(tmp_path, sandbox, monkeypatch):
+    """A repository with a bare one behind it as ``origin``."""
+    home = tmp_path / "home"
+    home.mkdir()
+    teacher = sandbox.users["teacher"]
+    own = {
+        "HOME": str(home),
+        "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "AWS_ACCESS_KEY_ID": teacher.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": teacher.secret_access_key,
+    }
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    for name in ("HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM"):
+        monkeypatch.setenv(name, own[name])
+    (tmp_path / "work").mkdir()
+    run = Git(tmp_path / "work", {**os.environ, **own})
+    for name, value in {
+        "user.name": "A",
+        "user.email": "a@example.org",
+        "init.defaultBranch": "main",
+        "protocol.file.allow": "always",
+        "lfs.concurrenttransfers": "1",
+    }.items():
+        run("config", "--global", name, value)
+    run("lfs", "install")
+    run("init", "--bare", str(tmp_path / "origin.git"))
+    run("init")
+    run("remote", "add", "origin", str(tmp_path / "origin.git"))
+    run.origin = tmp_path / "origin.git"
+    return run
+
+
+@pytest.fixture
+def store(connection):
+    return connection.store("scratch")
+
+
+@pytest.fixture
+def texts(store):
+    """Three files under a prefix of this test's own, in a bucket that keeps versions."""
+    prefix = f"clones-{secrets.token_hex(4)}/"
+    for name in "abc":
+        store.put(f"{prefix}{name}.txt", b"first " + name.encode() * 100)
+    return prefix
+
+
+def link(git, prefix, name="ds"):
+    return s3magic.link(f"s3://scratch/{prefix}*.txt", git.folder / name)
+
+
+def content(git, name):
+    return (git.folder / "ds" / f"{name}.txt").read_bytes()
+
+
+def is_pointer(data):
+    return data.startswith(b"version https://git-lfs.github.com/spec/v1\n")
+
+
+def shared(git, prefix):
+    """Link, install, commit and push; return a fresh clone."""
+    link(git, prefix).install()
+    git.commit()
+    git("push", "origin", "main")
+    return git.clone(git.origin, "clone")
+
+
+def test_a_clone_is_filled_by_git_lfs_pull(git, texts):
+    clone = shared(git, texts)
+    dataset = s3magic.LinkedDataset(clone.folder / "ds")
+    assert is_pointer(content(clone, "a"))
+    assert "%s3link install" in dataset.sharing.hint
+    assert "%s3link install" in dataset._repr_html_()
+    assert clone("lfs", "pull") == ""
+    assert is_pointer(content(clone, "a"))
+    assert clone("status", "--porcelain") == ""
+    assert dataset.install().installed
+    assert dataset.sharing.hint == ""
+    clone("lfs", "pull")
+    assert [content(clone, name) for name in "abc"] == [b"first " + name.encode() * 100 for name in "abc"]
+    assert clone("status", "--porcelain") == ""
+    clone("lfs", "fsck")
+
+
+def test_a_clone_without_the_agent_goes_on_as_a_repository(git, texts):
+    clone = shared(git, texts)
+    (clone.folder / "notes.md").write_text("Words of somebody without s3magic.\n")
+    clone.commit("Write")
+    clone("push", "origin", "main")
+    git("pull", "origin", "main")
+    assert (git.folder / "notes.md").exists()
+    assert clone("status", "--porcelain") == ""
+
+
+def test_old_commits_and_branches_give_the_bytes_they_linked(git, texts, store):
+    clone = shared(git, texts)
+    old = git("rev-parse", "HEAD").strip()
+    git("checkout", "-b", "newer")
+    store.put(f"{texts}a.txt", b"second a")
+    git("rm", "-q", "-r", "ds")
+    link(git, texts)
+    git.commit("Link anew")
+    git("push", "origin", "newer")
+    clone("fetch", "origin")
+    s3magic.LinkedDataset(clone.folder / "ds").install()
+    clone("checkout", "newer")
+    assert content(clone, "a") == b"second a"
+    clone("checkout", "main")
+    assert content(clone, "a") == b"first " + b"a" * 100
+    clone("branch", "-q", "-D", "newer")
+    clone("checkout", "origin/newer")
+    shutil.rmtree(clone.folder / ".git" / "lfs" / "objects")
+    clone("checkout", old)
+    assert content(clone, "a") == b"first " + b"a" * 100
+
+
+def test_what_was_linked_in_a_commit_that_no_branch_has_is_found(git, texts):
+    link(git, texts).install()
+    git.commit()
+    lost = git("rev-parse", "HEAD").strip()
+    git("checkout", "--orphan", "other")
+    git("rm", "-q", "-r", "-f", ".")
+    (git.folder / "notes.md").write_text("x")
+    git.commit("Other")
+    git("branch", "-D", "main")
+    git("checkout", lost)
+    assert content(git, "b") == b"first " + b"b" * 100
+
+
+def test_a_push_that_would_lose_data_fails(git, texts):
+    shared(git, texts)
+    (git.folder / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    (git.folder / "own.bin").write_bytes(b"nowhere else")
+    git.commit("Add what is no linked tile")
+    said = git("push", "origin", "main", fails=True)
+    assert "no linked tile and would be lost" in said
+    assert git("rev-parse", "origin/main") != git("rev-parse", "HEAD")
+
+
+def test_a_changed_original_is_an_error_that_names_the_tile(git, texts, store):
+    clone = shared(git, texts)
+    version = store.head(f"{texts}b.txt").version_id
+    store.put(f"{texts}b.txt", b"other bytes")
+    store.delete(f"{texts}b.txt", version_id=version)
+    s3magic.LinkedDataset(clone.folder / "ds").install()
+    said = clone("lfs", "pull", fails=True)
+    assert "b.txt changed since it was linked" in said
+    assert is_pointer(content(clone, "b"))
+    assert not is_pointer(content(clone, "a"))
+
+
+def test_fetched_files_are_no_change_to_git(git, texts):
+    dataset = link(git, texts)
+    git.commit()
+    dataset.fetch(match="a*")
+    assert git("status", "--porcelain") == ""
+    assert git("diff", "--stat") == ""
+    dataset.fetch()
+    assert git("status", "--porcelain") == ""
+    git("lfs", "fsck")
+    git("checkout", "-b", "other")
+    (git.folder / "ds" / "b.txt").write_bytes(b"first bbb, but edited")
+    assert git("status", "--porcelain") == " M ds/b.txt\n"
+
+
+def test_what_is_not_staged_stays_unstaged(git, texts):
+    dataset = link(git, texts)
+    git("add", "ds/.s3link", "ds/.gitattributes", "ds/a.txt")
+    git("commit", "-m", "Some of it")
+    dataset.fetch()
+    assert git("status", "--porcelain", "-uall").splitlines() == ["?? .lfsconfig", "?? ds/b.txt", "?? ds/c.txt"]
+
+
+def test_a_repository_that_uses_lfs_already_keeps_working(git, texts):
+    (git.folder / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    (git.folder / "own.bin").write_bytes(b"as before")
+    git.commit("Before")
+    before = (git.folder / ".git" / "config").read_text()
+    dataset = link(git, texts)
+    assert not (git.folder / ".lfsconfig").exists()
+    assert "left alone" in dataset.sharing.hint
+    with pytest.raises(LinkError, match="content of its own"):
+        dataset.install()
+    assert (git.folder / ".git" / "config").read_text() == before
+    git.commit()
+    git("push", "origin", "main", fails=True)  # the server lacks the tiles, and nobody pretends otherwise
+    dataset.fetch()
+    oid = hashlib.sha256(content(git, "a")).hexdigest()
+    assert (git.folder / ".git" / "lfs" / "objects" / oid[:2] / oid[2:4] / oid).is_file()
+    assert git("status", "--porcelain") == ""
+    git("push", "origin", "main")
+    clone = git.clone(git.origin, "clone")
+    assert content(clone, "a") == content(git, "a")
+    assert (clone.folder / "own.bin").read_bytes() == b"as before"
+
+
+def edit(git):
+    (git.folder / "ds" / "a.txt").write_bytes(b"mine now")
+
+
+def delete(git):
+    (git.folder / "ds" / "a.txt").unlink()
+
+
+def record(git):
+    shard = next(path for path in (git.folder / "ds/.s3link/tiles").iterdir() if '"a.txt"' in path.read_text())
+    text = shard.read_text()
+    oid = text.split('"sha256:')[1][:64]
+    shard.write_text(text.replace(oid, oid[::-1]))
+
+
+@pytest.mark.parametrize("change", [edit, delete, record])
+def test_edits_are_refused_at_commit(git, texts, change):
+    link(git, texts).install()
+    git.commit()
+    change(git)
+    git("add", "-A")
+    said = git("commit", "-m", "Edit", fails=True)
+    assert "ds/a.txt" in said
+    assert "%s3link update" in said
+    assert "Traceback" not in said
+    git("restore", "--staged", "--worktree", ".")
+    (git.folder / "notes.md").write_text("x")
+    git.commit("Write beside it")
+
+
+def test_a_dataset_may_go_whole(git, texts):
+    link(git, texts).install()
+    git.commit()
+    git("rm", "-q", "-r", "ds")
+    git("commit", "-m", "Remove")
+    git("commit", "--amend", "-m", "Remove it")
+
+
+def test_install_and_uninstall_leave_the_clone_as_it_was(git, texts):
+    dataset = link(git, texts)
+    hook = git.folder / ".git" / "hooks" / "pre-commit"
+    hook.write_text('#!/bin/sh\necho "the former hook ran"\n')
+    hook.chmod(0o755)
+    config = git.folder / ".git" / "config"
+    git("config", "lfs.repositoryformatversion", "0")  # which git-lfs sets by itself sooner or later
+    before = config.read_text(), hook.read_text(), git("config", "--global", "--list")
+    assert dataset.install().guarded
+    assert repr(dataset.install()) == f"<{git.folder}: git lfs pull brings linked tiles; edits are refused at commit>"
+    assert "the former hook ran" in git.commit()
+    assert not dataset.uninstall().installed
+    assert (config.read_text(), hook.read_text(), git("config", "--global", "--list")) == before
+    assert not list(hook.parent.glob("*s3magic*"))
+    dataset.uninstall()
+    assert config.read_text() == before[0]
+
+
+def test_no_checkout_chosen_in_a_clone_stays_its_own(git, texts):
+    clone = shared(git, texts)
+    clone("config", "lfs.fetchexclude", "ds/b*")
+    dataset = s3magic.LinkedDataset(clone.folder / "ds")
+    dataset.install()
+    clone("lfs", "pull")
+    assert [is_pointer(content(clone, name)) for name in "abc"] == [False, True, False]
+    dataset.uninstall()
+    assert clone("config", "lfs.fetchexclude").strip() == "ds/b*"
+
+
+def test_hooks_of_many_clones_are_left_alone(git, texts, tmp_path):
+    (tmp_path / "hooks").mkdir()
+    git("config", "core.hooksPath", str(tmp_path / "hooks"))
+    clone = link(git, texts).install()
+    assert (clone.installed, clone.guarded) == (True, False)
+    assert f"{sys.executable} -m s3magic.linking.guard" in clone.note
+    assert not (tmp_path / "hooks" / "pre-commit").exists()
+
+
+def test_without_a_repository_nothing_is_asked_of_git(connection, texts, tmp_path):
+    dataset = s3magic.link(str(S3Url("scratch", f"{texts}*.txt")), tmp_path / "alone")
+    assert dataset.sharing.to_json() == {"way": "none", "installed": False, "hint": ""}
+    with pytest.raises(LinkError, match="no git repository"):
+        dataset.install()
+    assert len(dataset.fetch().fetched) == 3
+
+
+def test_an_agent_outside_a_clone_says_so(tmp_path):
+    asked = [{"event": "init", "operation": "download"}, {"event": "download", "oid": "0" * 64, "size": 3}]
+    done = process.run(
+        [sys.executable, "-m", "s3magic", "lfs-agent"], cwd=tmp_path, input="\n".join(map(json.dumps, asked))
+    )
+    first, second = done.stdout.splitlines()
+    assert first == "{}"
+    assert "no git repository" in second
