@@ -57,7 +57,7 @@ bench-footprint: $(STAMPS)/test  ## Measure what loading, a mount and its daemon
 	$(BIN)/python benchmarks/footprint.py
 
 bench-mount: $(STAMPS)/bench  ## Measure the mount beside s3fs-fuse and rclone, near and far (half an hour)
-	$(BIN)/python -m benchmarks.mount
+	$(BIN)/python -m benchmarks.mount --page docs/mount-benchmark.md
 
 bench-mount-short: $(STAMPS)/bench  ## The same once, with a quarter of the data
 	$(BIN)/python -m benchmarks.mount --runs 1 --scale 0.25 --limit 30

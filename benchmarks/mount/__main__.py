@@ -9,6 +9,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from benchmarks.mount import data, report
 from benchmarks.mount.peers import KNOWN, Peer, Place, other
@@ -46,6 +47,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="keep the data here, for the next time")
     parser.add_argument("--work", type=Path, help="parent of mounts and caches (/dev/shm where there is room)")
     parser.add_argument("--out", type=Path, default=Path("bench-out"), help="folder of the results (bench-out)")
+    parser.add_argument("--page", type=Path, help="page of the documentation that gets the table and the plot, too")
     parsed = parser.parse_args()
     for words, known in ((parsed.rows, ROWS), (parsed.engines, [*KNOWN, LOCAL]), (parsed.where, ["far", "near"])):
         unknown = [word for word in words.split(",") if word and word not in known]
@@ -117,6 +119,7 @@ def main() -> int:
     versions = {Path(peer.command[0]).name: peer.version() for peer in peers.values() if peer and not peer.serves}
     samples: list[Sample] = []
     is_stopped = False
+    about = report.conditions(options) | {"versions": versions}
     with ExitStack() as stack:
         parent = options.work or (MEMORY if has_room(options.scale) else None)
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-mount-", dir=parent))).resolve()
@@ -127,17 +130,27 @@ def main() -> int:
             measure(samples, options, peers, server, work)
         except KeyboardInterrupt:
             is_stopped = True
-        count(samples, server)  # once more: something may have been under way at first
-    if not samples:
-        print("Nothing was measured.")
-        return STOPPED if is_stopped else 0
-    options.out.mkdir(parents=True, exist_ok=True)
-    titles = {name: peer.title if peer else "the files themselves" for name, peer in peers.items()}
-    report.write(options.out, samples, titles, report.conditions(options) | {"versions": versions})
-    print(f"\n{(options.out / 'table.md').read_text()}\nIn {options.out}/: table.md, samples.json, plot.svg")
+        finally:  # what was measured is kept whatever happens
+            count(samples, server)  # once more: something may have been under way at first
+            titles = {name: peer.title if peer else "the files themselves" for name, peer in peers.items()}
+            keep(samples, titles, about, options.out)
+    is_wrong = any(sample.trouble.startswith("WRONG") for sample in samples)
     if is_stopped:
         return STOPPED
-    return int(any(sample.trouble.startswith("WRONG") for sample in samples))
+    if options.page and not is_wrong:
+        report.publish(options.page, options.out)
+        print(f"And in {options.page}, with the plot beside it.")
+    return int(is_wrong)
+
+
+def keep(samples: list[Sample], titles: dict[str, str], about: dict[str, Any], out: Path) -> None:
+    """Write down what was measured."""
+    if not samples:
+        print("Nothing was measured.")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    report.write(out, samples, titles, about)
+    print(f"\n{(out / 'table.md').read_text()}\nIn {out}/: table.md, samples.json, plot.svg")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,10 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,6 +40,11 @@ GOALS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
 OTHER_GOALS = {"far": 1.1, "near": 1.0}
 """The same for what is not named above."""
 NO_GOAL = frozenset({"first", "million"})
+MOST_FETCHED: Mapping[tuple[str, str], float] = {("iris", "far"): 20}
+"""MB that the built-in engine is to fetch at most."""
+MOST_MEMORY = 256
+"""MB that its daemon is to hold at most."""
+BEGIN, END = "<!-- written by make bench-mount -->", "<!-- up to here -->"
 
 
 def conditions(options: argparse.Namespace) -> dict[str, Any]:
@@ -50,7 +58,16 @@ def conditions(options: argparse.Namespace) -> dict[str, Any]:
         "megabytes_per_second": options.rate,
         "scale": options.scale,
         "limit": options.limit,
+        "commit": _commit(),
     }
+
+
+def _commit() -> str:
+    """Return which state of s3magic is measured; empty outside a checkout."""
+    argv = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=, changed since"]
+    with suppress(OSError):
+        return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+    return ""
 
 
 def line(sample: Sample) -> str:
@@ -74,7 +91,8 @@ def table(samples: Sequence[Sample], titles: Mapping[str, str], about: Mapping[s
     groups = _groups(samples)
     shared = f"{about['cores']} cores shared by reader, mount, proxy and server, {about['system']}"
     programs = "".join(f", {name} {version}" for name, version in about["versions"].items())
-    parts = [f"Medians of {about['runs']} (least–most), {about['date']}, {shared}{programs}."]
+    ours = f", s3magic as of commit {about['commit']}" if about["commit"] else ""
+    parts = [f"Medians of {about['runs']} (least–most), {about['date']}, {shared}{programs}{ours}."]
     if about["scale"] != 1:
         parts.append(f"**Data at {about['scale']} of its size: not to be compared with the full table.**")
     for where in dict.fromkeys(sample.where for sample in samples):
@@ -93,7 +111,36 @@ def table(samples: Sequence[Sample], titles: Mapping[str, str], about: Mapping[s
             lines = [["", *(titles[name] for name in peers)], ["---"] * (len(peers) + 1)]
             lines += [[ROWS[row].title, *(ratio(row, name, where, groups) for name in peers)] for row in rows]
             parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
+    if missed := list(misses(groups, titles)):
+        parts.append("Missed in this run:\n\n" + "\n".join(f"- {line}" for line in missed))
     return "\n\n".join(parts) + "\n"
+
+
+def publish(page: Path, folder: Path) -> None:
+    """Put the table of a folder into a page of the documentation, between its two marks, and the plot beside it."""
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{page} has no place for the table: {BEGIN} … {END}")
+    page.write_text(f"{before}{begin}\n\n{(folder / 'table.md').read_text()}\n{end}{after}")
+    shutil.copyfile(folder / "plot.svg", page.with_suffix(".svg"))
+
+
+def misses(groups: Mapping[Key, list[Sample]], titles: Mapping[str, str]) -> Iterator[str]:
+    """Yield what the built-in engine did not reach."""
+    for row, name, where in groups:
+        if name not in {OURS, LOCAL} and (text := ratio(row, name, where, groups)).startswith("**"):
+            reached, _, goal = text.replace("*", "").partition(" of ")
+            yield f"{where}, {ROWS[row].title}: {reached} times {titles[name]}, not {goal}"
+    ours = {key: group for key, group in groups.items() if key[1] == OURS}
+    for (row, _, where), group in ours.items():
+        fetched = [sample.fetched for sample in group if sample.value is not None]
+        if fetched and median(fetched) > MOST_FETCHED.get((row, where), float("inf")):
+            most = MOST_FETCHED[row, where]
+            yield f"{where}, {ROWS[row].title}: {_number(median(fetched))} MB fetched, not {most:g}"
+        if (held := max(sample.memory for sample in group)) > MOST_MEMORY:
+            yield f"{where}, {ROWS[row].title}: {_number(held)} MB held, not {MOST_MEMORY}"
+        yield from (f"{where}, {ROWS[row].title}: {sample.trouble}" for sample in group if sample.trouble)
 
 
 def _groups(samples: Sequence[Sample]) -> dict[Key, list[Sample]]:
@@ -117,11 +164,13 @@ def _lines(row: str, where: str, names: Sequence[str], groups: Mapping[Key, list
 def _cell(group: Sequence[Sample]) -> str:
     values = [sample.value for sample in group if sample.value is not None]
     troubles = [sample.trouble for sample in group if sample.trouble]
-    if troubles:
-        return troubles[0].partition(":")[0]
+    wrong = any(trouble.startswith("WRONG") for trouble in troubles)
+    if wrong or (troubles and not values):
+        return "WRONG" if wrong else troubles[0].partition(":")[0].replace("|", "/")
     if not values:
         return "–"
-    return f"{_number(median(values))} ({_number(min(values))}–{_number(max(values))})"
+    failed = f", {len(troubles)} of {len(group)} failed" if troubles else ""
+    return f"{_number(median(values))} ({_number(min(values))}–{_number(max(values))}){failed}"
 
 
 def _memory(name: str, where: str, samples: Sequence[Sample]) -> str:

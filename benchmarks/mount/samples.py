@@ -19,7 +19,7 @@ from benchmarks.mount.peers import MountFailed, Peer, Place, Usage, mounted
 from benchmarks.mount.rows import ROWS
 
 ROOT = Path(__file__).parent.parent.parent
-READY_SECONDS = 60
+READY_SECONDS, JUDGE_SECONDS = 60, 60
 KILL_SECONDS = 5
 
 
@@ -56,7 +56,7 @@ class Sample:
 
 
 def take(sample: Sample, peer: Peer | None, place: Place, data: Path, *, limit: float) -> None:
-    """Fill in a sample; whatever happens, nothing of the mount remains.
+    """Fill in a sample; whatever happens, nothing of the mount remains, and a failure is told of in the sample.
 
     Parameters
     ----------
@@ -65,6 +65,17 @@ def take(sample: Sample, peer: Peer | None, place: Place, data: Path, *, limit: 
     limit
         Seconds after which the row is given up.
     """
+    try:
+        _take(sample, peer, place, data, limit=limit)
+    except (MountFailed, ReaderFailed) as error:
+        sample.value, sample.trouble = None, str(error)
+
+
+class ReaderFailed(Exception):
+    """The process that reads did not do its part."""
+
+
+def _take(sample: Sample, peer: Peer | None, place: Place, data: Path, *, limit: float) -> None:
     scratch = place.folder.parent / "read"
     if peer is None:
         with _reader(sample.row, data, data / "objects", scratch) as reader:
@@ -73,18 +84,14 @@ def take(sample: Sample, peer: Peer | None, place: Place, data: Path, *, limit: 
         return
     row = ROWS[sample.row]
     with _reader(sample.row, data, place.folder, scratch) as reader:
-        try:
-            with mounted(peer, place) as mount:
-                if not row.from_start:
-                    mount.wait()
-                before = mount.usage() if not row.from_start else Usage(0, 0)
-                reader.measure(sample, began=mount.began, limit=limit)
-                after = mount.usage()
-                sample.cpu, sample.memory = after.cpu - before.cpu, after.memory
-        except MountFailed as error:
-            sample.trouble = str(error)
-        if not sample.trouble:
-            reader.judge(sample, limit=limit)
+        with mounted(peer, place) as mount:
+            if not row.from_start:
+                mount.wait()
+            before = mount.usage() if not row.from_start else Usage(0, 0)
+            reader.measure(sample, began=mount.began, limit=limit)
+            after = mount.usage()
+            sample.cpu, sample.memory = after.cpu - before.cpu, after.memory
+        reader.judge(sample, limit=limit)
 
 
 class _Reader:
@@ -101,13 +108,26 @@ class _Reader:
         self._lines.put("")
 
     def hear(self, seconds: float) -> str:
-        """Return its next line; raise `queue.Empty` when it takes too long."""
+        """Return its next line, empty when it ended; raise `queue.Empty` when it takes too long."""
         return self._lines.get(timeout=seconds)
 
+    def get_ready(self) -> None:
+        """Wait until it can begin."""
+        with suppress(queue.Empty):
+            if self.hear(READY_SECONDS):
+                return
+        self.end()
+        raise ReaderFailed(f"the reader did not get ready: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """Return the last it said of what went wrong, once it has ended."""
+        return self._process.stderr.read().strip().rpartition("\n")[2][-200:] or "it said nothing"
+
     def say(self, word: str) -> None:
-        """Tell it to go on."""
-        self._process.stdin.write(f"{word}\n")
-        self._process.stdin.flush()
+        """Tell it to go on; one that has ended is heard no more."""
+        with suppress(OSError):
+            self._process.stdin.write(f"{word}\n")
+            self._process.stdin.flush()
 
     def measure(self, sample: Sample, *, began: float, limit: float) -> None:
         """Let it act."""
@@ -116,15 +136,13 @@ class _Reader:
             line = self.hear(limit)
         except queue.Empty:
             sample.trouble = f"> {limit:g} s"
+            self.end()
+            return
         except KeyboardInterrupt:
             self.end()
             raise
-        if sample.trouble:
-            self.end()
-            return
         if not line:
-            sample.trouble = "failed: " + self._process.stderr.read().strip().rpartition("\n")[2][-200:]
-            return
+            raise ReaderFailed(f"failed: {self.last_words()}")
         measured = json.loads(line)
         sample.seconds, sample.value = measured["seconds"], measured["value"]
 
@@ -140,7 +158,9 @@ class _Reader:
         if sample.trouble:
             return
         self.say("judge")
-        line = self.hear(limit)
+        line = ""
+        with suppress(queue.Empty):
+            line = self.hear(max(limit, JUDGE_SECONDS))
         fault = json.loads(line)["fault"] if line else "the check failed"
         if fault:
             sample.value, sample.trouble = None, f"WRONG: {fault}"
@@ -155,8 +175,7 @@ def _reader(row: str, data: Path, folder: Path, scratch: Path) -> Iterator[_Read
     process = subprocess.Popen(argv, **pipes, text=True, start_new_session=True, cwd=ROOT, env=told)
     reader = _Reader(process)
     try:
-        if not reader.hear(READY_SECONDS):
-            raise SystemExit(f"The row {row} cannot be measured: {process.stderr.read().strip()[-500:]}")
+        reader.get_ready()
         yield reader
     finally:
         reader.end()

@@ -12,6 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.mount import report
+from benchmarks.mount.report import BEGIN, END
+from benchmarks.mount.samples import Sample
+
 ROOT = Path(__file__).parent.parent.parent
 ROWS = "sequential,random,ls,threads,first,million"
 
@@ -57,7 +61,9 @@ def samples(work):
 
 
 def test_every_row_is_measured_and_right(work):
-    process = bench(work, "--rows", ROWS, "--peer", "no-such-program {url} {dir}")
+    page = work.parent / "page.md"
+    page.write_text(f"Before.\n{BEGIN}\nold\n{END}\nAfter.\n")
+    process = bench(work, "--rows", ROWS, "--peer", "no-such-program {url} {dir}", "--page", str(page))
     said = finish(process)
     assert process.returncode == 0, said
     assert "no-such-program: not installed" in said
@@ -70,7 +76,37 @@ def test_every_row_is_measured_and_right(work):
         assert sample["memory"] > 0
     assert taken["sequential"]["fetched"] >= 2
     assert "| sequential read, MB/s |" in (work.parent / "out" / "table.md").read_text()
-    assert (work.parent / "out" / "plot.svg").read_text().startswith("<?xml")
+    assert page.with_suffix(".svg").read_text().startswith("<?xml")
+    before, _, rest = page.read_text().partition(BEGIN)
+    figures, _, after = rest.partition(END)
+    assert (before, figures.strip(), after) == (
+        "Before.\n",
+        (work.parent / "out" / "table.md").read_text().strip(),
+        "\nAfter.\n",
+    )
+
+
+def test_what_was_missed_and_what_failed_is_said():
+    def sample(row, peer, run, value, **more):
+        return Sample(row, peer, "far", run, "b", value=value, requests=1, **more)
+
+    samples = [
+        *(sample("iris", "builtin", run, 0.5, fetched=55, memory=300) for run in range(3)),
+        *(sample("iris", "s3fs", run, value) for run, value in enumerate([0.6, 0.7, 0.8])),
+        *(sample("ls", "builtin", run, 0.3, fetched=2, memory=40) for run in range(3)),
+        sample("ls", "s3fs", 0, 30.0),
+        sample("ls", "s3fs", 1, None, trouble="failed: a|b"),
+    ]
+    about = {"runs": 3, "date": "today", "cores": 2, "system": "Linux", "versions": {}, "commit": "", "scale": 1}
+    titles = {"builtin": "s3magic", "s3fs": "s3fs-fuse"}
+    text = report.table(samples, titles, about | {"delay_ms": 30, "megabytes_per_second": 90})
+    missed = [line[2:] for line in text.splitlines() if line.startswith("- ")]
+    assert [line.partition(": ")[2] for line in missed] == [
+        "1.40 times s3fs-fuse, not 2.3",
+        "55.0 MB fetched, not 20",
+        "300 MB held, not 256",
+    ]
+    assert "| 30.0 (30.0–30.0), 1 of 2 failed |" in text
 
 
 def test_wrong_bytes_are_no_result(work):
