@@ -111,7 +111,7 @@ def table(samples: Sequence[Sample], titles: Mapping[str, str], about: Mapping[s
             lines = [["", *(titles[name] for name in peers)], ["---"] * (len(peers) + 1)]
             lines += [[ROWS[row].title, *(ratio(row, name, where, groups) for name in peers)] for row in rows]
             parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
-    if missed := list(misses(groups, titles)):
+    if about["scale"] == 1 and (missed := list(misses(groups, titles))):
         parts.append("Missed in this run:\n\n" + "\n".join(f"- {line}" for line in missed))
     return "\n\n".join(parts) + "\n"
 
