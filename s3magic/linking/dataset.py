@@ -131,16 +131,19 @@ class LinkedDataset:
 
     def __repr__(self) -> str:
         tiles = self.tiles
-        return f"<LinkedDataset {str(self.path)!r}: {len(tiles)} {self.info.type} tiles, {_sizes(tiles)}>"
+        count = sum(not tile.is_sidecar for tile in tiles)
+        return f"<LinkedDataset {str(self.path)!r}: {count} {self.info.type} tiles, {_sizes(tiles)}>"
 
     def _repr_html_(self) -> str:
         tiles, info = self.tiles, self.info
-        formats = Counter(tile.format for tile in tiles)
+        formats = Counter(tile.format for tile in tiles if not tile.is_sidecar)
         here = Counter(quick_state(self._folder.place(tile.name), tile) for tile in tiles)
         unhashed = sum(tile.oid is None for tile in tiles)
         points = sum(tile.point_count or 0 for tile in tiles)
         rows: list[tuple[str, object]] = [
-            ("tiles", f"{len(tiles)} ({', '.join(f'{count} {name}' for name, count in sorted(formats.items()))})"),
+            ("tiles", f"{formats.total()} ({', '.join(f'{count} {name}' for name, count in sorted(formats.items()))})"),
+            *([("sidecars", len(tiles) - formats.total())] if len(tiles) > formats.total() else []),
+            *([("this run", str(self.changes))] if self.changes else []),
             ("size", _sizes(tiles)),
             *([("points", f"{points:,}")] if points else []),
             *([("CRS", crs_name(info.crs))] if info.type != "file" else []),
@@ -149,7 +152,8 @@ class LinkedDataset:
             ("from", ", ".join(info.sources)),
             *([("git", hint)] if not info.imported and (hint := self.sharing.hint) else []),
         ]
-        return card(f"Linked tiles: {self.path}", rows, Markup(footprints.drawing(tiles)))
+        title = "Ordinary copies" if info.imported else "Linked tiles"
+        return card(f"{title}: {self.path}", rows, Markup(footprints.drawing(tiles)))
 
 
 _HERE: dict[Local, str] = {

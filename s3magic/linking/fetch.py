@@ -144,6 +144,7 @@ def download(
     if tile.oid is None:
         folder.learned.add({"name": tile.name, "etag": tile.etag, "oid": oid})
     target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     part.replace(target)
     return oid
 

@@ -16,9 +16,9 @@ def collection(tiles: Iterable[LinkedTile]) -> dict[str, Any]:
     """Return the footprints as a GeoJSON FeatureCollection (RFC 7946, CRS84).
 
     A tile across the antimeridian is a MultiPolygon cut there; one of unknown place has a null
-    geometry.
+    geometry. Sidecars have no footprint of their own.
     """
-    return {"type": "FeatureCollection", "features": [_feature(tile) for tile in tiles]}
+    return {"type": "FeatureCollection", "features": [_feature(tile) for tile in tiles if not tile.is_sidecar]}
 
 
 def check_box(box: Sequence[float]) -> Box:

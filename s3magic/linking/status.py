@@ -194,7 +194,7 @@ def _same(tile: LinkedTile) -> Remote:
 
 
 def _local(tile: LinkedTile, *, folder: Folder, report: Callable[[int], None]) -> tuple[str, Local]:
-    return tile.name, local_state(folder.path / tile.name, tile, report=report)
+    return tile.name, local_state(folder.place(tile.name), tile, report=report)
 
 
 def _counts(counts: dict[str, int]) -> str:

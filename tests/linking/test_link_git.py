@@ -2,40 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import pytest
-
-from s3magic import process
-
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("git") and shutil.which("git-lfs")), reason="git and git-lfs are not installed"
-)
-
-
-@pytest.fixture
-def git(tmp_path):
-    """Run git in ``tmp_path / "repository"``, knowing nothing of this machine's configuration."""
-    home, repository = tmp_path / "home", tmp_path / "repository"
-    home.mkdir()
-    repository.mkdir()
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    env |= {"HOME": str(home), "GIT_CONFIG_GLOBAL": str(home / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
-
-    def run(*argv, cwd=repository):
-        done = process.run(["git", *argv], cwd=cwd, env=env)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    run("config", "--global", "user.name", "A")
-    run("config", "--global", "user.email", "a@example.org")
-    run("config", "--global", "init.defaultBranch", "main")
-    run("init")
-    run("lfs", "install")
-    run.path = repository
-    return run
-
 
 ODD = [
     "plain.bin",

@@ -1,0 +1,95 @@
+"""Sidecars: the .aux.xml of a raster is linked, fetched and dropped with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from s3magic.errors import AccessDenied, LinkError
+from s3magic.linking.dataset import LinkedDataset
+from s3magic.store.memory import MemoryStore
+
+PAM = b'<PAMDataset><PAMRasterBand band="1"><Description>height</Description></PAMRasterBand></PAMDataset>'
+
+
+@pytest.fixture
+def rasters(memory, tif):
+    for number in range(3):
+        memory.put(f"cogs/t{number}.tif", tif(float(number), 50.0))
+    memory.put("cogs/t1.tif.aux.xml", PAM)
+    memory.put("cogs/notes.aux.xml", b"of nobody")
+
+
+@pytest.mark.usefixtures("rasters")
+@pytest.mark.parametrize("pattern", ["cogs/*.tif", "cogs/t?.{tif,tif.aux.xml}", "cogs/t1.tif"])
+def test_a_sidecar_comes_along_whether_named_or_not(link, pattern):
+    dataset = link(pattern, checkout=True)
+    tiles = {tile.name: tile for tile in dataset.tiles}
+    assert tiles["t1.tif"].sidecars == ("t1.tif.aux.xml",)
+    sidecar = tiles["t1.tif.aux.xml"]
+    assert sidecar.is_sidecar
+    assert (sidecar.format, sidecar.oid_from, sidecar.size) == ("pam", "head", len(PAM))
+    assert "notes.aux.xml" not in tiles
+    assert (dataset.info.type, dataset.info.format) == ("raster", tiles["t1.tif"].format)
+    assert (dataset.path / "t1.tif.aux.xml").read_bytes() == PAM
+    assert dataset.status().remote == {"ok": len(tiles)}
+
+
+@pytest.mark.usefixtures("rasters")
+def test_fetching_a_raster_fetches_its_sidecar(link):
+    dataset = link("cogs/*.tif")
+    assert dataset.fetch(match="t1.tif").fetched == ("t1.tif", "t1.tif.aux.xml")
+    assert dataset.fetch(bbox=(1.1, 49.1, 1.9, 49.9)).present == ("t1.tif", "t1.tif.aux.xml")
+    assert dataset.fetch(match="t0.tif").fetched == ("t0.tif",)
+
+
+@pytest.mark.usefixtures("rasters")
+def test_a_sidecar_is_chosen_by_its_raster(link, tmp_path):
+    names = [tile.name for tile in link("cogs/*.tif", bbox=(1.1, 49.1, 1.9, 49.9)).tiles]
+    assert names == ["t1.tif", "t1.tif.aux.xml"]
+    assert len(link("cogs/*.tif", match="t0*", path=tmp_path / "other").tiles) == 1
+
+
+@pytest.mark.usefixtures("rasters")
+def test_sidecars_are_no_tiles_to_people(link):
+    dataset = link("cogs/*.tif")
+    assert len(dataset.footprints()["features"]) == 3
+    assert "3 (3 " in dataset._repr_html_()
+    assert "3 raster tiles" in repr(dataset)
+
+
+@pytest.mark.usefixtures("rasters")
+def test_a_new_version_takes_sidecars_that_came_changed_and_went(memory, link):
+    link("cogs/*.tif")
+    memory.delete("cogs/t1.tif.aux.xml")
+    memory.put("cogs/t2.tif.aux.xml", PAM)
+    dataset = link("cogs/*.tif", replace=True)
+    assert dataset.changes.added == ("t2.tif.aux.xml",)
+    assert dataset.changes.removed == ("t1.tif.aux.xml",)
+    assert dataset.changes.changed == ("t1.tif", "t2.tif")
+    memory.delete("cogs/t2.tif")
+    dataset = link("cogs/*.tif", replace=True)
+    assert [tile.name for tile in dataset.tiles] == ["t0.tif", "t1.tif"]
+
+
+@pytest.mark.usefixtures("rasters")
+def test_what_belongs_to_nobody_is_a_file_like_any_other(link):
+    with pytest.raises(LinkError, match=r"notes\.aux\.xml: a file"):
+        link("cogs/")
+
+
+def test_who_may_not_look_for_a_sidecar_goes_without(tif, link):
+    class Closed(MemoryStore):
+        def head(self, key, **options):
+            if key.endswith(".aux.xml"):
+                raise AccessDenied("May not look", "Ask.")
+            return super().head(key, **options)
+
+    store = Closed("teaching")
+    store.put("cogs/a.tif", tif())
+    assert link("cogs/a.tif", store=store).tiles[0].sidecars == ()
+
+
+@pytest.mark.usefixtures("rasters")
+def test_a_kept_prefix_keeps_a_sidecar_beside_its_raster(link):
+    dataset = link("cogs/*.tif", "cogs/../x".replace("../x", "t1.tif"), keep_prefix=True)
+    assert LinkedDataset(dataset.path).tiles[2].name == "t1.tif.aux.xml"
