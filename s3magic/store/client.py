@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
@@ -107,6 +107,32 @@ class Client:
                     answer.close()
                 answer.release_conn()
 
+    @contextmanager
+    def stream(self, request: Request) -> Iterator[tuple[Head, Iterator[bytes]]]:
+        """Send a GET and hand over its head and its body in pieces of at most 1 MiB.
+
+        A body cut short raises `Unreachable`.
+        """
+        body = None
+        with self._pace.permit():
+            if self._is_plain(request):
+                self._pace.begin(request.method, repeatable=True)
+                body = self._sockets.begin(*self._prepare(self.location_for(request.bucket), request))
+            if body is not None:
+                with closing(body):
+                    yield body.head, self._counted(body)
+                return
+            with self.open(request) as answer:
+                yield _head(answer), self._counted(answer.stream(PIECE, decode_content=False))
+
+    def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        try:
+            for piece in pieces:
+                self.count(len(piece))
+                yield piece
+        except OSError as error:
+            raise self._unreachable(error) from error
+
     def receive(
         self, request: Request, into: memoryview, *, begun: Callable[[Head], None], arrived: Callable[[int], None]
     ) -> None:
@@ -123,7 +149,7 @@ class Client:
         if self._receive_plainly(request, into, begun=begun, arrived=counted):
             return
         with self.open(request) as answer:
-            begun(Head(answer.status, {name.lower(): value for name, value in answer.headers.items()}))
+            begun(_head(answer))
             at = 0
             for piece in answer.stream(PIECE, decode_content=False):
                 if at + len(piece) > len(into):
@@ -136,18 +162,22 @@ class Client:
         self, request: Request, into: memoryview, *, begun: Callable[[Head], None], arrived: Callable[[int], None]
     ) -> bool:
         """Try the short way; False when it is not open, or nothing plain came of it: then it was one try."""
-        location = self.location_for(request.bucket)
-        if not self._tries_again or self._proxy(urlsplit(object_url(location, request.bucket))) is not None:
+        if not self._is_plain(request):
             return False
         with self._pace.permit():
             self._pace.begin(request.method, repeatable=True)
-            address, headers = self._prepare(location, request)
+            address, headers = self._prepare(self.location_for(request.bucket), request)
             try:
                 return self._sockets.receive(address, headers, into, begun=begun, arrived=arrived)
             except S3MagicError:
                 raise
             except OSError as error:
                 raise self._unreachable(error) from error
+
+    def _is_plain(self, request: Request) -> bool:
+        """Tell whether the short way is open: no proxy between, and another try if it fails."""
+        address = urlsplit(object_url(self.location_for(request.bucket), request.bucket))
+        return self._tries_again and self._proxy(address) is None
 
     def move(self, location: Location, credentials: CredentialSource) -> None:
         """Ask as somebody else from now on, or elsewhere."""
@@ -244,6 +274,10 @@ class Client:
         if isinstance(reason, ProxyError):
             return Unreachable(f"The proxy does not let through to {where}", "Check HTTPS_PROXY and NO_PROXY.")
         return Unreachable(f"No answer from {where}", "Check the endpoint and the network, then try again.")
+
+
+def _head(answer: urllib3.BaseHTTPResponse) -> Head:
+    return Head(answer.status, {name.lower(): value for name, value in answer.headers.items()})
 
 
 def _find_proxy(address: SplitResult) -> str | None:

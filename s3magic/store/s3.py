@@ -17,7 +17,6 @@ from s3magic.store.client import Client, Request
 from s3magic.store.sockets import Head
 
 _ATTEMPTS = 5  # at a small body whose connection breaks
-_CHUNK = 1 << 20
 _META = "x-amz-meta-"
 _WITH_CHECKSUMS = {"x-amz-checksum-mode": "ENABLED"}
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/")
@@ -120,9 +119,10 @@ class S3Store:
     ) -> Iterator[Iterator[bytes]]:
         """See `Store.stream`."""
         headers = _read_conditions(start, stop, etag)
-        with self.client.open(Request("GET", self.bucket, self._key(key), _query(version_id), headers)) as answer:
-            self._check(key, answer.status, answer.headers, start, etag)
-            yield self._count(answer.stream(_CHUNK, decode_content=False))
+        request = Request("GET", self.bucket, self._key(key), _query(version_id), headers)
+        with self.client.stream(request) as (head, chunks):
+            self._check(key, head.status, head.headers, start, etag)
+            yield chunks
 
     def receive(
         self, key: str, into: memoryview, *, arrived: Callable[[int], None], start: int = 0, etag: str | None = None
@@ -219,11 +219,6 @@ class S3Store:
             raise ServerError(
                 f"The server sent other bytes than asked of {url}", "Check the endpoint, or a proxy between."
             )
-
-    def _count(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            self.client.count(len(chunk))
-            yield chunk
 
 
 class _TooLarge(Exception):

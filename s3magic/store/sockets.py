@@ -13,8 +13,10 @@ import struct
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import SplitResult
 
@@ -22,6 +24,8 @@ CONNECT_SECONDS, READ_SECONDS = 5, 30
 IDLE = 64
 """Connections kept open while nobody uses them."""
 PIECE = 1 << 20
+_CHUNK = 256 << 10
+"""Bytes of a piece: it is still in the processor's cache when it is hashed and written."""
 _HEADER = 64 << 10
 _PORTS = {"http": 80, "https": 443}
 _GOOD = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
@@ -37,6 +41,61 @@ class Head:
 
     status: int
     headers: Mapping[str, str]
+
+
+class Body:
+    """The body of an answer, received once: into a buffer or in pieces.
+
+    Closed in the middle, it closes the connection; closed at its end, it leaves it for the next request.
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        connection: socket.socket,
+        first: bytes,
+        length: int,
+        keep: Callable[[socket.socket], None],
+    ) -> None:
+        self.head = head
+        self._connection = connection
+        self._first = first
+        self._left = length
+        self._keep = keep
+        self._whole = 0 if isinstance(connection, ssl.SSLSocket) else socket.MSG_WAITALL
+
+    def receive(self, into: memoryview, arrived: Callable[[int], None]) -> None:
+        """Put it into a buffer that is long enough; ``arrived`` is told of the bytes that came."""
+        into, at = into[: self._left], len(self._first)
+        into[:at] = self._first
+        self._left -= at
+        arrived(at)
+        while self._left:
+            count = self._connection.recv_into(into[at : at + PIECE], 0, self._whole)
+            if not count:
+                raise BodyCutShort
+            self._left -= count
+            at += count
+            arrived(count)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield it in pieces; one that ends too early raises an `OSError`."""
+        if self._first:
+            self._left -= len(self._first)
+            yield self._first
+        while self._left:
+            piece = _piece(self._connection, min(_CHUNK, self._left))
+            if not piece:
+                raise BodyCutShort
+            self._left -= len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._left or self.head.headers.get("connection", "").lower() == "close":
+            self._connection.close()
+        else:
+            self._keep(self._connection)
 
 
 class Sockets:
@@ -63,30 +122,29 @@ class Sockets:
         ``arrived`` is told of the bytes that came, piece by piece. A body that ends too early
         raises an `OSError`.
         """
+        body = self.begin(address, headers, most=len(into))
+        if body is None:
+            return False
+        with closing(body):
+            begun(body.head)
+            body.receive(into, arrived)
+        return True
+
+    def begin(self, address: SplitResult, headers: Mapping[str, str], *, most: int | None = None) -> Body | None:
+        """Send a GET; return its answer, to be closed, or None when it is not a plain one of at most ``most`` bytes."""
         request = _request(address, headers)
         if request is None:
-            return False
+            return None
         try:
             connection, received = self._ask(address, request)
         except OSError:
-            return False
-        is_over = False
-        try:
-            head, body = _parse(received)
-            length = _length(head)
-            if length is None or not len(body) <= length <= len(into):
-                return False
-            begun(head)
-            into[: len(body)] = body
-            arrived(len(body))
-            _receive(connection, into[len(body) : length], arrived)
-            is_over = head.headers.get("connection", "").lower() != "close"
-        finally:
-            if is_over:
-                self._keep(address, connection)
-            else:
-                connection.close()
-        return True
+            return None
+        head, first = _parse(received)
+        length = _length(head)
+        if length is None or len(first) > length or (most is not None and length > most):
+            connection.close()
+            return None
+        return Body(head, connection, first, length, partial(self._keep, address))
 
     def _ask(self, address: SplitResult, request: bytes) -> tuple[socket.socket, bytes]:
         """Return a connection and what came over it, the head at least; one kept too long is passed over."""
@@ -168,6 +226,16 @@ def _send(connection: socket.socket, request: bytes) -> bytes:
     return received
 
 
+def _piece(connection: socket.socket, size: int) -> bytes:
+    """Return the next bytes of a connection, fewer than asked for only where it ends."""
+    if not isinstance(connection, ssl.SSLSocket):
+        return connection.recv(size, socket.MSG_WAITALL)
+    piece, at = memoryview(bytearray(size)), 0  # TLS gives 16 KiB at a time
+    while at < size and (count := connection.recv_into(piece[at:])):
+        at += count
+    return bytes(piece[:at])
+
+
 def _parse(received: bytes) -> tuple[Head, bytes]:
     text, _, body = received.partition(b"\r\n\r\n")
     first, *lines = text.decode("latin-1").split("\r\n")
@@ -185,14 +253,3 @@ def _length(head: Head) -> int | None:
     length = head.headers.get("content-length", "")
     is_coded = not head.headers.keys().isdisjoint({"transfer-encoding", "content-encoding"})
     return int(length) if head.status in _GOOD and length.isdecimal() and not is_coded else None
-
-
-def _receive(connection: socket.socket, into: memoryview, arrived: Callable[[int], None]) -> None:
-    whole = 0 if isinstance(connection, ssl.SSLSocket) else socket.MSG_WAITALL
-    at = 0
-    while at < len(into):
-        count = connection.recv_into(into[at : at + PIECE], 0, whole)
-        if not count:
-            raise BodyCutShort
-        at += count
-        arrived(count)

@@ -122,6 +122,46 @@ def test_a_body_cut_short_is_an_error_and_what_came_is_told():
     assert sum(told) < 4
 
 
+def store_at(url):
+    return S3Store("b", Client(Location(endpoint_url=url), lambda: None, QUICK))
+
+
+def test_a_stream_left_at_its_end_leaves_the_connection_and_one_left_before_closes_it():
+    body = bytes(range(256)) * 4096
+    with speaking(answer(200, body, 'ETag: "e"')) as (url, requests):
+        store = store_at(url)
+        for _ in range(2):
+            with store.stream("k") as chunks:
+                pieces = list(chunks)
+            assert b"".join(pieces) == body
+            assert max(map(len, pieces)) <= 1 << 20
+        with store.stream("k") as chunks:
+            next(chunks)
+        with store.stream("k") as chunks:
+            assert b"".join(chunks) == body
+        assert store.client.bytes_received > 3 * len(body)
+    assert len(requests) == 4
+
+
+def test_a_stream_cut_short_is_an_error_after_what_came():
+    with speaking([answer(200, b"0123456789")[:-4], "close"]) as (url, _), store_at(url).stream("k") as chunks:
+        came = []
+        with pytest.raises(Unreachable):
+            came.extend(chunks)
+        assert b"".join(came) in b"012345"
+
+
+def test_an_error_of_who_reads_a_stream_is_no_error_of_the_network():
+    def read(url):
+        with store_at(url).stream("k", start=2) as chunks:
+            next(chunks)
+            raise OSError("disk full")
+
+    with speaking(WHOLE) as (url, _), pytest.raises(OSError, match="disk full") as caught:
+        read(url)
+    assert not isinstance(caught.value, Unreachable)
+
+
 @pytest.mark.parametrize(
     ("bad", "error"),
     [
