@@ -19,6 +19,7 @@ Way = Literal["head", "part1", "report", "read", "download", "unhashed"]
 # Dollars a request, S3 Standard in us-east-1; bytes that leave the region have a price of their own.
 _LIST_PRICE = 0.005 / 1000
 _READ_PRICE = 0.0004 / 1000
+_CENT = 0.01
 _TOLD: dict[Way, str] = {
     "head": "known to S3",
     "part1": "known to S3 as one part",
@@ -78,7 +79,7 @@ class LinkPlan:
             for size, word in ((self.read_bytes, "hash"), (self.download_bytes, "download"))
             if size
         ]
-        work = [f"{self.tiles - self.kept:,} objects", f"{self.requests:,} requests (${self.cost:.2f})"]
+        work = [f"{self.tiles - self.kept:,} objects", f"{self.requests:,} requests ({self._price})"]
         return ", ".join([*work, *bodies])
 
     def to_json(self) -> dict[str, object]:
@@ -107,9 +108,13 @@ class LinkPlan:
             ("read for headers", f"{bytes_text(self.header_bytes)} or less"),
             *([("read for hashes", bytes_text(self.read_bytes))] if self.read_bytes else []),
             *([("downloaded", bytes_text(self.download_bytes))] if self.download_bytes else []),
-            ("requests", f"{self.requests:,}, about ${self.cost:.2f} at AWS, the way out of it not counted"),
+            ("requests", f"{self.requests:,}, {self._price} at AWS, the way out of it not counted"),
         ]
         return card("Plan: nothing is done yet", rows)
+
+    @property
+    def _price(self) -> str:
+        return f"about ${self.cost:.2f}" if self.cost >= _CENT else "less than a cent"
 
     @property
     def _hashes(self) -> str:

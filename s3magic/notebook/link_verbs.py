@@ -14,6 +14,8 @@ from s3magic.notebook.verbs import VerbMagic
 if TYPE_CHECKING:
     from s3magic.linking.dataset import LinkedDataset
     from s3magic.linking.fetch import FetchReport
+    from s3magic.linking.plan import LinkPlan
+    from s3magic.linking.split import SplitDatasets
     from s3magic.linking.status import StatusReport
 
 _DIR = option("dir", type=values.folder, metavar="DIR", help="the folder of the dataset")
@@ -26,22 +28,42 @@ _MATCH = option("--match", metavar="GLOB", help="only tiles whose name fits")
     _DIR,
     option("--checkout", action="store_true", help="download the tiles too"),
     option("--no-checkout", action="store_true", help="record them only: what happens anyway"),
+    option("--replace", action="store_true", help="make a new version of the dataset in DIR, and tell what changed"),
+    option("--keep-prefix", action="store_true", help="keep folders below the one that all URLs share"),
+    option("--split", action="store_true", help="a sub-folder for each type, CRS and schema, instead of refusing"),
+    option("--import", dest="import_", action="store_true", help="make ordinary copies instead of links"),
     _BBOX,
     _MATCH,
     option(
         "--hash", choices=["auto", "read", "never"], default="auto", help="whether bodies may be read for a SHA-256"
     ),
+    option(
+        "--read-limit",
+        type=values.size,
+        default=1_000_000_000,
+        metavar="SIZE",
+        help="the most that is read for hashes, 1GB if left out",
+    ),
+    option("--report", metavar="FILE|URL", help="hashes that S3 Batch Operations computed: its completion report"),
+    option("--plan", "--dry-run", dest="dry_run", action="store_true", help="tell what would be done, and do nothing"),
     name="s3link add",
 )
-def _add(_magics: Magical, args: Namespace) -> LinkedDataset:
+def _add(_magics: Magical, args: Namespace) -> LinkedDataset | SplitDatasets | LinkPlan:
     """Record tiles by reference, without copying them."""
     return api.link(
         args.urls,
         args.dir,
         checkout=args.checkout and not args.no_checkout,
-        hash=args.hash,
+        replace=args.replace,
+        keep_prefix=args.keep_prefix,
+        split=args.split,
+        import_=args.import_,
         bbox=args.bbox,
         match=args.match,
+        hash=args.hash,
+        read_limit=args.read_limit,
+        report=args.report,
+        dry_run=args.dry_run,
     )
 
 

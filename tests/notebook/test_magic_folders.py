@@ -103,6 +103,18 @@ def test_tiles_are_linked_looked_at_and_fetched(run, connection):
     assert len(list(run("%s3link status tiles"))) == 2
 
 
+def test_words_of_adding_reach_it(run, connection):
+    plan = run("%s3link add s3://teaching/tiles/*.[laz|tif] s3://teaching/cogs tiles --plan --read-limit 1MB")
+    assert plan.tiles > 10
+    assert not Path("tiles").exists()
+    parts = run("%s3link add s3://teaching/tiles/hill_?_?.laz s3://teaching/cogs/p*.tif tiles --split --keep-prefix")
+    assert {tile.name.partition("/")[0] for part in parts for tile in part.tiles} == {"tiles", "cogs"}
+    copies = run("%s3link add s3://teaching/odd/a*.txt copies --import")
+    assert (copies.path / "a+plus.txt").stat().st_size == copies.tiles[1].size
+    renewed = run("%s3link add s3://teaching/odd/a*.txt copies --import --replace")
+    assert renewed.changes.kept == ("a space.txt", "a+plus.txt")
+
+
 def test_a_box_west_of_greenwich_is_no_option(loaded, connection):
     result = loaded.run_cell("%s3link fetch nowhere --bbox -3,50,1,52")
     assert isinstance(result.error_in_exec, LinkError)  # there are no tiles, but the box was understood
