@@ -184,6 +184,26 @@ class Preview:
         }
 
 
+class Folder(Protocol):
+    """Many files that are one thing, such as a Zarr: what lies below a prefix, read file by file."""
+
+    @property
+    def name(self) -> str:
+        """The folder's own name, without what lies above it."""
+        ...
+
+    def read(self, path: str, start: int = 0, stop: int | None = None) -> bytes | None:
+        """Return the bytes of a file between two places; None where there is no such file.
+
+        A negative ``start`` counts from the file's end.
+        """
+        ...
+
+    def names(self, path: str = "") -> list[str]:
+        """Return what lies directly below a path that is empty or ends in ``/``; folders end in ``/`` too."""
+        ...
+
+
 class Format(Protocol):
     """One format.
 
@@ -200,6 +220,11 @@ class Format(Protocol):
     @property
     def suffixes(self) -> tuple[str, ...]:
         """The endings of its file names, in lower case, with the dot."""
+        ...
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether many files are one thing of it: then a `Folder` is given in place of a file."""
         ...
 
     def describe(self, file: BinaryIO) -> TileInfo:

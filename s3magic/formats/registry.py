@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import Any, BinaryIO, cast
 
 from s3magic.errors import MissingLibrary, S3MagicError, UnreadableFormat
-from s3magic.formats.base import PLAIN, Format, Look, Preview, TileInfo
-from s3magic.formats.watch import WatchedFile
+from s3magic.formats.base import PLAIN, Folder, Format, Look, Preview, TileInfo
+from s3magic.formats.watch import WatchedFile, WatchedFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class LazyFormat:
     """A format whose decoder is imported when it is first asked something.
 
     The decoder is a module of this package with the functions ``describe(file)`` and
-    ``preview(file, *, size, look)`` over a `WatchedFile`. They may raise what their libraries raise:
+    ``preview(file, *, size, look)`` over a `WatchedFile`, or a `WatchedFolder` where ``is_folder``
+    says that many files are one thing. They may raise what their libraries raise:
     here it becomes `UnreadableFormat`, unless the file itself could not be read, which is told
     as it was.
     """
@@ -27,6 +28,7 @@ class LazyFormat:
     suffixes: tuple[str, ...]
     module: str
     extra: str
+    is_folder: bool = False
 
     def describe(self, file: BinaryIO) -> TileInfo:
         """See `Format.describe`."""
@@ -42,8 +44,8 @@ class LazyFormat:
         return import_module(f"s3magic.formats.{self.module}")
 
     @contextmanager
-    def _guard(self, file: BinaryIO, extra: str) -> Iterator[WatchedFile]:
-        watched = WatchedFile(file)
+    def _guard(self, file: BinaryIO, extra: str) -> Iterator[WatchedFile | WatchedFolder]:
+        watched = WatchedFolder(cast("Folder", file)) if self.is_folder else WatchedFile(file)
         try:
             yield watched
         except BaseException as error:
@@ -82,6 +84,7 @@ FORMATS: tuple[Format, ...] = (
         "thumbs",
     ),
     LazyFormat("GRIB", (".grib", ".grib1", ".grib2", ".grb", ".grb1", ".grb2"), "grib", "grib"),
+    LazyFormat("Zarr", (".zarr",), "zarr_folder", "zarr", is_folder=True),
     LazyFormat("SVG", (".svg", ".svgz"), "svg", "svg"),
     LazyFormat("video", (".mp4", ".m4v", ".mov", ".webm", ".mkv"), "video", "video"),
 )

@@ -1,9 +1,11 @@
-"""A binary file that remembers why a read failed, since libraries swallow or rename errors; decodes nothing."""
+"""Files and folders that remember why a read failed, since libraries swallow or rename errors; decodes nothing."""
 
 from __future__ import annotations
 
 import io
 from typing import Any, BinaryIO
+
+from s3magic.formats.base import Folder
 
 
 class WatchedFile(io.RawIOBase):
@@ -73,3 +75,39 @@ class WatchedFile(io.RawIOBase):
         data = self.read(len(view))
         view[: len(data)] = data
         return len(data)
+
+
+class WatchedFolder:
+    """Passes reads on to a folder.
+
+    Attributes
+    ----------
+    error : BaseException or None
+        The first error that the folder raised while it was read.
+    name : str
+        The folder's name.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self.error: BaseException | None = None
+        self.name = folder.name
+
+    def read(self, path: str, start: int = 0, stop: int | None = None) -> bytes | None:
+        """See `Folder.read`."""
+        try:
+            return self._folder.read(path, start, stop)
+        except BaseException as error:
+            self.error = self.error or error
+            raise
+
+    def names(self, path: str = "") -> list[str]:
+        """See `Folder.names`."""
+        try:
+            return self._folder.names(path)
+        except BaseException as error:
+            self.error = self.error or error
+            raise
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from s3magic.errors import AccessDenied, InvalidInput, NoSuchKey
 from s3magic.store.base import ObjectInfo, Store
+from s3magic.thumbnails.folding import Folding, as_folder
 from s3magic.url import S3Url, matches
 
 SORT_LIMIT = 100_000
@@ -40,7 +41,7 @@ class Catalogue:
     """Walks what a URL names, a page at a time, forth and back; safe to use from several threads.
 
     Of the pages left behind it keeps the last key alone, and lists them again when asked. A URL that
-    names no object but a folder without its closing slash is read as the folder.
+    names no object but a folder without its closing slash is read as the folder. A Zarr is one object here.
 
     Parameters
     ----------
@@ -67,8 +68,8 @@ class Catalogue:
     ) -> None:
         if sort not in SORTS:
             raise InvalidInput(f"There is no order {sort!r}", f"There is {', '.join(_ORDERS)}; -size for the reverse.")
-        self.url = url
-        self._store = store
+        self.url = as_folder(url)
+        self._store = Folding(store)
         self._limit = limit
         self._match = match
         self._keep = keep

@@ -8,12 +8,12 @@ from typing import BinaryIO, Protocol, cast
 
 from s3magic.errors import UnreadableFormat
 from s3magic.formats import registry
-from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
+from s3magic.formats.base import PLAIN, Folder, Look, Preview, TileInfo
 from s3magic.store.base import ObjectInfo, Store
 from s3magic.store.reader import RangeReader
 
-_BLOCK = 64 << 10
-"""Bytes of one read: a quarter of what reading on usually takes, for a preview hardly reads on."""
+_BLOCK, _AHEAD = 64 << 10, 1 << 20
+"""Bytes of one read, little as a preview hardly reads on, and of one by a decoder that does read on and on."""
 
 Read = Callable[[int, int], bytes]
 """Gives the bytes from one place of the object to another, all of them; raises what keeps it from that."""
@@ -37,6 +37,8 @@ class Task:
         The most bytes that will be given of it.
     head
         Its first bytes, where they were read already.
+    is_folder
+        Whether it is a folder of files that are one thing, such as a Zarr.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Task:
     look: Look = PLAIN
     limit: int = 1 << 22
     head: bytes = field(default=b"", repr=False)
+    is_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ class Seen:
 class Decoder(Protocol):
     """Does one task; safe to ask from several threads."""
 
-    def __call__(self, task: Task, read: Read) -> Seen:
-        """Return what was seen.
+    def __call__(self, task: Task, read: Read | Folder) -> Seen:
+        """Return what was seen; what is read is a `Folder` where the task is of one.
 
         Raises `UnreadableFormat`, `MissingLibrary`, `InvalidInput`, `DecoderFailed`, or what
         ``read`` raised.
@@ -71,14 +74,14 @@ class DecoderFailed(Exception):
     """A decoder crashed, hung, or wanted too much memory; says so in a few words, and never leaves the package."""
 
 
-def decode(task: Task, read: Read) -> Seen:
+def decode(task: Task, read: Read | Folder) -> Seen:
     """Do a task in this very process: a `Decoder` for objects that are trusted, and for workers."""
     format_ = registry.find(task.name)
     if format_ is None:
         raise UnreadableFormat("No preview of this type", "Its name tells no format that is known here.")
-    info = ObjectInfo(url=task.name, key=task.name, size=task.length, etag="")
-    source = cast("Store", _Source(task.head, read))
-    file = cast("BinaryIO", RangeReader(source, info, block=_BLOCK, cached_blocks=task.limit // _BLOCK + 1))
+    if format_.is_folder != task.is_folder:
+        raise UnreadableFormat("No preview of this type", "A folder has a name that tells a file, or a file a folder.")
+    file = cast("BinaryIO", read) if task.is_folder else _file(task, cast("Read", read))
     if not task.size:
         return Seen(None, format_.describe(file))
     preview = format_.preview(file, size=task.size, look=task.look)
@@ -88,13 +91,20 @@ def decode(task: Task, read: Read) -> Seen:
         return Seen(preview, None)
 
 
+def _file(task: Task, read: Read) -> BinaryIO:
+    info = ObjectInfo(url=task.name, key=task.name, size=task.length, etag="")
+    kept = task.limit // _BLOCK + 1
+    reader = RangeReader(
+        cast("Store", _Source(read)), info, block=_BLOCK, cached_blocks=kept, head=task.head, ahead=_AHEAD
+    )
+    return cast("BinaryIO", reader)
+
+
 class _Source:
     """What `RangeReader` needs of a store, over one function."""
 
-    def __init__(self, head: bytes, read: Read) -> None:
-        self._head = head
+    def __init__(self, read: Read) -> None:
         self._read = read
 
     def get(self, _: str, *, start: int, stop: int, **__: object) -> bytes:
-        known = self._head[start:stop]
-        return known if start + len(known) == stop else known + self._read(start + len(known), stop)
+        return self._read(start, stop)

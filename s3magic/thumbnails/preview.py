@@ -24,7 +24,8 @@ from s3magic.store.base import ObjectInfo, Store
 from s3magic.store.reader import FIRST_BLOCK, ByteLimitReached
 from s3magic.thumbnails.cache import DiskCache, Entry
 from s3magic.thumbnails.decoding import Decoder, DecoderFailed, Seen, Task, decode
-from s3magic.thumbnails.source import Source
+from s3magic.thumbnails.folding import FolderInfo
+from s3magic.thumbnails.source import FolderSource, Source
 
 READ_LIMIT = 12_000_000
 """Bytes that one preview may read: those of a photograph that holds no smaller one."""
@@ -178,10 +179,10 @@ def _make(
     store: Store, info: ObjectInfo, *, size: int, read_limit: int, wanted: Look, decoder: Decoder
 ) -> tuple[Thumbnail, bool]:
     """Return a fresh thumbnail, and whether it stays true as long as the object is the same."""
-    source = Source(store, info, limit=read_limit)
-    task = Task(info.name, info.size, size, wanted, read_limit)
+    source = _source(store, info, read_limit)
+    task = Task(info.name, info.size, size, wanted, read_limit, is_folder=isinstance(info, FolderInfo))
     try:
-        if info.name.lower().endswith(_CAMERA_SUFFIXES):
+        if isinstance(source, Source) and info.name.lower().endswith(_CAMERA_SUFFIXES):
             task = replace(task, head=_head(source))
             if found := camera.cut(task.head, size=size):
                 return _thumbnail(Seen(*found), source), True
@@ -204,17 +205,25 @@ def _head(source: Source) -> bytes:
     return head if end <= len(head) else head + source(len(head), end)
 
 
-def _thumbnail(seen: Seen, source: Source) -> Thumbnail:
+def _source(store: Store, info: ObjectInfo, limit: int) -> Source | FolderSource:
+    return (FolderSource if isinstance(info, FolderInfo) else Source)(store, info, limit=limit)
+
+
+def _thumbnail(seen: Seen, source: Source | FolderSource) -> Thumbnail:
     made = Thumbnail(bytes_read=source.bytes_read, requests=source.requests)
     if seen.preview is not None:
         names = ("image", "media_type", "width", "height", "caption", "source", "field")
         made = replace(made, **{name: getattr(seen.preview, name) for name in names})
-    return made if seen.info is None else replace(made, format=seen.info.format, facts=to_facts(seen.info))
+    facts = () if seen.info is None else to_facts(seen.info)
+    if isinstance(source.info, FolderInfo):
+        count = f"{source.info.count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+        facts = (*facts, ("objects", count if source.info.is_complete else f"more than {count}"))
+    return replace(made, format=seen.info.format if seen.info else made.format, facts=facts)
 
 
 def _described(failed: Thumbnail, store: Store, info: ObjectInfo, task: Task, decoder: Decoder) -> Thumbnail:
     """Return a thumbnail that could not be made with what the object says of itself instead."""
-    source = Source(store, info, limit=task.limit)
+    source = _source(store, info, task.limit)
     try:
         made = _thumbnail(decoder(replace(task, size=0), source), source)
     except Exception:  # noqa: BLE001 - then its name must do

@@ -59,7 +59,7 @@ def receive(channel: socket.socket, *, most: int) -> tuple[Message, bytes]:
 def task_message(task: Task) -> Message:
     """Return a task as a message; its head goes beside it."""
     told = {"name": task.name, "length": task.length, "size": task.size, "limit": task.limit}
-    return {**told, "look": task.look.to_json()}
+    return {**told, "is_folder": task.is_folder, "look": task.look.to_json()}
 
 
 def read_task(message: Message, head: bytes) -> Task:

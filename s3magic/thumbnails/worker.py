@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 
 from s3magic.thumbnails import wire
-from s3magic.thumbnails.decoding import decode
+from s3magic.thumbnails.decoding import Task, decode
 
 _IDLE_SECONDS = 300
 """After so long without work a worker gives its memory back; the next object starts another."""
@@ -58,18 +58,44 @@ def serve(channel: socket.socket, *, seconds: int) -> None:
 
         def read(start: int, stop: int) -> bytes:
             wire.send(channel, {"start": start, "stop": stop})
-            answer, data = wire.receive(channel, most=stop - start)
-            if "refused" in answer:
-                raise OSError("no more bytes of it are given")
-            return data
+            return _given(channel, most=stop - start)[1]
 
         _allow_more(seconds)
         try:
-            seen = decode(task, read)
+            seen = decode(task, _Folder(channel, task) if task.is_folder else read)
         except BaseException as error:  # noqa: BLE001 - a decoder in Rust panics with what is no Exception
             wire.send(channel, wire.error_message(error))
         else:
             wire.send(channel, wire.seen_message(seen), b"" if seen.preview is None else seen.preview.image)
+
+
+def _given(channel: socket.socket, *, most: int) -> tuple[wire.Message, bytes]:
+    """Return what the kernel answers; raise `OSError` where it refuses."""
+    answer, data = wire.receive(channel, most=most)
+    if "refused" in answer:
+        raise OSError("no more bytes of it are given")
+    return answer, data
+
+
+class _Folder:
+    """A folder whose files come over a channel, one at a time; several threads may ask."""
+
+    def __init__(self, channel: socket.socket, task: Task) -> None:
+        self.name = task.name
+        self._channel = channel
+        self._most = task.limit
+        self._lock = threading.Lock()
+
+    def read(self, path: str, start: int = 0, stop: int | None = None) -> bytes | None:
+        with self._lock:
+            wire.send(self._channel, {"path": path, "start": start, "stop": stop})
+            answer, data = _given(self._channel, most=self._most)
+        return data if answer["found"] else None
+
+    def names(self, path: str = "") -> list[str]:
+        with self._lock:
+            wire.send(self._channel, {"below": path})
+            return list(_given(self._channel, most=0)[0]["names"])
 
 
 def _allow_more(seconds: int) -> None:

@@ -16,9 +16,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Self, cast
 
 from s3magic import process
+from s3magic.formats.base import Folder
 from s3magic.thumbnails import wire
 from s3magic.thumbnails.decoding import Decoder, DecoderFailed, Read, Seen, Task, decode
 
@@ -73,7 +74,7 @@ class Workers:
             known = [*self._workers, *([self._lonely] if self._lonely else [])]
             return [worker.pid for worker in known if worker.is_alive]
 
-    def __call__(self, task: Task, read: Read) -> Seen:
+    def __call__(self, task: Task, read: Read | Folder) -> Seen:
         """See `Decoder`."""
         for _ in range(_TRIES):
             with self._shared() as worker:
@@ -119,7 +120,7 @@ class Workers:
                 if worker.is_retired and not worker.tasks:
                     worker.kill()
 
-    def _do_alone(self, task: Task, read: Read) -> Seen:
+    def _do_alone(self, task: Task, read: Read | Folder) -> Seen:
         """Do a task that is under suspicion, where it can spoil nothing else."""
         with self._alone:
             for _ in range(_TRIES):
@@ -193,7 +194,7 @@ class _Worker:
         self._process.wait()
         self._control.close()
 
-    def do(self, task: Task, read: Read, *, seconds: float) -> Seen:
+    def do(self, task: Task, read: Read | Folder, *, seconds: float) -> Seen:
         """Have a task done; raise what the decoder or ``read`` raised, `_Ended` when the process did not survive."""
         ours, theirs = socket.socketpair()
         with ours:
@@ -230,7 +231,7 @@ class _Worker:
         return _Ended(f"The decoder crashed on it ({name})", blameless=status == 0)
 
 
-def _converse(channel: socket.socket, task: Task, read: Read, *, seconds: float) -> Seen | Exception:
+def _converse(channel: socket.socket, task: Task, read: Read | Folder, *, seconds: float) -> Seen | Exception:
     """Give a worker the bytes it asks for until it answers; only its own time counts."""
     left, refused = seconds, None
     while True:
@@ -240,18 +241,35 @@ def _converse(channel: socket.socket, task: Task, read: Read, *, seconds: float)
         left -= time.monotonic() - began
         if "failed" in message:
             return refused or wire.read_error(message)
-        if "start" not in message:
+        if not message.keys() & {"start", "below"}:
             return wire.read_seen(message, body)
-        start, stop = message["start"], message.get("stop")
-        if not (isinstance(start, int) and isinstance(stop, int) and 0 <= start < stop <= task.length):
-            raise wire.Garbled(f"bytes {start} to {stop} of {task.length}")
         try:
-            data = read(start, stop)
+            answer, data = _answer(message, task, read)
+        except wire.Garbled:
+            raise
         except Exception as error:  # noqa: BLE001 - kept for the asker; the worker learns of no details
             refused = refused or error
             wire.send(channel, {"refused": True})
         else:
-            wire.send(channel, {}, data)
+            wire.send(channel, answer, data)
+
+
+def _answer(message: wire.Message, task: Task, read: Read | Folder) -> tuple[wire.Message, bytes]:
+    """Return what a worker asks for: bytes of the object, or a file of the folder; or what lies in it."""
+    start, stop = message.get("start", 0), message.get("stop")
+    if not isinstance(start, int) or not (stop is None or isinstance(stop, int)):
+        raise wire.Garbled(f"bytes {start} to {stop}")
+    if not task.is_folder:
+        if stop is None or not 0 <= start < stop <= task.length:
+            raise wire.Garbled(f"bytes {start} to {stop} of {task.length}")
+        return {}, cast("Read", read)(start, stop)
+    path, folder = message.get("path", message.get("below")), cast("Folder", read)
+    if not isinstance(path, str):
+        raise wire.Garbled("a file without a name")
+    if "below" in message:
+        return {"names": folder.names(path)}, b""
+    data = folder.read(path, start, stop)
+    return {"found": data is not None}, data or b""
 
 
 def _environment() -> dict[str, str]:

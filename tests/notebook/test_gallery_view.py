@@ -23,7 +23,7 @@ from s3magic.thumbnails.presign import LinkMaker
 class DotFormat:
     """Shows every ``.dot`` file as a sheet of paper, once its gate is open."""
 
-    name, suffixes = "dot", (".dot",)
+    name, suffixes, is_folder = "dot", (".dot",), False
 
     def __init__(self):
         self.gate = threading.Event()

@@ -34,6 +34,7 @@ class WordFormat:
 
     name = "word file"
     suffixes = (".word",)
+    is_folder = False
     gate = threading.Event()
 
     def describe(self, file):

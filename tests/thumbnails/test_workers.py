@@ -31,7 +31,7 @@ if "s3magic.thumbnails.worker" in sys.orig_argv:
             return "connected"
 
     class Words:
-        name, suffixes = "word file", (".word",)
+        name, suffixes, is_folder = "word file", (".word",), False
 
         def describe(self, file):
             return TileInfo("file", "word", dimensions="3x2")
