@@ -10,7 +10,7 @@ WITH_NODE = PATH="$$($(BIN)/python -c '$(NODE)'):$$PATH" S3MAGIC_LABEXTENSION=re
 PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/*.json labextension/yarn.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short engines clean
+.PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short bench-names engines clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -61,6 +61,9 @@ bench-mount: $(STAMPS)/bench  ## Measure the mount beside s3fs-fuse and rclone, 
 
 bench-mount-short: $(STAMPS)/bench  ## The same once, with a fifth of the data (3 minutes)
 	$(BIN)/python -m benchmarks.mount --runs 1 --scale 0.2 --limit 12
+
+bench-names: $(STAMPS)/bench  ## List a million keys and walk a tree of 100,000 folders, beside s3fs-fuse and rclone (20 minutes)
+	$(BIN)/python -m benchmarks.mount --rows million,tree --runs 1 --limit 300 --out bench-out/names
 
 engines: $(STAMPS)/test  ## Run every engine with every provider and write the table of docs/credentials.md
 	$(BIN)/python scripts/engines.py --write docs/credentials.md

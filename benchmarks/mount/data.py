@@ -13,6 +13,7 @@ from typing import Any
 MIB = 1 << 20
 SEED = 20
 MILLION = "million"
+TREE = "tree"
 
 Expected = dict[str, Any]
 
@@ -122,6 +123,12 @@ def make_million(folder: Path, scale: float) -> Expected:
     return {"count": max(1000, int(1_000_000 * scale))}
 
 
+def make_tree(folder: Path, scale: float) -> Expected:
+    """A hundred folders of a thousand folders of one key each, that only LIST knows."""
+    folder.rmdir()
+    return {"count": max(1000, int(100_000 * scale) // 1000 * 1000)}
+
+
 MAKERS: dict[str, Callable[[Path, float], Expected]] = {
     "big": make_big,
     "copies": make_copies,
@@ -129,4 +136,5 @@ MAKERS: dict[str, Callable[[Path, float], Expected]] = {
     "long": make_long,
     "iris": make_iris,
     MILLION: make_million,
+    TREE: make_tree,
 }

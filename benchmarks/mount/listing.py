@@ -10,36 +10,42 @@ import sys
 import threading
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
-from benchmarks.mount.data import MILLION, expected
+from benchmarks.mount.data import MILLION, TREE, expected
 
 PAGE = 1000
 LAST = "\U0010ffff"
+NAMES = {
+    MILLION: lambda number: f"{MILLION}/{number:07}.nc",
+    TREE: lambda number: f"{TREE}/{number // 1000:03}/{number % 1000:03}/data.nc",
+}
 SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 
 class Keys(Sequence[str]):
-    """All keys in order: those of files, and in between a numbered folder that is nowhere stored."""
+    """All keys in order: those of files, and in between such as are nowhere stored but made when asked for."""
 
-    def __init__(self, files: Sequence[str], numbered: int) -> None:
+    def __init__(self, files: Sequence[str], made: Mapping[str, int]) -> None:
         self._files = files
-        self._numbered = numbered
-        self._at = bisect_left(files, f"{MILLION}/")
+        self._made = [(bisect_left(files, f"{name}/"), name, made[name]) for name in sorted(made)]
 
     def __len__(self) -> int:
-        return len(self._files) + self._numbered
+        return len(self._files) + sum(count for _, _, count in self._made)
 
     def __getitem__(self, index: int) -> str:
-        if index < self._at:
-            return self._files[index]
-        number = index - self._at
-        return f"{MILLION}/{number:07}.nc" if number < self._numbered else self._files[index - self._numbered]
+        for at, name, count in self._made:
+            if index < at:
+                break
+            if index < at + count:
+                return NAMES[name](index - at)
+            index -= count
+        return self._files[index]
 
 
 class Bucket:
@@ -49,8 +55,8 @@ class Bucket:
         objects = data / "objects"
         stats = {path.relative_to(objects).as_posix(): path.stat() for path in objects.rglob("*") if path.is_file()}
         self._entries = {key: (stat.st_size, int(stat.st_mtime)) for key, stat in stats.items()}
-        has_million = (data / "expected" / f"{MILLION}.json").exists()
-        self._keys = Keys(sorted(self._entries), expected(data, MILLION)["count"] if has_million else 0)
+        made = {name: expected(data, name)["count"] for name in NAMES if (data / "expected" / f"{name}.json").exists()}
+        self._keys = Keys(sorted(self._entries), made)
         self._born = int(time.time())
         self.page = lru_cache(maxsize=32)(self._page)
 

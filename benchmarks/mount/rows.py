@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mount.data import MIB, MILLION, Expected, expected
+from benchmarks.mount.data import MIB, MILLION, TREE, Expected, expected
 
 BLOCK = 64 << 10
 READS = 200
@@ -265,6 +265,25 @@ class Million(Row):
         return "" if sorted(got) == wanted else f"{len(got)} names, or others than stored"
 
 
+class Tree(Row):
+    """All folders of a tree of 100,000, each with a file."""
+
+    title, data, has_files = "a tree of 100,000 folders walked", TREE, False
+
+    def act(self, folder: Path, known: Expected) -> list[int]:
+        """Count what `os.walk` finds."""
+        found = [0, 0]
+        for _, folders, files in os.walk(folder):
+            found[0] += len(folders)
+            found[1] += len(files)
+        return found
+
+    def fault(self, got: list[int], known: Expected) -> str:
+        """Compare the counts."""
+        wanted = [known["count"] + known["count"] // 1000, known["count"]]
+        return "" if got == wanted else f"{got} folders and files, not {wanted}"
+
+
 ROWS: Mapping[str, Row] = {
     "sequential": Sequential(),
     "copies": Copies(),
@@ -275,8 +294,9 @@ ROWS: Mapping[str, Row] = {
     "threads": SmallByThreads(),
     "first": First(),
     "million": Million(),
+    "tree": Tree(),
 }
-OPTIONAL = frozenset({"million"})
+OPTIONAL = frozenset({"million", "tree"})
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from s3magic.mounting.siblings import Walk
 from s3magic.store.base import ListPage
 
 DELIMITER = "/"
-_OVERHEAD = 2000
+_OVERHEAD = 2500
 _MOST_CARRIED = 500
 """Names that may wait for a later page to tell whether an object's name is a folder's, before that is asked."""
 
@@ -48,8 +48,12 @@ class Listing:
         Whether the last page has come.
     is_foreseen : bool
         Whether its next page is on its way although nobody waits for it; kept by who sends for it.
-    walk : Walk
-        How its files are being opened.
+    walk, descent : Walk
+        How its files, and its folders, are being opened.
+    is_in_order : bool
+        Whether it was opened after its neighbours, as a walk through a tree does; kept by who opens.
+    has_large_folders : bool
+        Whether a folder in it was found to be too large to be listed together with others; kept by who lists.
     """
 
     def __init__(self, prefix: str, *, modified: float, executor: Executor) -> None:
@@ -61,6 +65,9 @@ class Listing:
         self.hidden = 0
         self.is_foreseen = False
         self.walk = Walk()
+        self.descent = Walk()
+        self.is_in_order = False
+        self.has_large_folders = False
         self._modified = modified
         self._pages = Pages(prefix, executor)
         self._blocks: OrderedDict[int, Block] = OrderedDict()  # the one used last at the end
@@ -119,6 +126,12 @@ class Listing:
             self._firsts.append(self._firsts[-1] + len(block))
             self._lasts.append(known[-1].tail)
         self.is_complete = page.next_token is None
+
+    def take(self, page: ListPage, born: float, ask: Ask) -> None:
+        """Take in all of the folder in one page, asked for otherwise than by `block`, if nothing is known yet."""
+        with self._lock:
+            if not self._lasts and not self.is_complete:
+                self.add(page, born, ask)
 
     def find(self, name: bytes, ask: Ask | None = None) -> tuple[Entry | None, float] | None:
         """Return the entry of a key's segment (None: there is none) and when that was so; None when that is not known.

@@ -17,7 +17,7 @@ from benchmarks.mount.report import BEGIN, END
 from benchmarks.mount.samples import Sample
 
 ROOT = Path(__file__).parent.parent.parent
-ROWS = "sequential,random,ls,threads,first,million"
+ROWS = "sequential,random,ls,threads,first,million,tree"
 
 
 @pytest.fixture
