@@ -34,6 +34,9 @@ class RangeReader(io.RawIOBase):
         The version to read; None for the live one.
     head
         What is known of its beginning already; it is not read then.
+    ahead
+        The most bytes of one fetch where each read begins where the one before ended: then every
+        fetch is twice as long as the last. 0 for none but what was asked for.
 
     Attributes
     ----------
@@ -54,6 +57,7 @@ class RangeReader(io.RawIOBase):
         version_id: str | None = None,
         cached_blocks: int = 64,
         head: bytes = b"",
+        ahead: int = 0,
     ) -> None:
         super().__init__()
         self.info = info
@@ -68,6 +72,9 @@ class RangeReader(io.RawIOBase):
         self._position = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._head = head
+        self._ahead = ahead
+        self._stride = block
+        self._fetched_to = 0
 
     @property
     def name(self) -> str:
@@ -116,6 +123,8 @@ class RangeReader(io.RawIOBase):
     def _range(self, start: int, stop: int) -> bytes:
         if not self._head and start < self._first_block:
             self._head = self._fetch(0, min(max(self._first_block, stop if stop <= self._block else 0), self.info.size))
+        if start == 0 and stop == self.info.size > len(self._head) and not self._blocks:
+            self._head += self._fetch(len(self._head), stop)  # at once, where blocks would be cut and joined again
         if stop <= len(self._head):
             return self._head[start:stop]
         first, last = start // self._block, (stop - 1) // self._block
@@ -132,13 +141,19 @@ class RangeReader(io.RawIOBase):
                 self._blocks.move_to_end(index)
                 index += 1
                 continue
-            end = index
-            while end <= last and end not in self._blocks:
+            end, wanted = index, max(last + 1, index + self._reach(index))
+            while end < wanted and end not in self._blocks:
                 end += 1
+            self._fetched_to = end
             data = self._blocks_from(index * self._block, min(end * self._block, self.info.size))
             for offset, number in enumerate(range(index, end)):
                 self._blocks[number] = data[offset * self._block : (offset + 1) * self._block]
             index = end
+
+    def _reach(self, index: int) -> int:
+        """Return how many blocks a fetch may take from here on: more and more for who reads on and on."""
+        self._stride = min(2 * self._stride, self._ahead) if index == self._fetched_to else self._block
+        return min(self._stride // self._block, self._cached // 2, -(-self.info.size // self._block) - index)
 
     def _blocks_from(self, start: int, stop: int) -> bytes:
         """Return the bytes of whole blocks; what the first fetch brought is not fetched again."""

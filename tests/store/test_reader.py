@@ -31,10 +31,11 @@ def open_reader(data=DATA, **options):
     ),
     first=st.sampled_from([1, 64, 32768]),
     block=st.sampled_from([16, 256, 4096]),
-    kept=st.integers(1, 4),
+    kept=st.integers(1, 9),
+    ahead=st.sampled_from([0, 1024, 20_000]),
 )
-def test_it_reads_as_a_file_in_memory_does(steps, first, block, kept):
-    _, reader = open_reader(first_block=first, block=block, cached_blocks=kept)
+def test_it_reads_as_a_file_in_memory_does(steps, first, block, kept, ahead):
+    _, reader = open_reader(first_block=first, block=block, cached_blocks=kept, ahead=ahead)
     model = io.BytesIO(DATA)
     for offset, whence, size in steps:
         try:
@@ -98,3 +99,29 @@ def test_no_byte_is_fetched_twice_while_it_is_kept(spans):
         reader.seek(start)
         reader.read(size)
     assert reader.bytes_read <= len(DATA)
+
+
+def test_who_reads_on_and_on_gets_more_at_once():
+    _, reader = open_reader(first_block=16, block=256, ahead=2048)
+    assert b"".join(iter(lambda: reader.read(100), b"")) == DATA
+    assert reader.bytes_read == len(DATA)
+    assert reader.requests < 12
+
+
+def test_who_jumps_gets_no_more_than_asked_for():
+    _, reader = open_reader(first_block=16, block=256, ahead=2048)
+    for start in (8192, 4096, 2048, 6144):
+        reader.seek(start)
+        reader.read(10)
+    assert (reader.requests, reader.bytes_read) == (4, 4 * 256)
+
+
+def test_a_whole_file_comes_in_one_request_after_its_head():
+    _, reader = open_reader(first_block=100, block=256)
+    reader.read(10)
+    reader.seek(0)
+    assert reader.read() == DATA
+    assert (reader.requests, reader.bytes_read) == (2, len(DATA))
+    reader.seek(5000)
+    assert reader.read(10) == DATA[5000:5010]
+    assert reader.requests == 2
