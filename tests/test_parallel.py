@@ -58,6 +58,35 @@ def test_an_interrupt_stops_what_has_not_begun(pool):
     assert len(begun) < 100
 
 
+@pytest.mark.parametrize("to_the_end", [True, False])
+def test_what_has_begun_is_waited_for_where_that_is_wanted(pool, to_the_end):
+    begun, gate, left, ended = threading.Event(), threading.Event(), threading.Event(), []
+
+    def work(item):
+        if item:
+            begun.set()
+            gate.wait(30)
+            ended.append(item)
+
+    def leave():
+        results = each(work, range(2), executor=pool, workers=2, to_the_end=to_the_end)
+        next(results)
+        begun.wait(30)
+        results.close()
+        left.set()
+        after.append(list(ended))
+
+    after = []
+    thread = threading.Thread(target=leave)
+    thread.start()
+    assert begun.wait(30)
+    if not to_the_end:
+        assert left.wait(30)
+    gate.set()
+    thread.join(30)
+    assert after == [[1] if to_the_end else []]
+
+
 def test_a_given_executor_is_used_and_left_open():
     with ThreadPoolExecutor(1, thread_name_prefix="mine") as pool:
         names = {o.value for o in each(lambda _: threading.current_thread().name, range(3), executor=pool)}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -283,6 +284,35 @@ def test_an_interrupt_keeps_what_is_done(dataset, store):
     store.trouble = None
     assert dataset.fetch().fetched == ("c.bin",)
     assert content(dataset, "c") == b"c" * (5 << 20)
+
+
+def test_an_interrupt_keeps_the_folder_while_an_executor_of_the_users_still_works(dataset, store):
+    given, returned, held = [], threading.Event(), []
+
+    class Watched(ThreadPoolExecutor):
+        def submit(self, function, *arguments):
+            given.append(super().submit(function, *arguments))
+            return given[-1]
+
+    def trouble(key, start, chunks):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        wait_for(lambda: any(future.cancelled() for future in given))
+        returned.wait(0.2)  # where the folder is let go too early, it is by now
+        try:
+            with Folder(dataset.path).writing():
+                held.append(False)
+        except LinkError:
+            held.append(True)
+        yield from chunks
+
+    store.trouble = trouble
+    with Watched(1) as executor:
+        with pytest.raises(KeyboardInterrupt):
+            dataset.fetch(executor=executor)
+        returned.set()
+    assert held == [True]
+    store.trouble = None
+    assert len(dataset.fetch().fetched) == 2
 
 
 KILLED = """
