@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
-from struct import Struct
 
+from s3magic.mounting import layouts
 from s3magic.mounting.failures import errno_of
 from s3magic.mounting.inodes import NAME_BYTES, Entry
 from s3magic.mounting.nodes import Node
@@ -27,29 +26,11 @@ INTERRUPT_SECONDS = 1
 """How long an interrupted request may still be answered, so that a mere SIGCHLD breaks nothing."""
 TICK = 0.5
 
-READ_BYTES = 1 << 20
 _BUFFER = 64 << 10
 _READERS = 2
 _METADATA_WORKERS = 16
 _BACKGROUND = 64
 _MOST_DENIED = 20_000
-
-# Layouts of linux/fuse.h, protocol 7.31 and newer.
-_IN_HEADER = Struct("<IIQQIIIHH")
-_OUT_HEADER = Struct("<IiQ")
-_ATTRIBUTES = Struct("<6Q10I")
-_ENTRY = Struct("<QQQQII")
-_ATTR_OUT = Struct("<QII")
-_OPEN_OUT = Struct("<QIi")
-_READ_IN = Struct("<QQI")
-_HANDLE_IN = Struct("<Q")
-_FORGET_ONE = Struct("<QQ")
-_BATCH_FORGET = Struct("<II")
-_DIRENT = Struct("<QQII")
-_INIT_IN = Struct("<IIIII")
-_INIT_OUT = Struct("<IIIIHHIIHHI28x")
-_STATFS = Struct("<5Q4I24x")
-_INVALIDATE = Struct("<QII")
 
 _LOOKUP, _FORGET, _GETATTR, _READLINK = 1, 2, 3, 5
 _OPEN, _READ, _STATFS_OP, _RELEASE, _INIT, _OPENDIR = 14, 15, 17, 18, 26, 27
@@ -71,9 +52,6 @@ _WANTED = (
 _HAS_EXPIRE_ONLY = 1 << 3  # of the second word
 _KEEP_CACHE = 1 << 1
 _NO_FLUSH = 1 << 5
-
-_FOLDER_MODE = stat.S_IFDIR | 0o555
-_FILE_MODE = stat.S_IFREG | 0o444
 
 
 class Connection:
@@ -142,7 +120,7 @@ class Connection:
         denied, self._denied = self._denied, {}
         for parent, name in chain(denied, self._files.told()):
             flags = _EXPIRE_ONLY if self._expires_only else 0
-            self._write(0, _NOTIFY_ENTRY, _INVALIDATE.pack(parent, len(name), flags), name, b"\0")
+            self._write(0, _NOTIFY_ENTRY, layouts.INVALIDATE.pack(parent, len(name), flags), name, b"\0")
 
     # Requests in, answers out
 
@@ -156,11 +134,11 @@ class Connection:
                 if error.errno in {errno.EINTR, errno.EAGAIN, errno.ENOENT}:
                     continue
                 break  # ENODEV: unmounted; ECONNABORTED: the connection was aborted
-            _, code, unique, node_id, *_ = _IN_HEADER.unpack_from(buffer)
+            _, code, unique, node_id, *_ = layouts.IN_HEADER.unpack_from(buffer)
             if code == _DESTROY:
                 self._reply(unique)
                 break
-            self._take(code, unique, node_id, bytes(view[_IN_HEADER.size : size]))
+            self._take(code, unique, node_id, bytes(view[layouts.IN_HEADER.size : size]))
         self._ended()
 
     def _take(self, code: int, unique: int, node_id: int, body: bytes) -> None:
@@ -191,14 +169,14 @@ class Connection:
             self.last_error = str(error) or type(error).__name__
         self._reply(unique, number)
 
-    def _reply(self, unique: int, number: int = 0, *parts: bytes | memoryview) -> bool:
+    def _reply(self, unique: int, number: int = 0, *parts: bytes | bytearray | memoryview) -> bool:
         """Answer a request; False when it was answered before, or nobody waits for it any more."""
         return self._pending.pop(unique, None) is not None and self._write(unique, -number, *parts)
 
-    def _write(self, unique: int, code: int, *parts: bytes | memoryview) -> bool:
-        size = _OUT_HEADER.size + sum(len(part) for part in parts)
+    def _write(self, unique: int, code: int, *parts: bytes | bytearray | memoryview) -> bool:
+        size = layouts.OUT_HEADER.size + sum(len(part) for part in parts)
         try:
-            os.writev(self._device, [_OUT_HEADER.pack(size, code, unique), *parts])
+            os.writev(self._device, [layouts.OUT_HEADER.pack(size, code, unique), *parts])
         except OSError:
             return False  # interrupted, not cached, or unmounted: whatever it is, nobody waits
         return True
@@ -220,17 +198,17 @@ class Connection:
     # The connection
 
     def _init(self, unique: int, _node_id: int, body: bytes) -> None:
-        _, minor, read_ahead, flags, flags2 = _INIT_IN.unpack_from(body)
+        _, minor, read_ahead, flags, flags2 = layouts.INIT_IN.unpack_from(body)
         self._expires_only = bool(flags2 & _HAS_EXPIRE_ONLY)
-        answer = _INIT_OUT.pack(
+        answer = layouts.INIT_OUT.pack(
             *(7, min(minor, 38), read_ahead, flags & _WANTED, _BACKGROUND, _BACKGROUND * 3 // 4),
-            *(4096, 1, READ_BYTES // 4096, 0, flags2 & _HAS_EXPIRE_ONLY),
+            *(4096, 1, layouts.READ_BYTES // 4096, 0, flags2 & _HAS_EXPIRE_ONLY),
         )
         self._write(unique, 0, answer)
         self._started()
 
     def _interrupt(self, own: int, _node_id: int, body: bytes) -> None:
-        (unique,) = _HANDLE_IN.unpack_from(body)
+        (unique,) = layouts.HANDLE_IN.unpack_from(body)
         pending = self._pending.get(unique)
         if pending is None:  # it overtook its request in another thread; the kernel drops it where that is answered
             self._write(own, -errno.EAGAIN)
@@ -241,7 +219,7 @@ class Connection:
         self._reply(unique)
 
     def _statfs(self, unique: int, _node_id: int, _body: bytes) -> None:
-        self._reply(unique, 0, _STATFS.pack(0, 0, 0, 0, 0, 4096, NAME_BYTES, 4096, 0))
+        self._reply(unique, 0, layouts.STATFS.pack(0, 0, 0, 0, 0, 4096, NAME_BYTES, 4096, 0))
 
     # Names
 
@@ -263,7 +241,9 @@ class Connection:
             if not left or not self._deny(node_id, name, left):
                 self._reply(unique, errno.ENOENT)
             else:  # an entry without a node: the kernel may remember that there is none
-                self._reply(unique, 0, _ENTRY.pack(0, 0, *_seconds(left, 0)), bytes(_ATTRIBUTES.size))
+                self._reply(
+                    unique, 0, layouts.ENTRY.pack(0, 0, *layouts.spans(left, 0)), bytes(layouts.ATTRIBUTES.size)
+                )
         elif not self._reply(unique, 0, self._entry(node, left)):
             self._files.forget(node.id, 1)
 
@@ -278,36 +258,31 @@ class Connection:
         return True
 
     def _forget(self, _unique: int, node_id: int, body: bytes) -> None:
-        self._files.forget(node_id, _HANDLE_IN.unpack_from(body)[0])
+        self._files.forget(node_id, layouts.HANDLE_IN.unpack_from(body)[0])
 
     def _batch_forget(self, _unique: int, _node_id: int, body: bytes) -> None:
-        count, _ = _BATCH_FORGET.unpack_from(body)
+        count, _ = layouts.BATCH_FORGET.unpack_from(body)
         for index in range(count):
-            self._files.forget(*_FORGET_ONE.unpack_from(body, _BATCH_FORGET.size + index * _FORGET_ONE.size))
+            self._files.forget(
+                *layouts.FORGET_ONE.unpack_from(body, layouts.BATCH_FORGET.size + index * layouts.FORGET_ONE.size)
+            )
 
     def _getattr(self, unique: int, node_id: int, _body: bytes) -> None:
         entry = self._files.node(node_id).entry
         whole, part = divmod(self._files.fresh, 1)
-        self._reply(unique, 0, _ATTR_OUT.pack(int(whole), int(part * 1e9), 0) + self._attributes(entry))
+        self._reply(unique, 0, layouts.ATTR_OUT.pack(int(whole), int(part * 1e9), 0) + self._attributes(entry))
 
     def _entry(self, node: Node, left: float) -> bytes:
-        return _ENTRY.pack(node.id, 0, *_seconds(left, left)) + self._attributes(node.entry)
+        return layouts.ENTRY.pack(node.id, 0, *layouts.spans(left, left)) + self._attributes(node.entry)
 
     def _attributes(self, entry: Entry) -> bytes:
-        seconds, part = divmod(entry.modified, 1)
-        times = max(0, int(seconds))
-        mode = _FOLDER_MODE if entry.is_folder else _FILE_MODE
-        blocks = -(-entry.size // 512)
-        return _ATTRIBUTES.pack(
-            *(entry.number, entry.size, blocks, times, times, times, *[int(part * 1e9)] * 3),
-            *(mode, 2 if entry.is_folder else 1, *self._owner, 0, 4096 if entry.is_folder else READ_BYTES, 0),
-        )
+        return layouts.ATTRIBUTES.pack(*layouts.attributes(entry, self._owner, entry.number))
 
     # Folders
 
     def _opendir(self, unique: int, node_id: int, _body: bytes) -> None:
         handle = self._files.open_folder(node_id)
-        if not self._reply(unique, 0, _OPEN_OUT.pack(handle, 0, 0)):
+        if not self._reply(unique, 0, layouts.OPEN_OUT.pack(handle, 0, 0)):
             self._files.close_folder(handle)
 
     def _list_at_hand(self, unique: int, node_id: int, body: bytes) -> None:
@@ -319,7 +294,7 @@ class Connection:
     def _list_or_defer(
         self, operation: Callable[[int, int, bytes], None], unique: int, node_id: int, body: bytes
     ) -> None:
-        handle, position, _ = _READ_IN.unpack_from(body)
+        handle, position, _ = layouts.READ_IN.unpack_from(body)
         if self._files.is_at_hand(handle, max(0, position - 2)):
             operation(unique, node_id, body)
         else:
@@ -332,33 +307,40 @@ class Connection:
         self._list(unique, node_id, body, is_plus=True)
 
     def _list(self, unique: int, node_id: int, body: bytes, *, is_plus: bool) -> None:
-        handle, position, size = _READ_IN.unpack_from(body)
+        handle, position, size = layouts.READ_IN.unpack_from(body)
         answer = bytearray()
         nodes: list[int] = []
         this = self._files.node(node_id).entry
         for dots in range(position, 2):
-            self._add(answer, (b".", b"..")[dots], this, dots + 1, plus=_NO_ENTRY[is_plus])
+            name = (b".", b"..")[dots]
+            answer += layouts.NO_ENTRY[is_plus] + layouts.DIRENT.pack(
+                this.number, dots + 1, len(name), layouts.kind(this)
+            )
+            answer += name + bytes(-len(name) % 8)
+        fixed = (layouts.DIRENT_PLUS if is_plus else layouts.DIRENT).size
         for entry, following, left in self._files.read_folder(handle, max(0, position - 2)):
             name = entry.name.encode()
-            if len(answer) + _dirent_size(name) + len(_NO_ENTRY[is_plus]) > size:
+            padded = name + bytes(-len(name) % 8)
+            if len(answer) + fixed + len(padded) > size:
                 break
-            plus = b""
+            number = entry.number
+            here = number, following + 2, len(name), layouts.kind(entry)
             if is_plus:
                 node = self._files.remember(entry, left)
                 nodes.append(node.id)
-                plus = self._entry(node, left)
-            self._add(answer, name, entry, following + 2, plus=plus)
-        if not self._reply(unique, 0, bytes(answer)):
+                lives = layouts.spans(left, left)
+                answer += (
+                    layouts.DIRENT_PLUS.pack(node.id, 0, *lives, *layouts.attributes(entry, self._owner, number), *here)
+                    + padded
+                )
+            else:
+                answer += layouts.DIRENT.pack(*here) + padded
+        if not self._reply(unique, 0, answer):
             for told in nodes:
                 self._files.forget(told, 1)
 
-    def _add(self, answer: bytearray, name: bytes, entry: Entry, following: int, *, plus: bytes) -> None:
-        kind = (_FOLDER_MODE if entry.is_folder else _FILE_MODE) >> 12
-        answer += plus + _DIRENT.pack(entry.number, following, len(name), kind) + name
-        answer += bytes(-len(answer) % 8)
-
     def _releasedir(self, unique: int, _node_id: int, body: bytes) -> None:
-        self._files.close_folder(_HANDLE_IN.unpack_from(body)[0])
+        self._files.close_folder(layouts.HANDLE_IN.unpack_from(body)[0])
         self._reply(unique)
 
     # Files
@@ -368,7 +350,7 @@ class Connection:
             if isinstance(handle, Exception):
                 self._fail(unique, handle)
             # One inode is one ETag, so what the kernel has of it stays right; and nothing is ever flushed.
-            elif not self._reply(unique, 0, _OPEN_OUT.pack(handle, _KEEP_CACHE | _NO_FLUSH, 0)):
+            elif not self._reply(unique, 0, layouts.OPEN_OUT.pack(handle, _KEEP_CACHE | _NO_FLUSH, 0)):
                 self._files.release(handle)
 
         self._files.open(node_id, opened)
@@ -380,21 +362,9 @@ class Connection:
             else:
                 self._reply(unique, 0, *views)
 
-        handle, start, size = _READ_IN.unpack_from(body)
+        handle, start, size = layouts.READ_IN.unpack_from(body)
         self._files.read(handle, start, size, arrived)
 
     def _release(self, unique: int, _node_id: int, body: bytes) -> None:
-        self._files.release(_HANDLE_IN.unpack_from(body)[0])
+        self._files.release(layouts.HANDLE_IN.unpack_from(body)[0])
         self._reply(unique)
-
-
-_NO_ENTRY = {False: b"", True: bytes(_ENTRY.size + _ATTRIBUTES.size)}
-
-
-def _dirent_size(name: bytes) -> int:
-    return (_DIRENT.size + len(name) + 7) // 8 * 8
-
-
-def _seconds(entry: float, attributes: float) -> tuple[int, int, int, int]:
-    """Return two spans of time as the kernel takes them: both whole seconds, then both nanoseconds."""
-    return int(entry), int(attributes), int(entry % 1 * 1e9), int(attributes % 1 * 1e9)

@@ -16,7 +16,7 @@ from itertools import pairwise
 from s3magic.errors import S3MagicError
 from s3magic.store.base import ListPage
 
-AT_ONCE = 8
+AT_ONCE = 16
 Ask = Callable[[str, str | None, str | None], ListPage]
 """Asks for a page by prefix and by token or by the key it begins after."""
 

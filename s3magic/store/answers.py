@@ -68,20 +68,25 @@ def _page(bucket: str, root: ElementTree.Element) -> ListPage:
     def text(element: ElementTree.Element, name: str) -> str:
         return element.findtext(f"{space}{name}") or ""
 
+    names = ("Key", "Size", "ETag", "LastModified", "StorageClass", "ChecksumType", "ChecksumAlgorithm")
+    key_tag, size_tag, etag_tag, modified_tag, class_tag, type_tag, algorithm_tag = (f"{space}{name}" for name in names)
     objects = []
     for entry in root.iterfind(f"{space}Contents"):
-        key = decode(text(entry, "Key"))
-        modified = text(entry, "LastModified")
+        told = {child.tag: child.text or "" for child in entry}  # a look for each name takes twice as long
+        key = decode(told.get(key_tag, ""))
+        modified = told.get(modified_tag)
         objects.append(
             ObjectInfo(
                 url=f"s3://{bucket}/{key}",
                 key=key,
-                size=int(text(entry, "Size") or 0),
-                etag=unquoted(text(entry, "ETag")),
+                size=int(told.get(size_tag) or 0),
+                etag=unquoted(told.get(etag_tag)),
                 last_modified=datetime.fromisoformat(modified) if modified else None,
-                storage_class=text(entry, "StorageClass") or "STANDARD",
-                checksum_type=text(entry, "ChecksumType") or None,
-                algorithms=tuple(found.text or "" for found in entry.iterfind(f"{space}ChecksumAlgorithm")),
+                storage_class=told.get(class_tag) or "STANDARD",
+                checksum_type=told.get(type_tag) or None,
+                algorithms=tuple(found.text or "" for found in entry.iterfind(algorithm_tag))
+                if algorithm_tag in told
+                else (),
             )
         )
     prefixes = tuple(decode(text(entry, "Prefix")) for entry in root.iterfind(f"{space}CommonPrefixes"))
