@@ -51,9 +51,13 @@ def fit(described: Sequence[Described], there: DatasetInfo | None) -> DatasetInf
 def grouped(described: Iterable[Described]) -> dict[str, list[Described]]:
     """Return the tiles that fit together, by what they share, the largest group first; sidecars are left out."""
     groups: dict[str, list[Described]] = {}
+    keys: dict[tuple[str, str | None, int], str] = {}  # most tiles share one schema: its text is made once
     for one in described:
         if not one.tile.is_sidecar:
-            groups.setdefault(key(one), []).append(one)
+            kind = (one.type, one.crs, id(one.schema))
+            if kind not in keys:
+                keys[kind] = key(one)
+            groups.setdefault(keys[kind], []).append(one)
     return dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
 
 

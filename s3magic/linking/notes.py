@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import threading
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
 class Notes:
     """A file of facts, one line each; any thread or process may add to it.
 
@@ -23,17 +23,21 @@ class Notes:
         The file; made with the first fact.
     """
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._handle: int | None = None
+        self._close: Callable[[], object] = _nothing
 
     def add(self, fact: dict[str, Any]) -> None:
         """Write a fact down; it outlives this process."""
         line = f"\n{json.dumps(fact, ensure_ascii=False)}\n".encode(errors="surrogatepass")
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        handle = os.open(self.path, flags, 0o666)
-        try:
-            os.write(handle, line)
-        finally:
-            os.close(handle)
+        with self._lock:
+            if self._handle is None:
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+                self._handle = os.open(self.path, flags, 0o666)
+                self._close = weakref.finalize(self, os.close, self._handle)
+            os.write(self._handle, line)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the facts in the order in which they were written."""
@@ -52,4 +56,11 @@ class Notes:
 
     def forget(self) -> None:
         """Remove all facts."""
+        with self._lock:
+            self._close()
+            self._handle = None
         self.path.unlink(missing_ok=True)
+
+
+def _nothing() -> None:
+    """Close what was never opened."""
