@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
 from s3magic.errors import ObjectChanged, UnreadableFormat
-from s3magic.formats import registry
+from s3magic.formats import pam, registry
 from s3magic.formats.base import TileInfo
 from s3magic.html import bytes_text
 from s3magic.linking import hashes
-from s3magic.linking.manifest import Box, LinkedTile, canonical
+from s3magic.linking.manifest import SIDECAR, Box, LinkedTile, canonical
 from s3magic.linking.report import Report
-from s3magic.linking.survey import Candidate
+from s3magic.linking.survey import PAM, Candidate
 from s3magic.store.base import ObjectInfo, Store, StoreOpener
 from s3magic.store.reader import FIRST_BLOCK, ByteLimitReached, RangeReader
 from s3magic.url import S3Url
@@ -65,7 +65,10 @@ def describe(
 def _describe(candidate: Candidate, store: Store, hash_word: str, report: Report | None) -> Described:
     info, content = _ask(store, candidate)
     version_id = candidate.version_id
-    about = TileInfo("file", "pam") if candidate.is_sidecar else _header(store, info, version_id, content)
+    about = TileInfo("file", SIDECAR) if candidate.is_sidecar else _header(store, info, version_id, content)
+    if candidate.sidecars and (about.crs is None or about.bounds is None):
+        key = info.key + PAM
+        about = pam.complete(about, store.get(key, stop=pam.MOST), f"{info.name}{PAM}")
     is_tile = about.kind in _TYPES
     seen = None if content is None else hashes.of(content)
     oid, source = (None, None) if hash_word != "auto" else _known_hash(store, info, version_id, report)
@@ -80,7 +83,7 @@ def _describe(candidate: Candidate, store: Store, hash_word: str, report: Report
         oid=oid,
         oid_from=source,
         crc64nvme=info.checksums.get("CRC64NVME"),
-        last_modified=_time(info.last_modified),
+        last_modified=time_text(info.last_modified),
         format=about.format if is_tile or candidate.is_sidecar else "file",
         sidecars=candidate.sidecars,
     )
@@ -149,5 +152,6 @@ def _rounded(extent: Box | None) -> Box | None:
     return west, south, east, north
 
 
-def _time(moment: datetime | None) -> str | None:
+def time_text(moment: datetime | None) -> str | None:
+    """Return a time as manifests have it: ``2026-01-31T12:00:00Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

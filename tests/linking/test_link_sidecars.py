@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
-from s3magic.errors import AccessDenied, LinkError
+from s3magic.errors import AccessDenied, LinkError, UnreadableFormat
 from s3magic.linking.dataset import LinkedDataset
 from s3magic.store.memory import MemoryStore
 
@@ -93,3 +95,27 @@ def test_who_may_not_look_for_a_sidecar_goes_without(tif, link):
 def test_a_kept_prefix_keeps_a_sidecar_beside_its_raster(link):
     dataset = link("cogs/*.tif", "cogs/../x".replace("../x", "t1.tif"), keep_prefix=True)
     assert LinkedDataset(dataset.path).tiles[2].name == "t1.tif.aux.xml"
+
+
+def test_a_sidecar_tells_the_place_that_its_raster_lacks(memory, link, tmp_path):
+    import numpy
+    import rasterio
+    from rasterio.transform import from_origin
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is not georeferenced is what is wanted
+        file = rasterio.open(tmp_path / "a.tif", "w", "GTiff", 40, 30, 1, dtype="uint8", PROFILE="BASELINE")
+        file.crs, file.transform = "EPSG:2193", from_origin(1570000, 5190000, 2, 2)
+        file.write(numpy.zeros((1, 30, 40), "uint8"))
+        file.close()
+    for name in ("a.tif", "a.tif.aux.xml"):
+        memory.put(f"x/{name}", (tmp_path / name).read_bytes())
+    dataset = link("x/*.tif")
+    with rasterio.open(tmp_path / "a.tif") as file:
+        assert dataset.tiles[0].bounds == tuple(file.bounds)
+        assert rasterio.crs.CRS.from_wkt(dataset.info.crs) == file.crs
+    assert dataset.tiles[0].format == "geotiff"
+    assert 172 < dataset.tiles[0].crs84_extent[0] < 173
+    memory.put("x/a.tif.aux.xml", b"<html>no sidecar")
+    with pytest.raises(UnreadableFormat, match=r"a\.tif\.aux\.xml"):
+        link("x/*.tif", replace=True, path=tmp_path / "other")
