@@ -11,6 +11,7 @@ import pytest
 from s3magic.errors import InvalidInput
 from s3magic.linking import footprints
 from s3magic.linking.manifest import LinkedTile
+from s3magic.linking.selection import select
 
 
 def tile(extent, name="a.tif"):
@@ -84,3 +85,16 @@ def test_the_drawing_keeps_neighbours_across_the_antimeridian_together():
 
 def test_where_nothing_is_known_nothing_is_drawn():
     assert footprints.drawing([tile(None)]) == ""
+
+
+def test_tiles_about_the_antimeridian_and_beyond_180_are_drawn_and_chosen(memory, tif, link):
+    for name, west in {"west": 178.0, "across": 179.5, "east": -179.5, "far": 350.0}.items():
+        memory.put(f"cogs/{name}.tif", tif(west, 50.0))
+    dataset = link("cogs/*.tif")
+    features = {feature["id"]: feature["geometry"] for feature in dataset.footprints()["features"]}
+    assert features["across.tif"]["type"] == "MultiPolygon"
+    assert features["far.tif"]["coordinates"][0][0] == [-10.0, 49.0]
+    chosen = {tile.name for tile in select(dataset.tiles, bbox=(178.5, 48, -179.2, 51))}
+    assert chosen == {"west.tif", "across.tif", "east.tif"}
+    assert {tile.name for tile in select(dataset.tiles, bbox=(349, 48, 355, 51))} == {"far.tif"}
+    assert dataset._repr_html_().count("<path") == 1
