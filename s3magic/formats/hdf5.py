@@ -7,7 +7,7 @@ has no business naming files of this machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, BinaryIO, cast
@@ -24,6 +24,8 @@ _DEEPEST = 16
 _LARGEST_CHUNK = 1 << 28
 _LARGEST_READ = 1 << 28
 _LONGEST_ATTRIBUTE = 1 << 20
+_DENSEST = 8
+"""How much smaller compression is trusted to have made numbers: what is too much even so is not begun."""
 _WANTED = (
     "units", "standard_name", "long_name", "axis", "positive", "coordinates", "bounds", "climatology", "grid_mapping",
     "_FillValue", "missing_value", "scale_factor", "add_offset", "valid_min", "valid_max", "valid_range", "_Unsigned",
@@ -32,7 +34,8 @@ _WANTED = (
 _BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable"
 
 
-Axes = Mapping[tuple[int, int], str]
+Address = tuple[int, int]
+Axes = Mapping[tuple[Address, int], str]
 
 
 @contextmanager
@@ -43,11 +46,13 @@ def open_hdf5(file: WatchedFile) -> Iterator[Dataset]:
         scales = {name: dataset for name, dataset in found if _is_scale(dataset)}
         is_netcdf = "_NCProperties" in root.attrs or bool(scales)
         axes = _axes(scales)
-        variables = [_variable(name, dataset, axes) for name, dataset in found if not _is_bare_dimension(dataset)]
+        variables = [
+            _variable(name, dataset, axes, file.afford) for name, dataset in found if not _is_bare_dimension(dataset)
+        ]
         yield Dataset("netcdf-4" if is_netcdf else "hdf5", tuple(variables), _attributes(root.attrs, ("title",)))
 
 
-def _datasets(group: h5py.Group, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, h5py.Dataset]]:
+def _datasets(group: h5py.Group, path: str, depth: int, seen: set[Address]) -> Iterator[tuple[str, h5py.Dataset]]:
     """Yield the datasets below a group that are kept in this file, each once."""
     if depth > _DEEPEST:
         return
@@ -65,7 +70,7 @@ def _datasets(group: h5py.Group, path: str, depth: int, seen: set[int]) -> Itera
             yield from _datasets(item, f"{path}{name}/", depth + 1, seen)
 
 
-def _variable(name: str, dataset: h5py.Dataset, axes: Axes) -> Variable:
+def _variable(name: str, dataset: h5py.Dataset, axes: Axes, afford: Callable[[int], None]) -> Variable:
     def read(index: Index) -> NDArray[Any]:
         chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
         if chunk > _LARGEST_CHUNK:
@@ -79,6 +84,7 @@ def _variable(name: str, dataset: h5py.Dataset, axes: Axes) -> Variable:
         )
         if size * dataset.dtype.itemsize > _LARGEST_READ:
             raise ValueError(f"a slice of {size} numbers is too large")
+        afford(_least_cost(dataset, index))
         return np.asarray(dataset[index])
 
     wanted = tuple(dataset.attrs) if dataset.shape == () else _WANTED  # a grid mapping is told by all of them
@@ -92,13 +98,26 @@ def _variable(name: str, dataset: h5py.Dataset, axes: Axes) -> Variable:
     )
 
 
+def _least_cost(dataset: h5py.Dataset, index: Index) -> int:
+    """Return how many bytes of the file a part takes at least: those of all the chunks that it touches."""
+    cells = dataset.chunks or (1,) * len(dataset.shape)
+    touched = 1
+    for one, length, cell in zip(index, dataset.shape, cells, strict=True):
+        if isinstance(one, slice):
+            numbers = range(*one.indices(length))
+            touched *= len(numbers) if numbers.step >= cell else -(-length // cell)
+    whole = touched * math.prod(cells) * dataset.dtype.itemsize
+    is_plain = dataset.id.get_create_plist().get_nfilters() == 0
+    return int(whole if is_plain else whole // _DENSEST)
+
+
 def _axes(scales: Mapping[str, h5py.Dataset]) -> Axes:
     """Return the name of each axis that a dimension scale says it belongs to.
 
     The variables say the same, in attributes of variable length, which a damaged file can make as
     long as it likes.
     """
-    found: dict[tuple[int, int], str] = {}
+    found: dict[tuple[Address, int], str] = {}
     for name, scale in scales.items():
         for reference, axis in _attribute(scale.attrs, "REFERENCE_LIST", []):
             found[_address(scale.file[reference]), int(axis)] = name.rpartition("/")[2]
@@ -113,8 +132,9 @@ def _dimensions(name: str, dataset: h5py.Dataset, axes: Axes) -> tuple[str, ...]
     return tuple(axes.get((address, axis), "") for axis in range(len(dataset.shape)))
 
 
-def _address(item: h5py.Dataset | h5py.Group) -> int:
-    return int(h5py.h5o.get_info(item.id).addr)
+def _address(item: h5py.Dataset | h5py.Group) -> Address:
+    """Return where an object lies in its file; h5o.get_info tells it too, but walks the index of all chunks for it."""
+    return cast("Address", h5py.h5g.get_objinfo(item.id).objno)
 
 
 def _attribute(attributes: h5py.AttributeManager, name: str, default: Any = None) -> Any:

@@ -40,6 +40,14 @@ class WatchedFile(io.RawIOBase):
             raise EOFError(f"only {len(data)} of {length} bytes came")
         return data
 
+    def afford(self, size: int) -> None:
+        """Raise what the file raises when so many bytes more would be more than it gives; nothing is read."""
+        try:
+            getattr(self._file, "afford", lambda _: None)(size)
+        except BaseException as error:
+            self.error = self.error or error
+            raise
+
     def readable(self) -> bool:
         """Return True."""
         return True

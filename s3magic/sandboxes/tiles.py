@@ -59,20 +59,20 @@ def las_tile() -> bytes:
     return _las(points, version="1.2", form=3, compressed=False)
 
 
-def copc_file() -> bytes:
-    """Return the whole hill as COPC 1.0: a coarse root node and its children.
+def copc_file(*, count: int = 24_000, coarse: int = 6) -> bytes:
+    """Return the whole hill as COPC 1.0: a root node of one point in ``coarse``, and its children.
 
     After the "COPC 1.0 specification": LAS 1.4 with a ``copc`` info record first, chunks of
     variable size, one a node, and the hierarchy in an extended record.
     """
-    points = _scatter(hill(), WEST, SOUTH, side=EXTENT, seed=99, count=24_000)
+    points = _scatter(hill(), WEST, SOUTH, side=EXTENT, seed=99, count=count)
     record, header = _record(points, version="1.4", form=7)
     middle = np.array([WEST + EXTENT / 2, SOUTH + EXTENT / 2, float(points["z"].min()) + EXTENT / 2])
     x, y, z = (np.asarray(points[axis]) for axis in "xyz")
     octant = (x >= middle[0]) * 1 + (y >= middle[1]) * 2 + (z >= middle[2]) * 4
-    coarse = np.arange(len(x)) % 6 == 0
-    nodes = [((0, 0, 0, 0), coarse)] + [
-        ((1, code & 1, code >> 1 & 1, code >> 2), ~coarse & (octant == code)) for code in range(8)
+    is_coarse = np.arange(len(x)) % coarse == 0
+    nodes = [((0, 0, 0, 0), is_coarse)] + [
+        ((1, code & 1, code >> 1 & 1, code >> 2), ~is_coarse & (octant == code)) for code in range(8)
     ]
     nodes = [(key, chosen) for key, chosen in nodes if chosen.any()]
     laz = lazrs.LazVlr.new_for_compression(7, 0, use_variable_size_chunks=True)

@@ -120,6 +120,11 @@ class RangeReader(io.RawIOBase):
         """Return all that is left."""
         return self.read(-1)
 
+    def afford(self, size: int) -> None:
+        """Raise `ByteLimitReached` when so many bytes more would be too many; nothing is read."""
+        if self._limit is not None and self.bytes_read + size > self._limit:
+            raise ByteLimitReached(f"more than {self._limit} bytes wanted of {self.info.url}")
+
     def _range(self, start: int, stop: int) -> bytes:
         if not self._head and start < self._first_block:
             self._head = self._fetch(0, min(max(self._first_block, stop if stop <= self._block else 0), self.info.size))
@@ -165,8 +170,7 @@ class RangeReader(io.RawIOBase):
             self._blocks.popitem(last=False)
 
     def _fetch(self, start: int, stop: int) -> bytes:
-        if self._limit is not None and self.bytes_read + stop - start > self._limit:
-            raise ByteLimitReached(f"more than {self._limit} bytes wanted of {self.info.url}")
+        self.afford(stop - start)
         data = self._store.get(self.info.key, start=start, stop=stop, etag=self.info.etag, version_id=self._version)
         self.requests += 1
         self.bytes_read += len(data)

@@ -95,7 +95,13 @@ def _file(task: Task, read: Read) -> BinaryIO:
     info = ObjectInfo(url=task.name, key=task.name, size=task.length, etag="")
     kept = task.limit // _BLOCK + 1
     reader = RangeReader(
-        cast("Store", _Source(read)), info, block=_BLOCK, cached_blocks=kept, head=task.head, ahead=_AHEAD
+        cast("Store", _Source(read)),
+        info,
+        block=_BLOCK,
+        limit=task.limit,
+        cached_blocks=kept,
+        head=task.head,
+        ahead=_AHEAD,
     )
     return cast("BinaryIO", reader)
 

@@ -13,6 +13,7 @@ from typing import Any
 from s3magic import errors
 from s3magic.errors import S3MagicError
 from s3magic.formats.base import Field, Look, Preview, TileInfo
+from s3magic.store.reader import ByteLimitReached
 from s3magic.thumbnails.decoding import DecoderFailed, Seen, Task
 
 _LENGTHS = struct.Struct("!II")
@@ -108,6 +109,8 @@ def read_error(message: Message) -> Exception:
     name, text, hint = (str(failed.get(part, "")) for part in ("name", "message", "hint"))
     if name == "MemoryError":
         return MemoryError(text)
+    if name == "ByteLimitReached":
+        return ByteLimitReached(text)
     if name in _ERRORS:
         kind: type[S3MagicError] = getattr(errors, name)
         return kind(text, hint)

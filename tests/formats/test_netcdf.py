@@ -10,6 +10,7 @@ from format_samples import netcdf3, netcdf4, temperatures
 from s3magic.errors import UnreadableFormat
 from s3magic.formats import registry
 from s3magic.formats.drawing import viridis
+from s3magic.store.reader import ByteLimitReached
 
 
 @pytest.fixture(params=["netcdf-4", "netcdf-3", "netcdf-3 of 64 bits"])
@@ -271,3 +272,38 @@ def test_errors_of_the_store_come_through(reader, tmp_path):
     file._store.put("a.nc", data + b" ")
     with pytest.raises(ObjectChanged):
         registry.describe(file, "a.nc")
+
+
+def chunked(path, chunks, shape=(40, 100, 120), **options):
+    """A field whose index of chunks is spread over the whole file."""
+    with h5py.File(path, "w") as file:
+        all_units = ("days since 2000-01-01", "degrees_north", "degrees_east")
+        for name, length, units in zip(("time", "lat", "lon"), shape, all_units, strict=True):
+            file[name] = np.arange(length, dtype=float)
+            file[name].make_scale(name)
+            file[name].attrs["units"] = units
+        field = file.create_dataset("t", shape, "f4", chunks=chunks, **options)
+        for axis, name in enumerate(("time", "lat", "lon")):
+            field.dims[axis].attach_scale(file[name])
+        field[...] = np.arange(np.prod(shape)).reshape(shape)
+    return path.read_bytes()
+
+
+def test_no_index_of_chunks_is_read_but_for_the_slice(reader, tmp_path):
+    data = chunked(tmp_path / "a.nc", (1, 10, 12))
+    file = reader(data, "a.nc", first_block=4096, block=4096)
+    registry.find("a.nc").describe(file)
+    described = file.bytes_read
+    assert described < len(data) / 20
+    assert registry.find("a.nc").preview(file).source == "slice"
+    assert file.bytes_read - described < len(data) / 10
+
+
+def test_a_slice_that_is_too_dear_is_not_begun(reader, tmp_path):
+    data = chunked(tmp_path / "a.nc", (40, 4, 4))
+    file = reader(data, "a.nc", first_block=4096, block=4096, limit=len(data) // 2)
+    with pytest.raises(ByteLimitReached):
+        registry.find("a.nc").preview(file)
+    assert file.bytes_read < len(data) / 20
+    denser = chunked(tmp_path / "b.nc", (40, 4, 4), compression="gzip", shuffle=True)
+    assert registry.find("b.nc").preview(reader(denser, "b.nc", limit=len(data) // 2)).source == "slice"
