@@ -121,7 +121,7 @@ def encoded(image: Image.Image, *, caption: str, source: Source, photo: bool = F
     """Encode a picture at the size it has: WebP for a photo, PNG for data."""
     out = io.BytesIO()
     if photo:
-        image.save(out, "WEBP", quality=85)
+        image.save(out, "WEBP", quality=85, method=2)  # half the time for 3 % more bytes
     else:
         image.save(out, "PNG", optimize=True)
     kind = "image/webp" if photo else "image/png"
