@@ -40,6 +40,7 @@ ONLY_IN = {
     "botocore": {"access", "store"},
     "IPython": {"notebook", "__init__.py"},
     "ipywidgets": {"notebook"},
+    "anywidget": {"notebook"},
     "ipykernel": {"notebook"},
     "comm": {"notebook"},
     "subprocess": {"process.py"},

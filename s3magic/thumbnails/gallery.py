@@ -214,9 +214,9 @@ class Gallery:
         """Call back once an item's preview is there, from the thread that made it; now if it is."""
         item.future.add_done_callback(lambda _: call(item))
 
-    def enlarge(self, item: GalleryItem) -> Thumbnail:
-        """Read a larger picture of an item."""
-        return self.scales.paint(self._look(item.info, size=LARGE))
+    def enlarge(self, item: GalleryItem, *, size: int = LARGE) -> Thumbnail:
+        """Read a larger picture of an item, ``size`` pixels on its longer side."""
+        return self.scales.paint(self._look(item.info, size=size))
 
     @property
     def selected(self) -> list[GalleryItem]:

@@ -22,7 +22,7 @@ _NARROW = 88
 _LETTER, _PADDING = 6.8, 16
 """The usual width in pixels of a letter of a name, and what is left free beside it."""
 
-RULES = """.s3m-gallery{--s3m-page:var(--jp-layout-color1,#fff);--s3m-ground:var(--jp-layout-color2,#f0f1f3);
+_RULES = """.s3m-gallery{--s3m-page:var(--jp-layout-color1,#fff);--s3m-ground:var(--jp-layout-color2,#f0f1f3);
 --s3m-ink:var(--jp-ui-font-color1,#202327);--s3m-faint:var(--jp-ui-font-color2,#636972);
 --s3m-line:var(--jp-border-color2,#d8dbdf);--s3m-warn:var(--jp-warn-color0,#9a5b00);
 --s3m-accent:var(--jp-brand-color1,#1976d2);
@@ -58,7 +58,10 @@ overflow:hidden;overflow-wrap:anywhere}
 .s3m-gallery .s3m-facts b{font-weight:500;color:var(--s3m-faint)}
 .s3m-gallery .s3m-note{margin:8px 0 0}
 """
-STYLE = f"<style>{RULES}{colour_bar.RULES}</style>"
+RULES = _RULES + colour_bar.RULES
+"""How a gallery looks, as CSS."""
+
+STYLE = f"<style>{RULES}</style>"
 
 
 class Shown(Protocol):

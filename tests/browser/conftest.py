@@ -32,7 +32,7 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 SERVER_SECONDS = 90
-PAGE_SECONDS = 120
+PAGE_SECONDS = int(os.environ.get("S3MAGIC_PAGE_SECONDS", "120"))
 
 
 class Lab:
