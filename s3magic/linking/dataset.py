@@ -15,14 +15,20 @@ from s3magic.html import Markup, bytes_text, card
 from s3magic.linking import clone, footprints, sharing
 from s3magic.linking.changes import Changes
 from s3magic.linking.clone import Clone
+from s3magic.linking.diff import DiffReport, against_s3, between
 from s3magic.linking.fetch import FetchReport, fetch
 from s3magic.linking.folder import Folder
+from s3magic.linking.gc import GcReport, gc
 from s3magic.linking.local import Local, quick_state
 from s3magic.linking.manifest import DatasetInfo, LinkedTile, crs_name
+from s3magic.linking.order import READ_LIMIT
 from s3magic.linking.plan import LinkPlan
+from s3magic.linking.redirect import Redirect, redirect
 from s3magic.linking.sharing import Sharing
 from s3magic.linking.status import StatusReport, status
+from s3magic.linking.verify import VerifyReport, verify
 from s3magic.store.base import StoreOpener
+from s3magic.url import S3Url
 
 
 class LinkedDataset:
@@ -103,6 +109,87 @@ class LinkedDataset:
             There is no room on the disk, or nothing is chosen.
         """
         return fetch(self._folder, opener=self._opener, match=match, bbox=bbox, executor=executor)
+
+    def update(
+        self,
+        *,
+        hash: str = "auto",  # noqa: A002 - the public word
+        read_limit: int = READ_LIMIT,
+        executor: Executor | None = None,
+    ) -> Changes:
+        """Link what the sources name now, chosen as it was then; only what changed is read.
+
+        Tiles that stand here as files and changed are fetched anew. The state before stays
+        readable by its commit, and by the versions that the bucket keeps.
+
+        Raises
+        ------
+        LinkError
+            Somebody edited a tile here, or a tile is gone from S3 and its file here is the last of
+            it; nothing was changed.
+        TilesFailed
+            Some tiles failed and stay as they were; the others are up to date.
+        """
+        from s3magic.linking.update import update  # noqa: PLC0415 - which makes datasets
+
+        return update(self._folder, opener=self._opener, hash=hash, read_limit=read_limit, executor=executor)
+
+    def verify(self, *, deep: bool = False, executor: Executor | None = None) -> VerifyReport:
+        """Check each tile: its file here against its hash, its pins against HEAD, with ``deep`` its body on S3 too."""
+        return verify(self._folder, opener=self._opener, deep=deep, executor=executor)
+
+    def diff(self, old: str | None = None, new: str | None = None, *, executor: Executor | None = None) -> DiffReport:
+        """Return the tiles that differ: from S3 now or, with commits, between two of them, or one and what is here.
+
+        Examples
+        --------
+        >>> dataset.diff("HEAD~1")  # doctest: +SKIP
+        <HEAD~1 → here: 0 added, 2 changed, 0 removed>
+        """
+        if old is None:
+            return against_s3(self._folder, opener=self._opener, executor=executor)
+        return between(self._folder, old, new)
+
+    def redirect(self, old: S3Url | str, new: S3Url | str, *, executor: Executor | None = None) -> Redirect:
+        """Ask for the tiles of a bucket or folder at another place, once each was found there as it was linked.
+
+        Raises
+        ------
+        LinkError
+            No tile is at the old place, or one is not at the new place as it was linked; nothing
+            changed.
+        """
+        return redirect(self._folder, old, new, opener=self._opener, executor=executor)
+
+    def gc(
+        self,
+        *,
+        files: bool = False,
+        match: str | None = None,
+        bbox: Sequence[float] | None = None,
+        dry_run: bool = False,
+        executor: Executor | None = None,
+    ) -> GcReport:
+        """Free copies of linked bytes that S3 still gives: git-lfs's, half-written ones, with ``files`` the tiles too.
+
+        Parameters
+        ----------
+        files
+            Turn tiles into pointers, which `fetch` fills again.
+        match, bbox
+            Which of those tiles, as in `fetch`.
+        dry_run
+            Tell what would be freed, and free nothing.
+        """
+        return gc(
+            self._folder,
+            opener=self._opener,
+            files=files,
+            match=match,
+            bbox=bbox,
+            dry_run=dry_run,
+            executor=executor,
+        )
 
     @property
     def sharing(self) -> Sharing:

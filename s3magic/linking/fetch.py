@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -86,14 +86,16 @@ def bring(
     opener: StoreOpener,
     match: str | None = None,
     bbox: Sequence[float] | None = None,
+    only: Collection[str] | None = None,
     executor: Executor | None = None,
 ) -> tuple[FetchReport, list[tuple[str, Exception]]]:
-    """Fetch, and return what failed, by name, instead of raising it."""
+    """Fetch, of ``only`` some names where they are given, and return what failed, by name, instead of raising it."""
     folder = Folder(folder.path.absolute())  # for an executor whose workers stand elsewhere
     with folder.writing():
         _record_learned(folder)
         everything = folder.tiles()
         chosen = select(everything, match=match, bbox=bbox)
+        chosen = chosen if only is None else [tile for tile in chosen if tile.name in only]
         for leftover in set(folder.scratch.glob("*.part")) - {folder.part(tile) for tile in everything}:
             leftover.unlink()
         with meter(
@@ -143,7 +145,6 @@ def download(
         raise _in_the_way(target)
     if tile.oid is None:
         folder.learned.add({"name": tile.name, "etag": tile.etag, "oid": oid})
-    target.parent.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     part.replace(target)
     return oid

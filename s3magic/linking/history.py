@@ -68,10 +68,12 @@ class History:
         """Return the same, and where there is none those of the work tree, which may not be committed yet."""
         return self.committed(oid) or list(self._uncommitted(oid))
 
-    def oids(self) -> set[str]:
-        """Return every hash that any commit linked."""
+    def of(self, folder: str) -> dict[str, list[Linked]]:
+        """Return by hash what any commit linked in one folder, written from the top of the work tree."""
         self._walk()
-        return {oid for (oid,) in self._database.execute("select distinct oid from tile")}
+        rows = self._database.execute("select distinct oid from tile where folder = ?", (folder or ".",)).fetchall()
+        found = {oid: self._known(oid) for (oid,) in rows}
+        return {oid: linked for oid, linked in found.items() if linked}
 
     def _known(self, oid: str) -> list[Linked]:
         rows = self._database.execute("select folder, line from tile where oid = ?", (oid,)).fetchall()

@@ -19,7 +19,7 @@ from s3magic.linking.work import gather, meter, reason
 from s3magic.store.base import Store, StoreOpener
 from s3magic.store.listing import pages
 
-Remote = Literal["ok", "changed", "missing", "superseded", "unhashed", "unknown"]
+Remote = Literal["ok", "changed", "missing", "superseded", "unhashed", "unknown", "wrong"]
 _SHOWN = 200
 _BY_HEAD = 4  # so few tiles of a folder are asked for one by one
 

@@ -12,11 +12,17 @@ from s3magic.notebook.magic import Magical, magic, option
 from s3magic.notebook.verbs import VerbMagic
 
 if TYPE_CHECKING:
+    from s3magic.linking.changes import Changes
+    from s3magic.linking.clone import Clone
     from s3magic.linking.dataset import LinkedDataset
+    from s3magic.linking.diff import DiffReport
     from s3magic.linking.fetch import FetchReport
+    from s3magic.linking.gc import GcReport
     from s3magic.linking.plan import LinkPlan
+    from s3magic.linking.redirect import Redirect
     from s3magic.linking.split import SplitDatasets
     from s3magic.linking.status import StatusReport
+    from s3magic.linking.verify import VerifyReport
 
 _DIR = option("dir", type=values.folder, metavar="DIR", help="the folder of the dataset")
 _BBOX = option("--bbox", type=values.bbox, metavar="W,S,E,N", help="only tiles that touch this box, in degrees")
@@ -79,4 +85,84 @@ def _fetch(_magics: Magical, args: Namespace) -> FetchReport:
     return s3magic.LinkedDataset(args.dir).fetch(match=args.match, bbox=args.bbox)
 
 
-VERBS: dict[str, VerbMagic] = {"add": _add, "status": _status, "fetch": _fetch}
+@magic(
+    _DIR,
+    option(
+        "--hash", choices=["auto", "read", "never"], default="auto", help="whether bodies may be read for a SHA-256"
+    ),
+    name="s3link update",
+)
+def _update(_magics: Magical, args: Namespace) -> Changes:
+    """Link what the sources name now; only what changed is read."""
+    return s3magic.LinkedDataset(args.dir).update(hash=args.hash)
+
+
+@magic(
+    _DIR,
+    option("--deep", action="store_true", help="read the bodies on S3 too and hash them"),
+    name="s3link verify",
+)
+def _verify(_magics: Magical, args: Namespace) -> VerifyReport:
+    """Check files here against their hashes, and what is pinned against S3."""
+    return s3magic.LinkedDataset(args.dir).verify(deep=args.deep)
+
+
+@magic(
+    _DIR,
+    option("old", nargs="?", metavar="OLD", help="a commit; without one, the dataset is compared with S3 now"),
+    option("new", nargs="?", metavar="NEW", help="another commit; what is here now, if left out"),
+    name="s3link diff",
+)
+def _diff(_magics: Magical, args: Namespace) -> DiffReport:
+    """Tell which tiles differ: from S3 now, or between commits."""
+    return s3magic.LinkedDataset(args.dir).diff(args.old, args.new)
+
+
+@magic(
+    option("old", metavar="OLD", help="the bucket or folder that tiles were linked in: s3://old/folder/"),
+    option("new", metavar="NEW", help="where they are now"),
+    _DIR,
+    name="s3link redirect",
+)
+def _redirect(_magics: Magical, args: Namespace) -> Redirect:
+    """Ask for tiles at another place, once each was found there as it was linked."""
+    return s3magic.LinkedDataset(args.dir).redirect(args.old, args.new)
+
+
+@magic(
+    _DIR,
+    option("--files", action="store_true", help="turn the tiles here into pointers too"),
+    option("--bbox", type=values.bbox, metavar="W,S,E,N", help="of those only tiles that touch this box, in degrees"),
+    option("--match", metavar="GLOB", help="of those only tiles whose name fits"),
+    option("--dry-run", action="store_true", help="tell what would be freed, and free nothing"),
+    name="s3link gc",
+)
+def _gc(_magics: Magical, args: Namespace) -> GcReport:
+    """Free local copies that S3 gives again, each asked for before it goes."""
+    return s3magic.LinkedDataset(args.dir).gc(files=args.files, match=args.match, bbox=args.bbox, dry_run=args.dry_run)
+
+
+@magic(_DIR, name="s3link install")
+def _install(_magics: Magical, args: Namespace) -> Clone:
+    """Let git lfs pull bring the tiles to this clone, and git refuse edits of them."""
+    return s3magic.LinkedDataset(args.dir).install()
+
+
+@magic(_DIR, name="s3link uninstall")
+def _uninstall(_magics: Magical, args: Namespace) -> Clone:
+    """Take back what install set in this clone."""
+    return s3magic.LinkedDataset(args.dir).uninstall()
+
+
+VERBS: dict[str, VerbMagic] = {
+    "add": _add,
+    "status": _status,
+    "fetch": _fetch,
+    "update": _update,
+    "verify": _verify,
+    "diff": _diff,
+    "redirect": _redirect,
+    "gc": _gc,
+    "install": _install,
+    "uninstall": _uninstall,
+}

@@ -90,7 +90,7 @@ def texts(store):
     """Three files under a prefix of this test's own, in a bucket that keeps versions."""
     prefix = f"clones-{secrets.token_hex(4)}/"
     for name in "abc":
-        store.put(f"{prefix}{name}.txt", b"first " + name.encode() * 100)
+        store.put(f"{prefix}{name}.txt", b"first " + name.encode() * 500)
     return prefix
 
 
@@ -126,9 +126,25 @@ def test_a_clone_is_filled_by_git_lfs_pull(git, texts):
     assert dataset.install().installed
     assert dataset.sharing.hint == ""
     clone("lfs", "pull")
-    assert [content(clone, name) for name in "abc"] == [b"first " + name.encode() * 100 for name in "abc"]
+    assert [content(clone, name) for name in "abc"] == [b"first " + name.encode() * 500 for name in "abc"]
     assert clone("status", "--porcelain") == ""
     clone("lfs", "fsck")
+
+
+def test_what_is_freed_comes_again(git, texts):
+    dataset = link(git, texts)
+    dataset.install()
+    git.commit()
+    git("lfs", "pull")
+    report = dataset.gc()
+    assert [name for name, _ in report.freed] == [f"git-lfs's copy of {name}.txt" for name in "abc"]
+    assert not [path for path in (git.folder / ".git" / "lfs" / "objects").rglob("*") if path.is_file()]
+    assert [name for name, _ in dataset.gc(files=True, match="[ab]*").freed] == ["a.txt", "b.txt"]
+    assert [is_pointer(content(git, name)) for name in "abc"] == [True, True, False]
+    assert git("status", "--porcelain") == ""
+    git("lfs", "pull")
+    assert content(git, "a") == b"first " + b"a" * 500
+    assert git("status", "--porcelain") == ""
 
 
 def test_a_clone_without_the_agent_goes_on_as_a_repository(git, texts):
@@ -146,21 +162,26 @@ def test_old_commits_and_branches_give_the_bytes_they_linked(git, texts, store):
     old = git("rev-parse", "HEAD").strip()
     git("checkout", "-b", "newer")
     store.put(f"{texts}a.txt", b"second a")
-    git("rm", "-q", "-r", "ds")
-    link(git, texts)
-    git.commit("Link anew")
+    dataset = s3magic.LinkedDataset(git.folder / "ds")
+    assert dataset.update().changed == ("a.txt",)
+    assert dataset.diff("HEAD").names("changed") == ("a.txt",)
+    git.commit("Update")
+    assert list(dataset.diff("HEAD")) == []
+    assert dataset.diff(old, "newer").names("changed") == ("a.txt",)
+    with pytest.raises(LinkError, match="no commit 'nowhere'"):
+        dataset.diff("nowhere")
     git("push", "origin", "newer")
     clone("fetch", "origin")
     s3magic.LinkedDataset(clone.folder / "ds").install()
     clone("checkout", "newer")
     assert content(clone, "a") == b"second a"
     clone("checkout", "main")
-    assert content(clone, "a") == b"first " + b"a" * 100
+    assert content(clone, "a") == b"first " + b"a" * 500
     clone("branch", "-q", "-D", "newer")
     clone("checkout", "origin/newer")
     shutil.rmtree(clone.folder / ".git" / "lfs" / "objects")
     clone("checkout", old)
-    assert content(clone, "a") == b"first " + b"a" * 100
+    assert content(clone, "a") == b"first " + b"a" * 500
 
 
 def test_what_was_linked_in_a_commit_that_no_branch_has_is_found(git, texts):
@@ -173,7 +194,7 @@ def test_what_was_linked_in_a_commit_that_no_branch_has_is_found(git, texts):
     git.commit("Other")
     git("branch", "-D", "main")
     git("checkout", lost)
-    assert content(git, "b") == b"first " + b"b" * 100
+    assert content(git, "b") == b"first " + b"b" * 500
 
 
 def test_a_push_that_would_lose_data_fails(git, texts):

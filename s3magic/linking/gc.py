@@ -1,0 +1,184 @@
+"""Freeing what S3 gives again: half-written files, git-lfs's copies, and files where asked; never the last copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from s3magic.errors import LinkError
+from s3magic.html import bytes_text, table
+from s3magic.linking import index, pointers, sharing
+from s3magic.linking.folder import Folder
+from s3magic.linking.git import Repository
+from s3magic.linking.history import History
+from s3magic.linking.local import file_hash, local_state, pointer_of
+from s3magic.linking.manifest import LinkedTile
+from s3magic.linking.selection import select
+from s3magic.linking.standing import ask
+from s3magic.linking.work import gather, meter, reason
+from s3magic.store.base import StoreOpener
+
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class GcReport:
+    """What was freed, or would be.
+
+    Parameters
+    ----------
+    freed
+        ``(what, bytes)`` of each thing.
+    kept
+        ``(what, why)`` of what could not go.
+    dry_run
+        Whether nothing was freed yet.
+    """
+
+    freed: tuple[tuple[str, int], ...]
+    kept: tuple[tuple[str, str], ...]
+    dry_run: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes that were freed, or would be."""
+        return sum(size for _, size in self.freed)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the fields as JSON types."""
+        return {"freed": [list(one) for one in self.freed], "kept": [list(one) for one in self.kept], "size": self.size}
+
+    def __str__(self) -> str:
+        word = "would be freed" if self.dry_run else "freed"
+        return f"{bytes_text(self.size)} in {len(self.freed)} files {word}, {len(self.kept)} kept"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def _repr_html_(self) -> str:
+        word = "would be freed" if self.dry_run else "freed"
+        rows: list[Sequence[object]] = [(what, "kept", why) for what, why in self.kept]
+        rows += [(what, word, bytes_text(size)) for what, size in self.freed]
+        more = f" (the first {_SHOWN} are shown)" if len(rows) > _SHOWN else ""
+        return table(("file", "", ""), rows[:_SHOWN], f"{self}{more}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A file with the content of a tile: git-lfs's own, or the tile's."""
+
+    path: Path
+    tiles: tuple[LinkedTile, ...]
+    is_file: bool
+
+    @property
+    def name(self) -> str:
+        """What it is called in the report."""
+        return self.tiles[0].name if self.is_file else f"git-lfs's copy of {self.tiles[0].name}"
+
+
+def gc(
+    folder: Folder,
+    *,
+    opener: StoreOpener,
+    files: bool = False,
+    match: str | None = None,
+    bbox: Sequence[float] | None = None,
+    dry_run: bool = False,
+    executor: Executor | None = None,
+) -> GcReport:
+    """Free copies of linked bytes that S3 still gives, each asked for by HEAD before it goes.
+
+    Parameters
+    ----------
+    files
+        Turn the tiles' own files into pointers too, which `fetch` fills again.
+    match, bbox
+        Which of those files.
+    dry_run
+        Tell what would be freed, and free nothing.
+    """
+    with folder.writing():
+        if folder.info().imported:
+            raise LinkError(
+                f"{folder.path} holds ordinary copies", "They are yours to keep or delete; nothing links them."
+            )
+        repository = Repository.around(folder.path)
+        copies = [*_files(folder, match, bbox)] if files else []
+        if repository is not None:
+            copies += _cached(folder, repository)
+        with meter("Asking S3", len(copies)) as bar:
+            harvest = gather(
+                partial(_judge, opener=opener), copies, executor=executor, on_value=lambda _copy, _value: bar(1)
+            )
+        harvest.raise_stop()
+        freed = [(copy.name, copy.path.stat().st_size) for copy, why in harvest.values if not why]
+        kept = [(copy.name, why) for copy, why in harvest.values if why]
+        kept += [(name, reason(error)) for name, error in harvest.failures]
+        halves = [path for path in _halves(folder, repository) if path.is_file()]
+        freed += [(path.name, path.stat().st_size) for path in halves]
+        if not dry_run:
+            for path in halves:
+                path.unlink(missing_ok=True)
+            _free(folder, [copy for copy, why in harvest.values if not why])
+    return GcReport(tuple(sorted(freed)), tuple(sorted(kept)), dry_run)
+
+
+def _files(folder: Folder, match: str | None, bbox: Sequence[float] | None) -> Iterator[_Copy]:
+    for tile in select(folder.tiles(), match=match, bbox=bbox):
+        path = folder.place(tile.name)
+        pointer = pointer_of(tile)
+        is_larger = pointer is not None and tile.size > len(pointers.to_text(pointer))
+        if is_larger and path.is_file() and local_state(path, tile) == "file":
+            yield _Copy(path, (tile,), is_file=True)
+
+
+def _cached(folder: Folder, repository: Repository) -> Iterator[_Copy]:
+    """Yield git-lfs's copies of what any commit linked here, where no LFS server is to get them from this clone."""
+    if sharing.look(folder.path).way != "agent":
+        return
+    with closing(History(repository)) as history:
+        for oid, linked in history.of(repository.inside(folder.path)).items():
+            path = repository.lfs_object(oid)
+            if path.is_file():
+                yield _Copy(path, tuple(one.tile for one in linked), is_file=False)
+
+
+def _halves(folder: Folder, repository: Repository | None) -> Iterator[Path]:
+    yield from folder.scratch.glob("*.part")
+    if repository is not None:
+        yield from (repository.lfs_storage / "tmp" / sharing.NAME).glob("*.part")
+
+
+def _judge(copy: _Copy, *, opener: StoreOpener) -> tuple[_Copy, str]:
+    """Tell why a copy must stay; an empty word when S3 gives its bytes again."""
+    why = ""
+    for tile in copy.tiles:
+        standing = ask(tile, opener=opener)
+        if standing.linked is None or standing.remote == "wrong":
+            why = f"S3 has these bytes no more: {standing.detail}"
+        elif standing.linked.is_archived:
+            why = "the object is archived and cannot be fetched as it is"
+        elif not copy.is_file and f"sha256:{file_hash(copy.path)}" != tile.oid:
+            why = "it is not the linked content"
+        else:
+            return copy, ""
+    return copy, why
+
+
+def _free(folder: Folder, copies: Sequence[_Copy]) -> None:
+    emptied = []
+    for copy in copies:
+        pointer = pointer_of(copy.tiles[0])
+        if copy.is_file and pointer is not None:
+            folder.write(copy.path, pointers.to_text(pointer).encode())
+            emptied.append(copy.tiles[0])
+    if emptied:
+        index.settle(folder, emptied)
+    for copy in copies:  # last, for git-lfs copies whatever git looks at
+        if not copy.is_file:
+            copy.path.unlink(missing_ok=True)

@@ -1,0 +1,74 @@
+"""A new version of a dataset, of what its sources name now; files that were here come anew, none is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Executor
+
+from s3magic.errors import LinkError
+from s3magic.linking.add import add, renewal
+from s3magic.linking.changes import Changes
+from s3magic.linking.dataset import LinkedDataset
+from s3magic.linking.diff import against_s3
+from s3magic.linking.fetch import bring
+from s3magic.linking.folder import Folder
+from s3magic.linking.local import quick_state
+from s3magic.linking.order import READ_LIMIT
+from s3magic.linking.standing import ask
+from s3magic.linking.work import raise_failures
+from s3magic.store.base import StoreOpener
+
+_LISTED = 10
+
+
+def update(
+    folder: Folder,
+    *,
+    opener: StoreOpener,
+    hash: str = "auto",  # noqa: A002 - the public word
+    read_limit: int = READ_LIMIT,
+    executor: Executor | None = None,
+) -> Changes:
+    """Link what the sources name now, as the dataset was linked: what changed is read, nothing else.
+
+    Tiles that stood here as files and changed are fetched anew.
+
+    Raises
+    ------
+    LinkError
+        Somebody edited a tile here, or a tile is gone from S3 and its file here is the last of it;
+        nothing was changed.
+    TilesFailed
+        Some tiles failed and stay as they were; the others are up to date.
+    """
+    if folder.info().selection.get("split"):
+        raise LinkError(
+            f"{folder.path} is one part of a dataset that was split",
+            "Link all parts anew in one go: %s3link add URL DIR --replace --split.",
+        )
+    differing = against_s3(folder, opener=opener, executor=executor)
+    if not differing:
+        return Changes(kept=tuple(tile.name for tile in folder.tiles()))
+    here = {tile.name for tile in folder.tiles() if quick_state(folder.place(tile.name), tile) == "file"}
+    _refuse_last_copies(folder, here & set(differing.names("removed")), opener)
+    order = renewal(folder, hash=hash, read_limit=read_limit)
+    made = add(order, folder.path, opener=opener, access=folder.info().access, executor=executor)
+    changes = made.changes if isinstance(made, LinkedDataset) else None
+    if changes is None:
+        return Changes()
+    if again := here & set(changes.changed):
+        _, failures = bring(folder, opener=opener, only=again, executor=executor)
+        raise_failures(failures, len(again) - len(failures), "fetched")
+    return changes
+
+
+def _refuse_last_copies(folder: Folder, names: Iterable[str], opener: StoreOpener) -> None:
+    """Raise where a tile that is gone from S3 stands here as a file, and S3 has no version of it either."""
+    tiles = {tile.name: tile for tile in folder.tiles()}
+    last = [name for name in sorted(names) if ask(tiles[name], opener=opener).linked is None]
+    if last:
+        more = f" and {len(last) - _LISTED} more" if len(last) > _LISTED else ""
+        raise LinkError(
+            f"Gone from S3, and the files here are the last of them: {', '.join(last[:_LISTED])}{more}",
+            f"Move them out of {folder.path}, then update again.",
+        )
