@@ -47,7 +47,15 @@ def ls(url: S3Url | str, *, recursive: bool = False, limit: int = 1000) -> Listi
     return list_objects(current.open_store(parsed), parsed, recursive=recursive, limit=limit)
 
 
-def mount(url: S3Url | str, path: AnyPath | None = None, *, memory: int | None = None, fresh: float = 10) -> Mount:
+def mount(
+    url: S3Url | str,
+    path: AnyPath | None = None,
+    *,
+    cache: AnyPath | None = None,
+    cache_size: int | None = None,
+    memory: int | None = None,
+    fresh: float = 10,
+) -> Mount:
     """Show a bucket or a folder of it as ordinary files, read-only.
 
     Parameters
@@ -56,6 +64,10 @@ def mount(url: S3Url | str, path: AnyPath | None = None, *, memory: int | None =
         ``s3://bucket/`` or ``s3://bucket/prefix/``.
     path
         An empty or new folder; ``./s3/<bucket>/<prefix>`` when None.
+    cache
+        A folder on disk where bytes are kept for later mounts; nothing is kept when None.
+    cache_size
+        Bytes it may take; 10 GB when None.
     memory
         The daemon's resident limit in bytes; 256 MB when None.
     fresh
@@ -82,6 +94,8 @@ def mount(url: S3Url | str, path: AnyPath | None = None, *, memory: int | None =
         location=chosen.location,
         broker=chosen.attach(),
         tuning=chosen.tuning,
+        cache=None if cache is None else Path(cache),
+        cache_size=cache_size,
         memory=memory,
         fresh=fresh,
     )

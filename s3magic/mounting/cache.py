@@ -141,6 +141,7 @@ class Cache:
         self.limit = limit
         for content in self._contents.values():
             content.spill = None
+            content.is_proved = False
 
     def evict(self) -> None:
         """Drop spans until the bound is kept; those on their way stay, for they take memory anyway."""

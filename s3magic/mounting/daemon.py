@@ -24,6 +24,7 @@ from typing import Any
 from s3magic.access.wire import BrokerSource
 from s3magic.errors import InvalidInput, MountError, NoSuchKey
 from s3magic.mounting import attach, control, records
+from s3magic.mounting.disk import DiskCache
 from s3magic.mounting.fuse import Connection
 from s3magic.mounting.listings import DELIMITER
 from s3magic.mounting.operations import FETCHERS, FileSystem
@@ -48,8 +49,9 @@ class Daemon:
     Parameters
     ----------
     config
-        ``url``, ``path``, ``location``, ``tuning``, ``memory`` (bytes), ``fresh`` (seconds), and
-        ``ignore``: a ``.gitignore`` to write beside the mount, or None.
+        ``url``, ``path``, ``location``, ``tuning``, ``memory`` (bytes), ``fresh`` (seconds),
+        ``cache`` (folder and bytes, or None) and ``ignore``: a ``.gitignore`` to write beside the
+        mount, or None.
     store
         The bucket.
     owner
@@ -65,6 +67,7 @@ class Daemon:
 
     def __init__(self, config: dict[str, Any], store: Store, *, owner: int, move: Move | None = None) -> None:
         self._url, root = probe(store, S3Url.parse(config["url"]))
+        disk = _disk(config, self._url.bucket)
         self._path = Path(config["path"])
         self._move = move
         self._began = time.monotonic()
@@ -81,7 +84,9 @@ class Daemon:
             started=records.started(os.getpid()) or 0,
             created=tuple(_make_folders(self._path, ignore=config["ignore"])),
         )
-        self._files = FileSystem(store, self._url.key, memory=config["memory"], fresh=config["fresh"], root=root)
+        self._files = FileSystem(
+            store, self._url.key, memory=config["memory"], fresh=config["fresh"], disk=disk, root=root
+        )
         self._connection: Connection | None = None
 
     def start(self) -> None:
@@ -248,6 +253,14 @@ def main(arguments: list[str]) -> None:
         os.set_inheritable(descriptor, False)
     shop = Shop(socket.socket(fileno=broker))
     run(socket.socket(fileno=channel), owner, shop.open, shop.move)
+
+
+def _disk(config: dict[str, Any], bucket: str) -> DiskCache | None:
+    """Open the cache on disk, if one is asked for; the same bucket of the same endpoint finds its own there."""
+    if config["cache"] is None:
+        return None
+    folder, size = config["cache"]
+    return DiskCache.make(Path(folder), size, place=f"{config['location']['endpoint_url']}/{bucket}")
 
 
 def _make_folders(path: Path, *, ignore: str | None) -> list[Path]:

@@ -15,6 +15,7 @@ from typing import Any
 from s3magic import process
 from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey, S3MagicError
 from s3magic.mounting import attach, control, ending, records
+from s3magic.mounting.disk import SIZE
 from s3magic.mounting.inodes import file_name
 from s3magic.mounting.model import Mount, MountTable
 from s3magic.mounting.records import Record
@@ -41,6 +42,8 @@ def mount(
     location: Location,
     broker: socket.socket,
     tuning: Tuning | None = None,
+    cache: Path | None = None,
+    cache_size: int | None = None,
     memory: int | None = None,
     fresh: float = 10,
 ) -> Mount:
@@ -59,6 +62,11 @@ def mount(
         The store, and a socket that a `BrokerSource` takes; it is closed here.
     tuning
         How hard the daemon asks the store.
+    cache
+        A folder on disk where bytes are kept for later mounts, by several mounts at once if need
+        be; nothing is kept when None.
+    cache_size
+        Bytes it may take; 10 GB when None.
     memory
         Bytes the daemon should stay below; 256 MB when None.
     fresh
@@ -80,6 +88,7 @@ def mount(
             return live
         attach.check_available()
         _check_folder(target)
+        _check_cache(cache, cache_size, target)
         config = {
             "url": str(url),
             "path": str(target),
@@ -87,6 +96,7 @@ def mount(
             "tuning": (tuning or Tuning()).to_json(),
             "memory": memory,
             "fresh": fresh,
+            "cache": cache and [os.path.realpath(cache), SIZE if cache_size is None else cache_size],
             "ignore": str(_ignore_file()) if path is None else None,
         }
         record = _start(config, broker)
@@ -230,6 +240,13 @@ def _check_folder(path: Path) -> None:
             raise FolderNotEmpty(f"The folder is not empty: {path}", "Choose an empty or a new folder.")
         if not os.access(path, os.W_OK):
             raise MountError(f"You may not write in {path}", "Choose a folder of your own.")
+
+
+def _check_cache(cache: Path | None, size: int | None, path: Path) -> None:
+    if cache is None and size is not None:
+        raise InvalidInput("A size of the cache was given, and no folder for it", "Say where to keep it: cache=DIR.")
+    if cache is not None and Path(os.path.realpath(cache)).is_relative_to(path):
+        raise InvalidInput(f"The cache would be inside the mount: {cache}", "Choose a folder outside of it.")
 
 
 def _find(url: S3Url, target: Path, location: Location, *, anywhere: bool) -> Mount | None:

@@ -55,7 +55,8 @@ class Mount:
         -------
         dict
             ``requests``, ``bytes_fetched``, ``bytes_served``, ``cache_bytes``, ``cache_limit``,
-            ``memory_bytes``, ``memory_peak_bytes``, ``open_files``, ``inodes``, ``hidden`` (keys
+            ``disk_bytes``, ``disk_limit``, ``disk_served``, ``disk_trouble`` (why nothing more is kept
+            on disk, or empty), ``memory_bytes``, ``memory_peak_bytes``, ``open_files``, ``inodes``, ``hidden`` (keys
             that can be no file, as far as they were listed), ``errors``, ``last_error``, and
             ``uptime`` in seconds.
         """
@@ -147,6 +148,11 @@ def _stats_rows(stats: dict[str, Any], former: dict[str, Any] | None) -> list[tu
     rows.append(("fetched", f"{bytes_text(stats['bytes_fetched'])} in {stats['requests']} requests"))
     rows.append(("read", bytes_text(stats["bytes_served"])))
     rows.append(("cache", f"{bytes_text(stats['cache_bytes'])} of {bytes_text(stats['cache_limit'])}"))
+    if stats["disk_limit"]:
+        kept = f"{bytes_text(stats['disk_bytes'])} of {bytes_text(stats['disk_limit'])}"
+        rows.append(("on disk", f"{kept}, {bytes_text(stats['disk_served'])} read from it"))
+    if stats["disk_trouble"]:
+        rows.append(("nothing is kept on disk", stats["disk_trouble"]))
     rows.append(("memory", f"{bytes_text(stats['memory_bytes'])}, at most {bytes_text(stats['memory_peak_bytes'])}"))
     if stats["hidden"]:
         rows.append(("hidden", f"{stats['hidden']} keys that can be no file name"))

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from s3magic.errors import ArchivedObject, ObjectChanged
 from s3magic.mounting.ahead import FIRST_FETCH
+from s3magic.mounting.disk import DiskCache
 from s3magic.mounting.folders import Folders, Reading, above
 from s3magic.mounting.inodes import Entry, folder_entry
 from s3magic.mounting.nodes import Node, NodeTable
@@ -46,6 +47,8 @@ class FileSystem:
         Bytes the process should stay below; the cache gets what is left of it.
     fresh
         Seconds after which listings and attributes are asked for again.
+    disk
+        Where bytes are kept for later mounts, if anywhere.
     root
         The first page of the root's listing as somebody saw it just now: names in it are found at once.
 
@@ -72,6 +75,7 @@ class FileSystem:
         *,
         memory: int = 256 << 20,
         fresh: float = 10,
+        disk: DiskCache | None = None,
         root: ListPage | None = None,
     ) -> None:
         self._store = store
@@ -82,7 +86,8 @@ class FileSystem:
         self._files: dict[int, Content] = {}
         self._next_handle = 1
         self._workers = Workers(FETCHERS, name="fetch")
-        self._reads = Reads(store, limit=memory - REST_BYTES, workers=self._workers, changed=self._on_change)
+        self._disk = disk
+        self._reads = Reads(store, limit=memory - REST_BYTES, workers=self._workers, changed=self._on_change, disk=disk)
         self._folders = Folders(
             store,
             prefix,
@@ -198,14 +203,19 @@ class FileSystem:
         self.refresh()
         self._reads.forget()
 
-    def stats(self) -> dict[str, int]:
+    def stats(self) -> dict[str, int | str]:
         """Return counts: requests, bytes, and what is held."""
+        disk = self._disk
         return {
             "requests": self._folders.requests + self._reads.requests,
             "bytes_fetched": self._reads.fetched,
             "bytes_served": self._reads.served,
             "cache_bytes": self._reads.cached,
             "cache_limit": self._reads.limit,
+            "disk_bytes": disk.held if disk else 0,
+            "disk_limit": disk.limit if disk else 0,
+            "disk_served": disk.served if disk else 0,
+            "disk_trouble": disk.trouble if disk else "",
             "open_files": len(self._files),
             "inodes": len(self._nodes),
             "hidden": self._folders.hidden,

@@ -12,6 +12,7 @@ from functools import partial
 from s3magic.errors import NotFound, ObjectChanged, ServerError, Unreachable
 from s3magic.mounting.ahead import FIRST_FETCH, HEAD, INDEXED, PART, UNIT
 from s3magic.mounting.cache import Cache, units
+from s3magic.mounting.disk import DiskCache
 from s3magic.mounting.filling import Costs, Spill
 from s3magic.mounting.inodes import Entry
 from s3magic.mounting.spans import Content, Done, Read, Span
@@ -38,6 +39,8 @@ class Reads:
         The threads that fetch.
     changed
         Called with the entry of an object that turns out to be changed or gone.
+    disk
+        Where bytes are kept for later mounts, if anywhere.
 
     Attributes
     ----------
@@ -45,7 +48,15 @@ class Reads:
         Requests made, bytes fetched, bytes handed out.
     """
 
-    def __init__(self, store: Store, *, limit: int, workers: Workers, changed: Callable[[Entry], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        limit: int,
+        workers: Workers,
+        changed: Callable[[Entry], None],
+        disk: DiskCache | None = None,
+    ) -> None:
         self.requests = 0
         self.fetched = 0
         self.served = 0
@@ -53,6 +64,7 @@ class Reads:
         self._store = store
         self._workers = workers
         self._changed = changed
+        self._disk = disk
         self._costs = Costs()
 
     @property
@@ -224,6 +236,7 @@ class Reads:
             span.buffer = self._cache.buffers.take(span.size)
             for attempt in range(1, TRIES + 1):
                 try:
+                    self._fill_from_disk(span)
                     self._fill(span)
                     break
                 except Unreachable:
@@ -242,7 +255,7 @@ class Reads:
     def _fill(self, span: Span) -> None:
         if span.is_full:
             return
-        entry = span.content.entry
+        entry, begin = span.content.entry, span.filled
         began = first = time.monotonic()
 
         def arrived(size: int) -> None:
@@ -257,12 +270,31 @@ class Reads:
         self._store.receive(entry.key, into, start=span.start + span.filled, etag=entry.etag, arrived=arrived)
         if not span.is_full:
             raise ServerError(f"Fewer bytes than listed: {entry.key}", "Read it again; if it stays so, list it again.")
+        span.content.is_proved = True
         self._costs.learn(first - began, len(into), time.monotonic() - first)
+        if self._disk is not None:
+            whole = begin // UNIT * UNIT  # what came first was cut short, perhaps within a unit
+            self._disk.write(entry, span.start + whole, memoryview(span.storage)[whole:])
 
-    def _arrived(self, span: Span, size: int) -> None:
+    def _fill_from_disk(self, span: Span) -> None:
+        """Take what is kept on disk; of an object that nobody has asked the store for, once it has told of it."""
+        content = span.content
+        if self._disk is None or span.filled or (span.start and not content.is_proved):
+            return
+        entry, into = content.entry, memoryview(span.storage)
+        size = self._disk.read(entry, span.start, into)
+        if size and not content.is_proved:
+            self.requests += 1
+            if self._store.head(entry.key).etag != entry.etag:
+                raise ObjectChanged(f"The object changed: {entry.key}", "Open it again.")
+            content.is_proved = True
+        if size:
+            self._arrived(span, size, is_fetched=False)
+
+    def _arrived(self, span: Span, size: int, *, is_fetched: bool = True) -> None:
         ready, waiting = [], []
         with self._cache.lock:
-            self.fetched += size
+            self.fetched += size * is_fetched
             span.filled += size
             if span.start == 0 and span.filled - size < HEAD <= span.filled:
                 span.content.readers.is_indexed = bytes(span.storage[:HEAD]).startswith(INDEXED)

@@ -28,6 +28,8 @@ class Content:
     """Reads that came from nowhere and were not here."""
     spill: Spill | None = None
     may_spill: bool = True
+    is_proved: bool = False
+    """Whether the store has told, since somebody may read here, that the object is what was listed."""
     error: Exception | None = None
 
 

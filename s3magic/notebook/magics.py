@@ -154,6 +154,8 @@ class S3Magics(Magics):
     @magic(
         option("url", nargs="?", help="s3://bucket/ or s3://bucket/prefix/; without it, the table of mounts"),
         option("dir", nargs="?", help="an empty or new folder; ./s3/<bucket>/<prefix> when not given"),
+        option("--cache", metavar="DIR", help="keep bytes on disk here for later mounts, too"),
+        option("--cache-size", type=values.size, metavar="SIZE", help="room it may take there, such as 50GB (10GB)"),
         option("--memory", type=values.size, metavar="SIZE", help="memory it may use, such as 512MB"),
         option("--fresh", type=float, metavar="SECONDS", help="how old a listing may be"),
     )
@@ -165,7 +167,8 @@ class S3Magics(Magics):
             return api.mounts()
         before = {mount.path for mount in api.mounts()} if cell is not None else set()
         fresh = self.mount_fresh if args.fresh is None else args.fresh
-        mount = api.mount(args.url, args.dir, memory=args.memory, fresh=fresh)
+        given = {name: value for name, value in vars(args).items() if value is not None} | {"fresh": fresh}
+        mount = api.mount(given.pop("url"), given.pop("dir", None), **given)
         if cell is None:
             return mount
         if any(mount.path.is_relative_to(path) for path in before):
