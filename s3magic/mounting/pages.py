@@ -8,7 +8,7 @@ only if everything up to where it begins is known.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from itertools import pairwise
@@ -16,7 +16,7 @@ from itertools import pairwise
 from s3magic.errors import S3MagicError
 from s3magic.store.base import ListPage
 
-AT_ONCE = 16
+AT_ONCE = 8
 Ask = Callable[[str, str | None, str | None], ListPage]
 """Asks for a page by prefix and by token or by the key it begins after."""
 
@@ -40,21 +40,34 @@ class Pages:
         self._is_guessing = True
         self._reached = b""
         self._token: str | None = None
+        self._starts: Iterator[str] = iter(())
 
     def next(self, ask: Ask) -> ListPage:
         """Return the next page; not to be called after one without a token."""
         if not self._guessed:
-            starts = guesses(self._last) if self._last is not None and self._is_guessing else []
-            self._guessed.extend((start, self._executor.submit(ask, self._prefix, None, start)) for start in starts)
-            return self._note(ask(self._prefix, self._token, None))
+            self._starts = guesses(self._last) if self._last is not None and self._is_guessing else iter(())
+            if (start := next(self._starts, None)) is None:
+                return self._note(ask(self._prefix, self._token, None))
+            coming = self._executor.submit(ask, self._prefix, self._token, None)  # first, for all others wait for it
+            self._guess(ask, start)
+            return self._note(coming.result())
         page = self._take(*self._guessed.popleft())
-        if page is None:
-            self._is_guessing = False
-            for _, other in self._guessed:
-                other.cancel()
-            self._guessed.clear()
-            page = ask(self._prefix, self._token, None)
-        return self._note(page)
+        if page is not None and page.next_token is not None:
+            self._guess(ask, next(self._starts, None))
+            return self._note(page)
+        for _, other in self._guessed:
+            other.cancel()
+        self._guessed.clear()
+        if page is not None:
+            return self._note(page)
+        self._is_guessing = False
+        return self._note(ask(self._prefix, self._token, None))
+
+    def _guess(self, ask: Ask, start: str | None) -> None:
+        """Ask for the page after a key, and for more after it, so that enough are on their way."""
+        while start is not None:
+            self._guessed.append((start, self._executor.submit(ask, self._prefix, None, start)))
+            start = next(self._starts, None) if len(self._guessed) < AT_ONCE - 1 else None
 
     def _take(self, start: str, coming: Future[ListPage]) -> ListPage | None:
         """Return what a guessed page adds to what is known; None when it may not follow, or adds nothing."""
@@ -81,22 +94,23 @@ class Pages:
         return page
 
 
-def guesses(page: ListPage) -> list[str]:
+def guesses(page: ListPage) -> Iterator[str]:
     """Return the keys that the pages after the next one will begin after, if names go on counting as they did.
 
     Examples
     --------
+    >>> from itertools import islice
     >>> from s3magic.store.base import ObjectInfo
     >>> names = ["a/0100.nc", "a/0199.nc"]
     >>> page = ListPage(tuple(ObjectInfo("", name, 1, "") for name in names), (), "more")
-    >>> guesses(page)[:2]
+    >>> list(islice(guesses(page), 2))
     ['a/0299.nc', 'a/0399.nc']
     """
     if len(page.objects) < 2:
-        return []
+        return iter(())
     keys = [info.key for info in page.objects]
     if any(one >= other for one, other in pairwise(keys)):
-        return []  # a store that lists in no order
+        return iter(())  # a store that lists in no order
     first, last = keys[0], keys[-1]
     begin = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(last))
     end = begin
@@ -106,10 +120,10 @@ def guesses(page: ListPage) -> list[str]:
         end += 1
     number, was = last[begin:end], first[begin:end]
     if not number or len(was) != len(number) or not all(map(_is_digit, was)):
-        return []
-    step = int(number) - int(was) + 1
-    following = [f"{int(number) + step * count:0{len(number)}}" for count in range(1, AT_ONCE)]
-    return [f"{last[:begin]}{one}{last[end:]}" for one in following if len(one) == len(number)]
+        return iter(())
+    before, width, after, step = last[:begin], len(number), last[end:], int(number) - int(was) + 1
+    following = range(int(number) + step, 10**width, step)
+    return (f"{before}{one:0{width}}{after}" for one in following)  # which holds no page
 
 
 def utf8(key: str) -> bytes:
