@@ -23,6 +23,9 @@ _RECORD = Struct("<HHHBQd")
 _FOLDER, _ARCHIVED = 1, 2
 _FORGOTTEN = 0xFFFFFFFF
 _REMOVED = (1 << 64) - 1
+_ID_BITS = 36
+_IDS = (1 << _ID_BITS) - 1
+_TAGS = (1 << 64 - _ID_BITS) - 1
 _ROW_BYTES = 8
 _OVERHEAD = 800
 _PREFIX_BYTES = 100
@@ -135,7 +138,7 @@ class NodeTable:
         self._root = root
         self._sheets: dict[int, _Sheet] = {}
         self._folders: dict[str, int] = {}  # those of the last sheet
-        self._slots = [array("Q", bytes(8 * _FEWEST_SLOTS)) for _ in range(_PARTS)]  # by hash: ids, or 0
+        self._slots = [array("Q", bytes(8 * _FEWEST_SLOTS)) for _ in range(_PARTS)]  # tag and id, or 0
         self._taken = [0] * _PARTS  # those that are not 0
         self._live = [0] * _PARTS  # those that are an id
         self._next = _SHEET  # the first sheet is never begun: the root has it for itself
@@ -215,12 +218,14 @@ class NodeTable:
         return ROOT if key == self._root.key else self._find(hash((key, "")), *_parted(key), b"")
 
     def _find(self, spot: int, prefix: str, tail: bytes, etag: bytes) -> int:
-        slots = self._slots[spot % _PARTS]
+        slots, tag = self._slots[spot % _PARTS], spot // _PARTS & _TAGS
         mask = len(slots) - 1
-        at = spot // _PARTS & mask
-        while node_id := slots[at]:
-            if node_id != _REMOVED and self._sheets[node_id // _SHEET].is_at(node_id % _SHEET, prefix, tail, etag):
-                return node_id
+        at = tag & mask
+        while slot := slots[at]:
+            if slot >> _ID_BITS == tag and slot != _REMOVED:
+                number, row = divmod(slot & _IDS, _SHEET)
+                if self._sheets[number].is_at(row, prefix, tail, etag):
+                    return slot & _IDS
             at = (at + 1) & mask
         return 0
 
@@ -244,23 +249,23 @@ class NodeTable:
         part = spot % _PARTS
         if self._taken[part] * 3 >= len(self._slots[part]) * 2:
             self._rebuild(part)
-        self._put(spot, node_id)
+        self._put(part, (spot // _PARTS & _TAGS) << _ID_BITS | node_id)
         self._live[part] += 1
 
-    def _put(self, spot: int, node_id: int) -> None:
-        slots = self._slots[spot % _PARTS]
+    def _put(self, part: int, slot: int) -> None:
+        slots = self._slots[part]
         mask = len(slots) - 1
-        at = spot // _PARTS & mask
+        at = slot >> _ID_BITS & mask
         while slots[at]:
             at = (at + 1) & mask
-        slots[at] = node_id
-        self._taken[spot % _PARTS] += 1
+        slots[at] = slot
+        self._taken[part] += 1
 
     def _remove(self, spot: int, node_id: int) -> None:
         slots = self._slots[spot % _PARTS]
         mask = len(slots) - 1
         at = spot // _PARTS & mask
-        while slots[at] != node_id:
+        while slots[at] & _IDS != node_id:
             at = (at + 1) & mask
         slots[at] = _REMOVED
         part = spot % _PARTS
@@ -275,10 +280,9 @@ class NodeTable:
         self._slots[part] = array("Q", bytes(8 * room))
         self._taken[part] = 0
         self._bytes += 8 * (room - len(former))
-        for node_id in former:
-            if node_id not in {0, _REMOVED}:
-                entry = self._entry(node_id)
-                self._put(hash((entry.key, entry.etag)), node_id)
+        for slot in former:
+            if slot not in {0, _REMOVED}:
+                self._put(part, slot)
 
 
 def _parted(key: str) -> tuple[str, bytes]:
