@@ -13,6 +13,7 @@ _LEVELS = (
     "level", "lev", "levels", "plev", "pressure", "air_pressure", "height", "depth", "deptht", "altitude", "z",
     "model_level_number", "isobaric", "sigma", "hybrid", "atmosphere_hybrid_height_coordinate",
 )  # fmt: skip
+_AXES = {"time": _TIMES, "level": _LEVELS}
 _MOST_NAMES = 12
 
 
@@ -46,14 +47,15 @@ def wishes(dataset: Dataset, variable: Variable, look: Look, others: Sequence[in
     InvalidInput
         Where there is no such axis or place; the message tells how many there are.
     """
-    long = [axis for axis in others if variable.shape[axis] > 1]
+    known = {word: _axis_named(dataset, variable, others, names) for word, names in _AXES.items()}
+    unnamed = [axis for axis in others if variable.shape[axis] > 1 and axis not in known.values()]
     found: dict[int, int] = {}
-    for word, wanted, names in (("time", look.time, _TIMES), ("level", look.level, _LEVELS)):
+    for word, wanted in (("time", look.time), ("level", look.level)):
         if wanted is None:
             continue
-        axis = _axis_named(dataset, variable, others, names)
-        if axis is None and len(left := [one for one in long if one not in found]) == 1:
-            (axis,) = left  # an axis without a telling name can only be the one that is meant
+        axis = known[word]
+        if axis is None and unnamed:
+            axis = unnamed.pop(0)  # without a telling name it can only be the one that is meant
         length = 1 if axis is None else variable.shape[axis]
         if not -length <= wanted < length:
             there = f"{length} of them, 0 to {length - 1}" if length > 1 else "but one"

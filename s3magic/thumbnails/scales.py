@@ -97,9 +97,9 @@ class Scales:
 
     @property
     def shared(self) -> list[Scale]:
-        """The scales that fields have in common, in the order in which they were met."""
+        """The scales that fields have in common, by their titles."""
         with self._lock:
-            return [_scale(field) for field in self._shared.values()]
+            return sorted((_scale(field) for field in self._shared.values()), key=lambda scale: scale.title.lower())
 
     def paint(self, seen: Thumbnail) -> Thumbnail:
         """Return a picture in the colours of its scale; one that is no field as it is."""
