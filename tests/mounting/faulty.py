@@ -50,7 +50,7 @@ def piece(base, index, version, start, stop):
 
 
 class Server:
-    """Answers GET of objects and LIST of the one bucket."""
+    """Answers GET and HEAD of objects and LIST of the one bucket."""
 
     def __init__(self, base, sizes, *, faults, seconds, port, certificate):
         self.base, self.sizes, self.faults = base, sizes, faults
@@ -106,7 +106,8 @@ class Server:
         parts = urlsplit(first.split(" ")[1])
         if self.faults and chance.random() < BUSY:
             self.counts["503 SlowDown"] += 1
-            connection.sendall(_whole("503 Slow Down", b"<Error><Code>SlowDown</Code></Error>"))
+            body = b"" if first.startswith("HEAD") else b"<Error><Code>SlowDown</Code></Error>"
+            connection.sendall(_whole("503 Slow Down", body))
             return True
         fault = chance.choice(FAULTS) if self.faults and chance.random() < BUSY else ""
         if fault == "reset":
@@ -117,7 +118,11 @@ class Server:
         if not name:
             connection.sendall(_whole("200 OK", self._list(parse_qs(parts.query).get("prefix", [""])[0])))
             return True
-        return self._give(connection, int(name.partition(".")[0]), headers, fault)
+        index = int(name.partition(".")[0])
+        if first.startswith("HEAD"):
+            connection.sendall(self._head("200 OK", index, self.sizes[index]))
+            return True
+        return self._give(connection, index, headers, fault)
 
     def _list(self, prefix):
         entries = []
@@ -135,6 +140,8 @@ class Server:
     def _give(self, connection, index, headers, fault):
         size, version = self.sizes[index], self.versions[index]
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", headers.get("range", ""))
+        if fault == "range ends early" and not asked:
+            fault = ""  # nobody could tell
         start, stop = (int(asked[1]), int(asked[2] or size - 1) + 1) if asked else (0, size)
         stop = min(stop, size)
         wanted = headers.get("if-match", "").strip('"')
@@ -148,14 +155,8 @@ class Server:
         is_whole = not asked or fault == "no range"
         body, named = self._body(index, version, (0, size) if is_whole else (start, stop), fault)
         length = len(body) + (100 if fault == "shorter than told" else 0)
-        lines = [
-            "HTTP/1.1 200 OK" if is_whole else "HTTP/1.1 206 Partial Content",
-            f"Content-Length: {length}",
-            f'ETag: "{index}-{version}"',
-            f"Last-Modified: {formatdate(EPOCH + version, usegmt=True)}",
-        ]
-        lines += [] if is_whole else [f"Content-Range: bytes {named[0]}-{named[1] - 1}/{size}"]
-        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        more = [] if is_whole else [f"Content-Range: bytes {named[0]}-{named[1] - 1}/{size}"]
+        connection.sendall(self._head("200 OK" if is_whole else "206 Partial Content", index, length, *more))
         if fault in {"reset in body", "cut body"}:
             connection.sendall(body[: len(body) // 2])
             if fault == "reset in body":
@@ -165,6 +166,17 @@ class Server:
         if fault == "longer than told":
             connection.sendall(b"\r\nmore\r\n\r\n" * 10)
         return fault != "shorter than told"
+
+    def _head(self, status, index, length, *more):
+        version = self.versions[index]
+        lines = [
+            f"HTTP/1.1 {status}",
+            f"Content-Length: {length}",
+            f'ETag: "{index}-{version}"',
+            f"Last-Modified: {formatdate(EPOCH + version, usegmt=True)}",
+            *more,
+        ]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     def _body(self, index, version, wanted, fault):
         """Return what is sent for a range, and the range it is said to be."""
