@@ -10,7 +10,7 @@ WITH_NODE = PATH="$$($(BIN)/python -c '$(NODE)'):$$PATH" S3MAGIC_LABEXTENSION=re
 PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/*.json labextension/yarn.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short bench-names engines clean
+.PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills soak-link-kills lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short bench-names engines clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -37,6 +37,10 @@ soak-reads: $(STAMPS)/test  ## Compare a million random reads of a server that f
 soak-kills: $(STAMPS)/test  ## Kill kernels and daemons 50 times, as root and as an ordinary user (4 minutes)
 	S3MAGIC_SOAK_KILLS=50 $(BIN)/python scripts/watchdog.py --minutes 60 -- \
 	  $(BIN)/python -m pytest -s tests/mounting/test_soak_kills.py tests/mounting/test_ordinary_user.py -k "nothing_is_left or soak"
+
+soak-link-kills: $(STAMPS)/test  ## Kill links and fetches 50 times at random, run again, compare (2 minutes)
+	S3MAGIC_SOAK_KILLS=50 $(BIN)/python scripts/watchdog.py --minutes 20 -- \
+	  $(BIN)/python -m pytest -s tests/linking/test_link_kills.py
 
 lab: $(STAMPS)/lab  ## Open JupyterLab on the examples with the sandbox running
 	$(BIN)/s3magic sandbox --exec $(BIN)/jupyter lab --notebook-dir=examples $(if $(filter 0,$(shell id -u)),--allow-root)
