@@ -63,8 +63,8 @@ def serve(requests: Iterable[str], answers: IO[str]) -> None:
                 done = agent.download(request) if event == "download" else agent.upload(request)
             except S3MagicError as error:
                 done = {"error": {"code": _code(error), "message": "\n".join(error.lines())}}
-            except OSError as error:
-                done = {"error": {"code": 500, "message": f"Cannot write what was fetched: {error.strerror or error}"}}
+            except Exception as error:  # noqa: BLE001 - git-lfs must hear of it, and goes on with the next
+                done = {"error": {"code": 500, "message": f"s3magic failed: {type(error).__name__}: {error}"}}
             say(event="complete", oid=request["oid"], **done)
 
 

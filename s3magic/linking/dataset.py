@@ -196,6 +196,10 @@ class LinkedDataset:
         """How git carries the links from clone to clone, and what there is to do about it."""
         return sharing.look(self.path)
 
+    @property
+    def _hint(self) -> str:
+        return "" if self.info.imported else sharing.look(self.path, thorough=False).hint
+
     def install(self) -> Clone:
         """Let ``git lfs pull`` bring the tiles to this clone, and git refuse edits of them at commit.
 
@@ -219,7 +223,10 @@ class LinkedDataset:
     def __repr__(self) -> str:
         tiles = self.tiles
         count = sum(not tile.is_sidecar for tile in tiles)
-        return f"<LinkedDataset {str(self.path)!r}: {count} {self.info.type} tiles, {_sizes(tiles)}>"
+        hint = self._hint
+        return f"<LinkedDataset {str(self.path)!r}: {count} {self.info.type} tiles, {_sizes(tiles)}>" + (
+            f"\n{hint}" if hint else ""
+        )
 
     def _repr_html_(self) -> str:
         tiles, info = self.tiles, self.info
@@ -237,7 +244,7 @@ class LinkedDataset:
             ("here", ", ".join(f"{here[state]} {word}" for state, word in _HERE.items() if here[state])),
             *([("unhashed", f"{unhashed}, filled in when fetched")] if unhashed else []),
             ("from", ", ".join(info.sources)),
-            *([("git", hint)] if not info.imported and (hint := self.sharing.hint) else []),
+            *([("git", hint)] if (hint := self._hint) else []),
         ]
         title = "Ordinary copies" if info.imported else "Linked tiles"
         return card(f"{title}: {self.path}", rows, Markup(footprints.drawing(tiles)))

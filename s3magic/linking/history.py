@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from s3magic.errors import LinkError
@@ -48,7 +48,7 @@ class History:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._infos: dict[str, DatasetInfo] = {}
+        self._infos: dict[str, tuple[DatasetInfo, ...]] = {}
         self._walked = False
         self._database = _open(repository.common / "s3magic" / "tiles.sqlite")
 
@@ -79,10 +79,8 @@ class History:
         rows = self._database.execute("select folder, line from tile where oid = ?", (oid,)).fetchall()
         found = []
         for folder, line in rows:
-            info = self._info(folder)
-            if not info.imported:
-                with suppress(ValueError, LookupError, TypeError, AttributeError):
-                    found.append(self._placed(LinkedTile.from_json(json.loads(line)), info))
+            with suppress(ValueError, LookupError, TypeError, AttributeError):
+                found += self._placed(LinkedTile.from_json(json.loads(line)), folder)
         return found
 
     def _walk(self) -> None:
@@ -102,11 +100,17 @@ class History:
                     )
                     database.execute("insert or ignore into read values (?, ?)", (folder, blob))
 
-    def _info(self, folder: str) -> DatasetInfo:
-        """Return what is said of a dataset: here, else in the newest commit that has it."""
+    def _placed(self, tile: LinkedTile, folder: str) -> list[Linked]:
+        """Return a tile at every place that its dataset leads to, unless it is one of ordinary copies."""
         if folder not in self._infos:
-            self._infos[folder] = self._here(folder) or self._newest(folder) or DatasetInfo("file", ())
-        return self._infos[folder]
+            said = (self._here(folder), self._newest(folder))
+            self._infos[folder] = tuple(info for info in said if info) or (DatasetInfo("file", ()),)
+        ways: dict[tuple[object, ...], Linked] = {}
+        for info in self._infos[folder]:
+            linked = Linked(redirected(tile, info.redirects), info)
+            if not info.imported:
+                ways.setdefault((linked.tile.source, *sorted(info.access.items(), key=str)), linked)
+        return list(ways.values())
 
     def _here(self, folder: str) -> DatasetInfo | None:
         here = Folder(self._repository.root / folder)
@@ -115,6 +119,7 @@ class History:
         return None
 
     def _newest(self, folder: str) -> DatasetInfo | None:
+        """Return what the newest commit says: while an old one is checked out, only that knows of redirects."""
         path = str(PurePosixPath(folder) / ".s3link" / "dataset.json")
         newest = self._repository.ask(*("log", "--all", "-1", "--diff-filter=AM", "--format=%H", "--", literal(path)))
         text = self._repository.ask("cat-file", "blob", f"{newest.decode().strip()}:{path}") if newest else None
@@ -129,11 +134,8 @@ class History:
             here = Folder(self._repository.root / folder)
             with suppress(LinkError):
                 for tile in here.tiles() if here.is_dataset else ():
-                    if tile.pointer_oid == oid and not self._info(folder).imported:
-                        yield self._placed(tile, self._info(folder))
-
-    def _placed(self, tile: LinkedTile, info: DatasetInfo) -> Linked:
-        return Linked(redirected(tile, info.redirects), info)
+                    if tile.pointer_oid == oid:
+                        yield from self._placed(replace(tile, moved=None), folder)
 
 
 def _open(path: Path) -> sqlite3.Connection:

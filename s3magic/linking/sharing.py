@@ -71,13 +71,16 @@ class Sharing:
         return {"way": self.way, "installed": self.installed, "hint": self.hint}
 
 
-def look(folder: Path) -> Sharing:
-    """Tell how git carries the linked tiles in a folder; changes nothing."""
+def look(folder: Path, *, thorough: bool = True) -> Sharing:
+    """Tell how git carries the linked tiles in a folder; changes nothing.
+
+    Unless it is ``thorough``, other git-lfs content is not looked for where ``.lfsconfig`` is not ours.
+    """
     repository = Repository.around(folder)
     if repository is None:
         return Sharing("none", installed=False, folder=str(folder))
     agent = repository.settings(rf"^lfs\.{URL.replace('.', '[.]')}\.standalonetransferagent$")
-    return Sharing(_way(repository), installed=bool(agent), folder=str(folder))
+    return Sharing(_way(repository, thorough=thorough), installed=bool(agent), folder=str(folder))
 
 
 def offer(folder: Path) -> Sharing:
@@ -85,19 +88,20 @@ def offer(folder: Path) -> Sharing:
     sharing = look(folder)
     if sharing.way == "unset" and (repository := Repository.around(folder)):
         text = _TEXT.format(folder=repository.inside(folder) or ".", url=URL)
-        (repository.root / ".lfsconfig").write_text(text, encoding="utf-8")
+        with suppress(OSError):  # a root that is not ours to write to stays unset
+            (repository.root / ".lfsconfig").write_text(text, encoding="utf-8")
         return look(folder)
     return sharing
 
 
-def _way(repository: Repository) -> Literal["agent", "server", "unset"]:
+def _way(repository: Repository, *, thorough: bool) -> Literal["agent", "server", "unset"]:
     config = repository.root / ".lfsconfig"
     own = config.is_file() and repository.ask("config", "--file", str(config), "lfs.url")
     if own and own.decode().strip() == URL:
         return "agent"
     if config.exists() or repository.staged(literal(".lfsconfig")) or repository.settings(_RULES):
         return "server"
-    return "server" if _has_other_content(repository) else "unset"
+    return "server" if thorough and _has_other_content(repository) else "unset"
 
 
 def _has_other_content(repository: Repository) -> bool:

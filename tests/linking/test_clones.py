@@ -119,13 +119,14 @@ def test_a_clone_is_filled_by_git_lfs_pull(git, texts):
     dataset = s3magic.LinkedDataset(clone.folder / "ds")
     assert is_pointer(content(clone, "a"))
     assert "%s3link install" in dataset.sharing.hint
+    assert "%s3link install" in repr(dataset)
     assert "%s3link install" in dataset._repr_html_()
     assert clone("lfs", "pull") == ""
     assert is_pointer(content(clone, "a"))
     assert clone("status", "--porcelain") == ""
     assert dataset.install().installed
     assert dataset.sharing.hint == ""
-    clone("lfs", "pull")
+    clone("-c", "lfs.concurrenttransfers=8", "lfs", "pull")
     assert [content(clone, name) for name in "abc"] == [b"first " + name.encode() * 500 for name in "abc"]
     assert clone("status", "--porcelain") == ""
     clone("lfs", "fsck")
@@ -182,6 +183,33 @@ def test_old_commits_and_branches_give_the_bytes_they_linked(git, texts, store):
     shutil.rmtree(clone.folder / ".git" / "lfs" / "objects")
     clone("checkout", old)
     assert content(clone, "a") == b"first " + b"a" * 500
+
+
+def test_old_commits_are_led_to_where_the_objects_were_moved(git, texts, store):
+    clone = shared(git, texts)
+    for name in "abc":
+        old = store.head(f"{texts}{name}.txt")
+        store.put(f"moved-{texts}{name}.txt", store.get(old.key))
+        store.delete(old.key, version_id=old.version_id)
+    s3magic.LinkedDataset(git.folder / "ds").redirect(f"s3://scratch/{texts}", f"s3://scratch/moved-{texts}")
+    git.commit("Redirect")
+    git("push", "origin", "main")
+    clone("fetch", "origin")
+    dataset = s3magic.LinkedDataset(clone.folder / "ds")
+    dataset.install()
+    clone("lfs", "pull")
+    assert not dataset.info.redirects
+    assert content(clone, "b") == b"first " + b"b" * 500
+
+
+def test_public_data_needs_no_keys(git, sandbox, connection):
+    s3magic.connect("anonymous", endpoint_url=sandbox.endpoint_url, region="us-east-1")
+    dataset = s3magic.link("s3://public/README.txt", git.folder / "ds")
+    dataset.install()
+    git.commit()
+    nobody = {name: value for name, value in git.env.items() if not name.startswith("AWS_") or "DISABLED" in name}
+    Git(git.folder, nobody)("lfs", "pull")
+    assert dataset.status().local == {"file": len(dataset.tiles)}
 
 
 def test_what_was_linked_in_a_commit_that_no_branch_has_is_found(git, texts):
