@@ -26,6 +26,7 @@ _MARK, _END = b"GRIB", b"7777"
 _SEARCHED = 1024  # bytes in front of the first message that telecommunication headers may take
 _MOST_MESSAGES = 40
 _LARGEST_SECTION = 1 << 20
+_SPECTRAL = 50  # from this type on a grid of GRIB 1 is none: its numbers are those of waves
 _MISSING = 1e37  # beyond what the grid takes for a number
 _LEVELS = {
     "isobaricInhPa": "hPa", "isobaricInPa": "Pa", "heightAboveGround": "m above ground", "hybrid": "(model level)",
@@ -124,19 +125,16 @@ def _header(file: WatchedFile, place: int) -> bytes:
 
 
 def _header_1(file: WatchedFile, place: int) -> bytes:
-    at, kept = place + 8, b""
-    has_grid = True
-    for _ in range(1 + has_grid):
-        length = int.from_bytes(file.read_at(at, 3), "big")
-        section = bytearray(file.read_at(at, length))
-        if not kept:
-            has_grid = bool(section[7] & 0x80)
-            section[7] &= 0x80  # no bitmap
-            if not has_grid:
-                raise ValueError("its grid is one of a catalogue, not told in the file")
-        kept += bytes(section)
-        at += length
-    kept += (12).to_bytes(3, "big") + bytes(9) + _END
+    at = place + 8
+    product = bytearray(file.read_at(at, int.from_bytes(file.read_at(at, 3), "big")))
+    at += len(product)
+    if not product[7] & 0x80:
+        raise ValueError("its grid is one of a catalogue, not told in the file")
+    product[7] &= 0x80  # no bitmap
+    grid_ = file.read_at(at, int.from_bytes(file.read_at(at, 3), "big"))
+    if grid_[5] >= _SPECTRAL:
+        return file.read_at(place, _length(file, place))
+    kept = bytes(product) + grid_ + (12).to_bytes(3, "big") + bytes(9) + _END
     return _MARK + (8 + len(kept)).to_bytes(3, "big") + b"\1" + kept
 
 
@@ -155,6 +153,8 @@ def _dataset(message: int) -> Dataset:
     place = grib_grid.place(message)
 
     def read(index: Index) -> NDArray[Any]:
+        if eccodes.codes_get_size(message, "values") > grib_grid.MOST_CELLS:
+            raise ValueError("it says it holds more numbers than can be true")
         eccodes.codes_set(message, "missingValue", _MISSING)
         return np.asarray(grib_grid.arranged(message, np.asarray(eccodes.codes_get_values(message)))[index])
 

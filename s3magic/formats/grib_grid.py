@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from s3magic.formats.grib_library import eccodes
 from s3magic.formats.grid import Attributes, Index, Variable
 
-_MOST_CELLS, _LONGEST_AXIS = 1 << 25, 1 << 16
+MOST_CELLS, _LONGEST_AXIS = 1 << 25, 1 << 16
 _REGULAR = ("regular_ll", "regular_gg", "rotated_ll", "rotated_gg")
 _REDUCED = ("reduced_gg", "reduced_ll")
 _PROJECTED = ("polar_stereographic", "lambert", "mercator", "lambert_azimuthal_equal_area", "albers")
@@ -44,7 +44,7 @@ def place(message: int) -> Place:
     """Return where the numbers lie; raise `ValueError` where they are more than can be true."""
     kind = eccodes.codes_get_string(message, "gridType")
     points = int(eccodes.codes_get(message, "numberOfDataPoints"))
-    if not 0 < points <= _MOST_CELLS:
+    if not 0 < points <= MOST_CELLS:
         raise ValueError(f"a field of {points} numbers cannot be true")
     if kind in _REGULAR:
         return _regular(message, kind)
@@ -151,7 +151,7 @@ def _edge(message: int, axis: str, end: str) -> float:
 def _reduced_shape(message: int) -> tuple[int, int]:
     lengths = np.asarray(eccodes.codes_get_array(message, "pl"))
     rows, columns = len(lengths), int(lengths.max(initial=0))
-    if not (0 < rows <= _LONGEST_AXIS and 0 < columns <= _LONGEST_AXIS and rows * columns <= _MOST_CELLS):
+    if not (0 < rows <= _LONGEST_AXIS and 0 < columns <= _LONGEST_AXIS and rows * columns <= MOST_CELLS):
         raise ValueError(f"rows of up to {columns} numbers cannot be true")
     return rows, columns
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -77,9 +78,8 @@ def _slice(variable: Variable, rows: int, columns: int, wanted: Mapping[int, int
 
     Where nothing is wanted it is the first, or the middle one where the first is all the same.
     """
-    step = 1
-    while variable.shape[rows] * variable.shape[columns] // step**2 > _MOST_NUMBERS:
-        step += 1
+    cells = variable.shape[rows] * variable.shape[columns]
+    step = 1 + math.isqrt(cells // _MOST_NUMBERS) if cells > _MOST_NUMBERS else 1
     others = [axis for axis in range(len(variable.shape)) if axis not in (rows, columns)]
     is_stack = any(variable.shape[axis] > 1 for axis in others)
     tries = [dict.fromkeys(others, 0) | dict(wanted)]

@@ -103,9 +103,11 @@ def _opened(file: WatchedFile) -> Iterator[Any]:
         raise ValueError("it begins like none of MP4, QuickTime, WebM and Matroska")
     file.seek(0)
     options = {"probesize": str(_PROBED), "analyzeduration": "0"}
-    with av.open(
-        file, "r", format=format_, container_options=options, buffer_size=_BUFFER, io_open=_refuse
-    ) as container:
+    try:
+        container = av.open(file, "r", format=format_, container_options=options, buffer_size=_BUFFER, io_open=_refuse)
+    except MemoryError as error:  # what FFmpeg says of a header that asks for more than there is
+        raise ValueError("its header cannot be true") from error
+    with container:
         yield container
 
 
