@@ -24,7 +24,7 @@ from s3magic.linking.recording import Addition, at_work, record, refuse_stranger
 from s3magic.linking.redirects import place
 from s3magic.linking.report import Report, read_report
 from s3magic.linking.split import Parts, SplitDatasets, subfolders
-from s3magic.linking.survey import Candidate, Survey, refuse_clashes, survey
+from s3magic.linking.survey import Candidate, refuse_clashes, survey
 from s3magic.linking.work import Harvest, gather, meter, raise_failures
 from s3magic.store.base import StoreOpener
 from s3magic.url import S3Url
@@ -41,14 +41,14 @@ class _Task:
     kept
         The tiles that stay as they are recorded, by name.
     fresh
-        The objects that are to be described.
+        The objects that are to be described; taken from it as that goes on, for they are many.
     """
 
     order: Order
-    found: Survey
+    sources: tuple[str, ...]
     there: Parts
     kept: Mapping[str, LinkedTile]
-    fresh: tuple[Candidate, ...]
+    fresh: list[Candidate]
     report: Report | None
     plan: LinkPlan
 
@@ -60,7 +60,8 @@ class _Task:
 
 def plan(order: Order, path: Path, *, opener: StoreOpener) -> LinkPlan:
     """Tell what `add` would do, from listings alone; changes nothing."""
-    return _task(order, Folder(path), _survey(order, Folder(path), opener), opener).plan
+    _refuse_file(Folder(path))
+    return _task(order, Folder(path), opener).plan
 
 
 def add(
@@ -99,9 +100,9 @@ def add(
         Nothing has such a name.
     """
     folder = Folder(path)
-    found = _survey(order, folder, opener)
+    _refuse_file(folder)
     with at_work(folder):
-        task = _task(order, folder, found, opener)
+        task = _task(order, folder, opener)
         drafts = Drafts(folder.described, hash=order.hash)
         harvest = _describe(task, drafts, opener, executor)
         if not harvest.values and not task.known:
@@ -156,14 +157,14 @@ def renewal(folder: Folder, *, hash: str = "auto", read_limit: int = READ_LIMIT)
     )
 
 
-def _survey(order: Order, folder: Folder, opener: StoreOpener) -> Survey:
+def _refuse_file(folder: Folder) -> None:
     if folder.path.exists() and not folder.path.is_dir():
         raise LinkError(f"{folder.path} is a file", "Give a folder for the tiles.")
-    return survey(order.patterns, opener=opener, match=order.match, keep_prefix=order.keep_prefix)
 
 
-def _task(order: Order, folder: Folder, found: Survey, opener: StoreOpener) -> _Task:
-    """Compare what was found with what is recorded; raise when the folder is of something else."""
+def _task(order: Order, folder: Folder, opener: StoreOpener) -> _Task:
+    """Compare what is found with what is recorded; raise when the folder is of something else."""
+    found = survey(order.patterns, opener=opener, match=order.match, keep_prefix=order.keep_prefix)
     report = None if order.report is None else read_report(order.report, opener=opener)
     there = subfolders(folder, order, found.sources)
     known = {name: tile for part in there.values() for name, tile in part.tiles.items()}
@@ -176,7 +177,7 @@ def _task(order: Order, folder: Folder, found: Survey, opener: StoreOpener) -> _
             fresh.append(one)
         else:
             kept[one.name] = tile if tile.sidecars == one.sidecars else replace(tile, sidecars=one.sidecars)
-    return _Task(order, found, there, kept, tuple(fresh), report, make_plan(found, fresh, order, report))
+    return _Task(order, found.sources, there, kept, fresh, report, make_plan(found, fresh, order, report))
 
 
 def _is_same(tile: LinkedTile, one: Candidate) -> bool:
@@ -194,14 +195,15 @@ def _url(tile: LinkedTile) -> str:
 def _describe(task: _Task, drafts: Drafts, opener: StoreOpener, executor: Executor | None) -> Harvest[Described]:
     """Describe what is fresh; what an earlier run described and could not record is not asked for again."""
     recalled = drafts.recall(task.fresh)
-    todo = [one for one in task.fresh if one.name not in recalled]
-    with meter(f"{task.plan.line}: reading headers", len(todo)) as bar:
+    task.fresh[:] = [one for one in reversed(task.fresh) if one.name not in recalled]
+    with meter(f"{task.plan.line}: reading headers", len(task.fresh)) as bar:
 
         def note(_one: Candidate, described: Described) -> None:
             drafts.add(described)
             bar(1)
 
         work = partial(describe, opener=opener, hash=task.order.hash, report=task.report)
+        todo = (task.fresh.pop() for _ in range(len(task.fresh)))
         harvest = gather(work, todo, executor=executor, on_value=note)
     harvest.values += recalled.values()
     return harvest
@@ -251,7 +253,7 @@ def _additions(
         model = fit(described, part.info if part and is_joined else None)
         info = replace(
             model,
-            sources=task.found.sources,
+            sources=task.sources,
             access=access_record(access) if part is None or order.replace else part.info.access,
             selection=order.selection,
             imported=order.import_,

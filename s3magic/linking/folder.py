@@ -91,9 +91,7 @@ class Folder:
         for _ in range(_LOOKS):
             before = journal.state(self.records, self.scratch)
             redirects = self.info().redirects if self.is_dataset else {}
-            found = []
-            for name in journal.record_names(self.records, self.scratch):
-                found += manifest.parse_tiles(self._record(name), f".s3link/{name}")
+            found = list(self._walk())
             if journal.state(self.records, self.scratch) == before:
                 break
         found = [redirected(tile, redirects) for tile in found] if redirects else found
@@ -129,43 +127,51 @@ class Folder:
             Is told of each pointer that is in its place.
         """
         changed, left = manifest.shards(fresh), manifest.shards(gone)
-        known = {tile.name: tile for tile in self.tiles()} if self.is_dataset else {}
+        names = {tile.name for group in (*changed.values(), *left.values()) for tile in group}
         journal.stage(
             self.scratch,
             info,
             ((name, self._merged(name, changed.get(name, ()), left.get(name, ()))) for name in {*changed, *left}),
-            (known[tile.name] for group in (*changed.values(), *left.values()) for tile in group if tile.name in known),
+            [tile for tile in self._walk() if tile.name in names],
         )
         self._roll_forward(wrote)
 
     def _roll_forward(self, wrote: Callable[[int], object] = int) -> None:
         """Bring what is on disk in line with a state that was staged."""
-        old = journal.settle(self.records, self.scratch)
-        tiles = {tile.name: tile for tile in self.tiles()}
-        for tile in old:
-            local.give_way(self.place(tile.name), tile, tiles.get(tile.name))
-        gone = [tile.name for tile in old if tile.name not in tiles]
-        for name in gone:
+        old = {tile.name: tile for tile in journal.settle(self.records, self.scratch)}
+        names = []
+        for tile in self._walk():
+            names.append(tile.name)
+            if (was := old.pop(tile.name, None)) is not None:
+                local.give_way(self.place(tile.name), was, tile)
+        for name, was in old.items():
+            local.give_way(self.place(name), was, None)
             self._prune(name)
-        self._save_attributes(tiles, gone)
+        self._save_attributes(names, old)
         if not self.info().imported:
-            self.write_pointers(tiles.values(), wrote)
+            self.write_pointers(self._walk(), wrote)
         journal.close(self.scratch)
         sync_folder(self.path)
 
     def write_pointers(self, tiles: Iterable[LinkedTile], wrote: Callable[[int], object] = int) -> None:
         """Put the pointer of each hashed tile in its place where nothing is."""
         there = {entry.name for entry in os.scandir(self.path)}
-        missing = [
-            (place, pointers.to_text(pointer).encode())
-            for tile in tiles
-            if (pointer := local.pointer_of(tile)) is not None
-            and tile.name not in there
-            and not os.path.lexists(place := self.place(tile.name))
-        ]
-        for folder in {place.parent for place, _ in missing} - {self.path}:
-            folder.mkdir(parents=True, exist_ok=True)
-        self.write_all(missing, wrote)
+
+        def missing() -> Iterator[tuple[Path, bytes]]:
+            for tile in tiles:
+                pointer = local.pointer_of(tile)
+                if pointer is None or tile.name in there or os.path.lexists(place := self.place(tile.name)):
+                    continue
+                if "/" in tile.name:
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                yield place, pointers.to_text(pointer).encode()
+
+        self.write_all(missing(), wrote)
+
+    def _walk(self) -> Iterator[LinkedTile]:
+        """Read the tiles file by file, as they are recorded; for the one who writes."""
+        for name in journal.record_names(self.records, self.scratch):
+            yield from manifest.parse_tiles(self._record(name), f".s3link/{name}")
 
     def _prune(self, name: str) -> None:
         """Remove the folders of a tile that is no more, as far as they are empty."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from s3magic.url import S3Url
 
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+_NOTHING: Mapping[str, str] = {}  # one for all: a listing makes objects by the hundred thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ class ObjectInfo:
     storage_class: str = "STANDARD"
     version_id: str | None = None
     content_type: str | None = None
-    checksums: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     checksum_type: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     algorithms: tuple[str, ...] = ()
 
     @property
