@@ -1,7 +1,7 @@
 """Colours for numbers, and pictures whose colours can be exchanged for others; looks at no pixel and needs no library.
 
 A picture of numbers is a PNG with a palette: each entry stands for a value, evenly between the ends of the picture's
-own scale, and coarser beyond them as far as its values go. So another scale is another palette.
+own scale, and beyond them ever coarser (by squares) as far as its values go. So another scale is another palette.
 """
 
 from __future__ import annotations
@@ -70,6 +70,10 @@ def palette(field: Field, low: float, high: float) -> bytes:
     for (first, start), (end, stop) in pairwise(knots):
         for entry in range(first, end + (end == LAST)):
             part = (entry - first) / (end - first)
+            if entry < BODY[0]:
+                part = 1 - (1 - part) ** 2
+            elif entry > BODY[1]:
+                part **= 2
             # Halved first: a range of doubles can be wider than the largest double.
             value = start * (1 - part) + stop * part
             colours += bytes(colour((value / 2 - low / 2) / (high / 2 - low / 2), signed=field.signed))

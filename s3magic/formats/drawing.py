@@ -88,8 +88,7 @@ def field(
     )
     shown = weight >= 0.5
     mean = np.divide(total, weight, out=np.zeros_like(total), where=shown)
-    # Beyond its own ends a scale goes on in coarser steps, so that a wider one finds its values too.
-    entries = np.interp(mean, (least - 1e-9, 0, 1, most + 1e-9), (0, *BODY, LAST)) + 0.5
+    entries = _entries(mean, least, most) + 0.5
     image = Image.fromarray(np.where(shown, entries, CLEAR).astype(np.uint8))
     if overlay is not None:
         overlay(image)
@@ -102,6 +101,15 @@ def field(
     note = f"{number_text(values[known].min())} to {number_text(values[known].max())}" if known.any() else "no values"
     found = encoded(image, caption=f"{caption}, {note}", source=source)
     return replace(found, field=meant) if known.any() else found
+
+
+def _entries(shares: NDArray[Any], least: float, most: float) -> NDArray[np.float64]:
+    """Return the entries of a palette for shares of a scale; see `s3magic.formats.colours`."""
+    first, last = BODY
+    under = np.sqrt(np.clip(shares / min(least, -1e-9), 0, 1)) * first
+    over = np.sqrt(np.clip((shares - 1) / max(most - 1, 1e-9), 0, 1)) * (LAST - last)
+    entries: NDArray[np.float64] = first + np.clip(shares, 0, 1) * (last - first) - under + over
+    return entries
 
 
 def picture(pixels: Pixels, *, size: int, caption: str, source: Source, photo: bool = False) -> Preview:
