@@ -122,6 +122,11 @@ class Backend:
             if versions and isinstance(versions[-1], FakeKey):
                 yield key, versions[-1]
 
+    def histories(self, bucket: str) -> dict[str, list[Any]]:
+        """Return all versions and marks of deletion by key, the newest first."""
+        kept = list(dict.items(self.bucket(bucket).keys))
+        return {key: list(reversed(versions)) for key, versions in kept if versions}
+
     def find(self, bucket: str, key: str, version_id: str | None = None) -> Any:
         """Return moto's object, or the delete marker in its place (which has no ``size``), or None."""
         versions = self.bucket(bucket).keys.getlist(key, [])

@@ -21,6 +21,7 @@ A missing crc library gives CRC-32     The algorithm that was named
 Multipart checksums without ``-N``     Composite ``…-N``; HEAD of a part gives the part's own
 LIST without ChecksumType              ChecksumAlgorithm and ChecksumType of each object
 A form-typed body is lost              Stored like any other
+Pages of versions may lose one         They follow each other; marks stand among versions
 A range copies the whole object        Only its bytes are read
 Conditions and writes are two steps    If-Match and If-None-Match are atomic with the write
 Unknown upload id is a server error    404 NoSuchUpload
@@ -127,6 +128,8 @@ class Gate:
         if request.method in {"GET", "HEAD"}:
             if request.lists_objects:
                 return listing.list_objects(request, self._backend)
+            if not request.key and "versions" in request.query:
+                return listing.list_versions(request, self._backend)
             if request.key and "attributes" in request.query:
                 return objects.attributes(request, self._backend)
             if request.key and not {"acl", "tagging", "uploadId", "legal-hold", "retention"} & set(request.query):

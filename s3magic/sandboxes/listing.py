@@ -1,4 +1,4 @@
-"""ListObjects and ListObjectsV2, in key order, page by page; nothing else of a bucket."""
+"""ListObjects, ListObjectsV2 and ListObjectVersions, in key order, page by page; nothing else of a bucket."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import binascii
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from s3magic.sandboxes.answers import NAMESPACE, Response, S3Failure, element, xml
@@ -63,6 +63,89 @@ def list_objects(request: S3Request, backend: Backend) -> Response:
             yield element("CommonPrefixes", iter([element("Prefix", encode(group))]))
 
     return xml(element("ListBucketResult", parts(), namespace=NAMESPACE))
+
+
+def list_versions(request: S3Request, backend: Backend) -> Response:
+    """Answer the listing of versions: of each key the newest first, with the marks of deletion among them."""
+    query = request.query
+    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+    key_marker, version_marker = query.get("key-marker", ""), query.get("version-id-marker", "")
+    most = _most(query.get("max-keys"))
+    histories = backend.histories(request.bucket)
+    encode = quote if query.get("encoding-type") == "url" else str
+    told: list[str] = []
+    groups: list[str] = []
+    last, more = ("", ""), False
+    for key, group, version in _versions(histories, prefix, delimiter, key_marker, version_marker):
+        if group in groups:
+            continue
+        if len(told) + len(groups) == most:
+            more = most > 0
+            break
+        if group is None:
+            told.append(_version(encode(key), version, backend, is_latest=version is histories[key][0]))
+            last = key, str(version.version_id)
+        else:
+            groups.append(group)
+            last = group, ""
+    fields: dict[str, object] = {
+        "Name": request.bucket,
+        "Prefix": encode(prefix),
+        "Delimiter": encode(delimiter),
+        "KeyMarker": encode(key_marker),
+        "VersionIdMarker": version_marker,
+        "MaxKeys": most,
+        "EncodingType": query.get("encoding-type", ""),
+        "IsTruncated": more,
+        "NextKeyMarker": encode(last[0]) if more else "",
+        "NextVersionIdMarker": last[1] if more else "",
+    }
+
+    def parts() -> Iterator[str]:
+        for name, value in fields.items():
+            if value != "" or name in {"Prefix", "KeyMarker"}:
+                yield element(name, value)
+        yield from told
+        for group in groups:
+            yield element("CommonPrefixes", iter([element("Prefix", encode(group))]))
+
+    return xml(element("ListVersionsResult", parts(), namespace=NAMESPACE))
+
+
+def _versions(
+    histories: dict[str, list[Any]], prefix: str, delimiter: str, key_marker: str, version_marker: str
+) -> Iterator[tuple[str, str | None, Any]]:
+    """Yield key, common prefix if any, and version, of all that comes after the markers."""
+    for key in sorted(key for key in histories if key.startswith(prefix)):
+        end = key.find(delimiter, len(prefix)) if delimiter else -1
+        group = key[: end + len(delimiter)] if end >= 0 else None
+        if key < key_marker or (key == key_marker and not version_marker) or (group and group == key_marker):
+            continue
+        is_past = key != key_marker
+        for version in histories[key]:
+            if is_past:
+                yield key, group, version
+            is_past = is_past or str(version.version_id) == version_marker
+
+
+def _version(key: str, found: Any, backend: Backend, *, is_latest: bool) -> str:
+    fields = {
+        "Key": key,
+        "VersionId": found.version_id,
+        "IsLatest": is_latest,
+        "LastModified": found.last_modified.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+    }
+    if not hasattr(found, "size"):
+        return element("DeleteMarker", (element(*pair) for pair in fields.items()))
+    checked = backend.checked(found)
+    fields |= {
+        "ETag": found.etag,
+        "ChecksumAlgorithm": checked.algorithm,
+        "ChecksumType": checked.kind,
+        "Size": found.size,
+        "StorageClass": found.storage_class,
+    }
+    return element("Version", (element(*pair) for pair in fields.items()))
 
 
 def _contents(key: str, found: FakeKey, backend: Backend) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
 from s3magic.errors import ServerError
-from s3magic.store.base import ListPage, ObjectInfo
+from s3magic.store.base import ListPage, ObjectInfo, Version, VersionPage
 
 _META = "x-amz-meta-"
 _CHECKSUM = "x-amz-checksum-"
@@ -51,47 +52,77 @@ def read_listing(bucket: str, body: bytes) -> ListPage:
 
     Raises `ServerError` for anything else, such as the page of a portal that wants a sign-in.
     """
-    try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - expat bounds entities itself
-    except ElementTree.ParseError as error:
-        raise _no_listing(bucket) from error
-    if root.tag.rpartition("}")[2] != "ListBucketResult":
-        raise _no_listing(bucket)
     with _sense(f"s3://{bucket}/"):
-        return _page(bucket, root)
+        page = _Page(bucket, body, "ListBucketResult")
+        objects = tuple(page.objects("Contents"))
+        return ListPage(objects, page.prefixes(), page.more("NextContinuationToken") or None)
 
 
-def _page(bucket: str, root: ElementTree.Element) -> ListPage:
-    space = root.tag[: root.tag.index("}") + 1] if root.tag.startswith("{") else ""
-    decode = unquote_plus if root.findtext(f"{space}EncodingType") == "url" else str
+def read_versions(bucket: str, body: bytes) -> VersionPage:
+    """Return one page of versions.
 
-    def text(element: ElementTree.Element, name: str) -> str:
-        return element.findtext(f"{space}{name}") or ""
+    Raises `ServerError` for anything else.
+    """
+    with _sense(f"s3://{bucket}/"):
+        page = _Page(bucket, body, "ListVersionsResult")
+        key = page.more("NextKeyMarker")
+        token = f"{page.decode(key)}\0{page.more('NextVersionIdMarker')}" if key else None
+        return VersionPage(tuple(page.versions()), page.prefixes(), token)
 
-    names = ("Key", "Size", "ETag", "LastModified", "StorageClass", "ChecksumType", "ChecksumAlgorithm")
-    key_tag, size_tag, etag_tag, modified_tag, class_tag, type_tag, algorithm_tag = (f"{space}{name}" for name in names)
-    objects = []
-    for entry in root.iterfind(f"{space}Contents"):
-        told = {child.tag: child.text or "" for child in entry}  # a look for each name takes twice as long
-        key = decode(told.get(key_tag, ""))
-        modified = told.get(modified_tag)
-        objects.append(
-            ObjectInfo(
-                url=f"s3://{bucket}/{key}",
-                key=key,
-                size=int(told.get(size_tag) or 0),
-                etag=unquoted(told.get(etag_tag)),
-                last_modified=datetime.fromisoformat(modified) if modified else None,
-                storage_class=told.get(class_tag) or "STANDARD",
-                checksum_type=told.get(type_tag) or None,
-                algorithms=tuple(found.text or "" for found in entry.iterfind(algorithm_tag))
-                if algorithm_tag in told
-                else (),
-            )
+
+class _Page:
+    """The XML of one page."""
+
+    def __init__(self, bucket: str, body: bytes, tag: str) -> None:
+        try:
+            self._root = ElementTree.fromstring(body)  # noqa: S314 - expat bounds entities itself
+        except ElementTree.ParseError as error:
+            raise _no_listing(bucket) from error
+        if self._root.tag.rpartition("}")[2] != tag:
+            raise _no_listing(bucket)
+        self._bucket = bucket
+        self._space = self._root.tag[: -len(tag)]
+        self.decode = unquote_plus if self._text(self._root, "EncodingType") == "url" else str
+
+    def _text(self, element: ElementTree.Element, name: str) -> str:
+        return element.findtext(f"{self._space}{name}") or ""
+
+    def more(self, name: str) -> str:
+        """Return where to go on; empty at the end."""
+        return self._text(self._root, name) if self._text(self._root, "IsTruncated") == "true" else ""
+
+    def prefixes(self) -> tuple[str, ...]:
+        """Return the common prefixes."""
+        found = self._root.iterfind(f"{self._space}CommonPrefixes")
+        return tuple(self.decode(self._text(entry, "Prefix")) for entry in found)
+
+    def objects(self, name: str) -> Iterator[ObjectInfo]:
+        """Yield the objects."""
+        for entry in self._root.iterfind(f"{self._space}{name}"):
+            yield self._object(entry)
+
+    def versions(self) -> Iterator[Version]:
+        """Yield the versions and the marks of deletion, in their common order."""
+        mark = f"{self._space}DeleteMarker"
+        for entry in self._root:
+            if entry.tag in {f"{self._space}Version", mark}:
+                info = replace(self._object(entry), version_id=self._text(entry, "VersionId") or "null")
+                yield Version(info, self._text(entry, "IsLatest") == "true", is_deletion=entry.tag == mark)
+
+    def _object(self, entry: ElementTree.Element) -> ObjectInfo:
+        text, space = self._text, self._space
+        key = self.decode(text(entry, "Key"))
+        modified = text(entry, "LastModified")
+        return ObjectInfo(
+            url=f"s3://{self._bucket}/{key}",
+            key=key,
+            size=int(text(entry, "Size") or 0),
+            etag=unquoted(text(entry, "ETag")),
+            last_modified=datetime.fromisoformat(modified) if modified else None,
+            storage_class=text(entry, "StorageClass") or "STANDARD",
+            checksum_type=text(entry, "ChecksumType") or None,
+            algorithms=tuple(found.text or "" for found in entry.iterfind(f"{space}ChecksumAlgorithm")),
         )
-    prefixes = tuple(decode(text(entry, "Prefix")) for entry in root.iterfind(f"{space}CommonPrefixes"))
-    token = text(root, "NextContinuationToken") if text(root, "IsTruncated") == "true" else None
-    return ListPage(tuple(objects), prefixes, token or None)
 
 
 def known_version(text: str | None) -> str | None:

@@ -92,6 +92,35 @@ class ListPage:
     next_token: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an object, or the mark that it was deleted.
+
+    Parameters
+    ----------
+    info
+        What S3 says of it; its ``version_id`` is always told, as ``"null"`` for what was stored
+        while no versions were kept. A mark has neither size nor ETag.
+    is_latest
+        Whether no other is newer.
+    is_deletion
+        Whether it is such a mark.
+    """
+
+    info: ObjectInfo
+    is_latest: bool
+    is_deletion: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """One page of versions, in key order and for each key the newest first; common prefixes, and where to go on."""
+
+    versions: tuple[Version, ...]
+    prefixes: tuple[str, ...]
+    next_token: str | None
+
+
 class Store(Protocol):
     """One bucket.
 
@@ -112,6 +141,21 @@ class Store(Protocol):
         max_keys: int = 1000,
     ) -> ListPage:
         """Return one page of the keys under a prefix, in UTF-8 order."""
+        ...
+
+    def list_versions(
+        self,
+        prefix: str = "",
+        *,
+        delimiter: str = "",
+        token: str | None = None,
+        start_after: str | None = None,
+        max_keys: int = 1000,
+    ) -> VersionPage:
+        """Return one page of the versions of the keys under a prefix, and of the marks of deletion.
+
+        Needs a right of its own. A bucket that keeps no versions tells one of each object.
+        """
         ...
 
     def head(self, key: str, *, version_id: str | None = None, part_number: int | None = None) -> ObjectInfo:
@@ -157,7 +201,14 @@ class Store(Protocol):
         ...
 
     def receive(
-        self, key: str, into: memoryview, *, arrived: Callable[[int], None], start: int = 0, etag: str | None = None
+        self,
+        key: str,
+        into: memoryview,
+        *,
+        arrived: Callable[[int], None],
+        start: int = 0,
+        etag: str | None = None,
+        version_id: str | None = None,
     ) -> None:
         """Put the bytes ``[start, start + len(into))``, cut at the end of the object, straight into a buffer.
 

@@ -206,7 +206,7 @@ class Client:
                 continue
             failure = failure or Failure.read(answer.status, answer.headers, b"")
             if not failure.region or failure.region == location.region or location.endpoint_url:
-                raise failure.to_error(request.method, request.bucket, request.key)
+                raise failure.to_error(request.method, request.bucket, request.key, request.query)
             self._regions[request.bucket] = failure.region
 
     def _send(self, location: Location, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:

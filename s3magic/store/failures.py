@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -116,10 +116,11 @@ class Failure:
         """Whether the credentials ended; the request was not carried out."""
         return self.code in _EXPIRED
 
-    def to_error(self, method: str, bucket: str, key: str) -> S3MagicError:
+    def to_error(self, method: str, bucket: str, key: str, query: Container[str] = ()) -> S3MagicError:
         """Return the error that tells a person what this means for one request."""
         url = f"s3://{bucket}/{key}"
         action = _ACTIONS.get(method, method) if key else "s3:ListBucket" if bucket else "s3:ListAllMyBuckets"
+        action += "Versions" if "versions" in query else "Version" if "versionId" in query else ""
         where, lacking = url, _LACKING.search(self.message)
         if lacking is not None:
             action, where = lacking[1], url if lacking[1].startswith("s3:") else lacking[2] or url

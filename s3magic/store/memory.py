@@ -7,12 +7,13 @@ import hashlib
 import threading
 import uuid
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from s3magic.errors import NoSuchKey, ObjectChanged
-from s3magic.store.base import ListPage, ObjectInfo
+from s3magic.store.base import ListPage, ObjectInfo, Version, VersionPage
 
 _CHUNK = 1 << 20
 
@@ -31,6 +32,7 @@ class MemoryStore:
         self.bucket = bucket
         self._lock = threading.Lock()
         self._live: dict[str, ObjectInfo] = {}
+        self._history: dict[str, list[Version]] = {}  # the newest first
         self._versions: dict[tuple[str, str], tuple[ObjectInfo, bytes]] = {}
         self._made = 0
         self._uploads: dict[tuple[str, str], dict[int, bytes]] = {}
@@ -53,26 +55,25 @@ class MemoryStore:
         """See `Store.list_page`."""
         with self._lock:
             live = {key: info for key, info in self._live.items() if key.startswith(prefix)}
-        keys = sorted(live, key=_utf8)
         after = token if token is not None else start_after
-        if after is not None:
-            keys = keys[bisect_right(keys, _utf8(after), key=_utf8) :]
-        objects: list[ObjectInfo] = []
-        prefixes: dict[str, None] = {}
-        last = ""
-        for key in keys:
-            group = _group(key, prefix, delimiter)
-            if group is not None and (group in prefixes or (token is not None and token.startswith(group))):
-                continue
-            if len(objects) + len(prefixes) == max_keys:
-                return ListPage(tuple(objects), tuple(prefixes), last)
-            if group is None:
-                objects.append(live[key])
-                last = key
-            else:
-                prefixes[group] = None
-                last = group
-        return ListPage(tuple(objects), tuple(prefixes), None)
+        keys, prefixes, last = _page(live, prefix, delimiter=delimiter, after=after, token=token, most=max_keys)
+        return ListPage(tuple(live[key] for key in keys), prefixes, last)
+
+    def list_versions(
+        self,
+        prefix: str = "",
+        *,
+        delimiter: str = "",
+        token: str | None = None,
+        start_after: str | None = None,
+        max_keys: int = 1000,
+    ) -> VersionPage:
+        """See `Store.list_versions`; here all versions of a key are on one page."""
+        with self._lock:
+            history = {key: tuple(kept) for key, kept in self._history.items() if kept and key.startswith(prefix)}
+        after = token if token is not None else start_after
+        keys, prefixes, last = _page(history, prefix, delimiter=delimiter, after=after, token=token, most=max_keys)
+        return VersionPage(tuple(version for key in keys for version in history[key]), prefixes, last)
 
     def head(self, key: str, *, version_id: str | None = None, part_number: int | None = None) -> ObjectInfo:  # noqa: ARG002
         """See `Store.head`; every object counts as one part."""
@@ -113,11 +114,18 @@ class MemoryStore:
         yield (data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK))
 
     def receive(
-        self, key: str, into: memoryview, *, arrived: Callable[[int], None], start: int = 0, etag: str | None = None
+        self,
+        key: str,
+        into: memoryview,
+        *,
+        arrived: Callable[[int], None],
+        start: int = 0,
+        etag: str | None = None,
+        version_id: str | None = None,
     ) -> None:
         """See `Store.receive`."""
         at = 0
-        with self.stream(key, start=start, stop=start + len(into), etag=etag) as chunks:
+        with self.stream(key, start=start, stop=start + len(into), etag=etag, version_id=version_id) as chunks:
             arrived(0)
             for chunk in chunks:
                 into[at : at + len(chunk)] = chunk
@@ -153,18 +161,39 @@ class MemoryStore:
                 checksum_type="FULL_OBJECT",
                 metadata=dict(metadata or {}),
             )
-            self._live[key] = info
+            self._note(Version(info, is_latest=True))
             self._versions[key, str(info.version_id)] = (info, bytes(data))
             return info
 
-    def delete(self, key: str, *, version_id: str | None = None) -> None:
-        """See `Store.delete`; a deletion leaves no marker here."""
+    def delete(self, key: str, *, version_id: str | None = None) -> str | None:
+        """See `Store.delete`; what never was leaves no marker here."""
         with self._lock:
-            live = self._live.get(key)
-            if version_id is None or (live is not None and live.version_id == version_id):
-                self._live.pop(key, None)
             if version_id is not None:
+                kept = [one for one in self._history.get(key, []) if one.info.version_id != version_id]
+                self._history[key] = [replace(one, is_latest=not at) for at, one in enumerate(kept)]
                 self._versions.pop((key, version_id), None)
+            elif self._history.get(key):
+                self._made += 1
+                marker = f"v{self._made}"
+                info = ObjectInfo(f"s3://{self.bucket}/{key}", key, 0, "", datetime.now(UTC), version_id=marker)
+                self._note(Version(info, is_latest=True, is_deletion=True))
+                return marker
+            self._settle(key)
+            return None
+
+    def _note(self, version: Version) -> None:
+        """Take in a new version; under the lock, as the next."""
+        key = version.info.key
+        former = [replace(one, is_latest=False) for one in self._history.get(key, [])]
+        self._history[key] = [version, *former]
+        self._settle(key)
+
+    def _settle(self, key: str) -> None:
+        kept = self._history.get(key)
+        if kept and not kept[0].is_deletion:
+            self._live[key] = kept[0].info
+        else:
+            self._live.pop(key, None)
 
     def begin_upload(self, key: str) -> str:
         """See `Store.begin_upload`."""
@@ -202,6 +231,31 @@ class MemoryStore:
 
 def _utf8(key: str) -> bytes:
     return key.encode("utf-8", "surrogatepass")
+
+
+def _page(
+    known: Iterable[str], prefix: str, *, delimiter: str, after: str | None, token: str | None, most: int
+) -> tuple[list[str], tuple[str, ...], str | None]:
+    """Return the keys and the common prefixes of one page, and where to go on."""
+    keys = sorted(known, key=_utf8)
+    if after is not None:
+        keys = keys[bisect_right(keys, _utf8(after), key=_utf8) :]
+    found: list[str] = []
+    prefixes: dict[str, None] = {}
+    last = ""
+    for key in keys:
+        group = _group(key, prefix, delimiter)
+        if group is not None and (group in prefixes or (token is not None and token.startswith(group))):
+            continue
+        if len(found) + len(prefixes) == most:
+            return found, tuple(prefixes), last
+        if group is None:
+            found.append(key)
+            last = key
+        else:
+            prefixes[group] = None
+            last = group
+    return found, tuple(prefixes), None
 
 
 def _group(key: str, prefix: str, delimiter: str) -> str | None:

@@ -11,8 +11,8 @@ from http import HTTPStatus
 from xml.etree import ElementTree
 
 from s3magic.errors import InvalidInput, NoSuchKey, ObjectChanged, ServerError, Unreachable
-from s3magic.store.answers import known_version, read_headers, read_listing, unquoted
-from s3magic.store.base import ListPage, ObjectInfo
+from s3magic.store.answers import known_version, read_headers, read_listing, read_versions, unquoted
+from s3magic.store.base import ListPage, ObjectInfo, VersionPage
 from s3magic.store.client import Client, Request
 from s3magic.store.sockets import Head
 
@@ -51,6 +51,22 @@ class S3Store:
         optional = {"delimiter": delimiter, "continuation-token": token, "start-after": start_after}
         query |= {name: value for name, value in optional.items() if value}
         return read_listing(self.bucket, self.client.send(Request("GET", self.bucket, query=query)).body)
+
+    def list_versions(
+        self,
+        prefix: str = "",
+        *,
+        delimiter: str = "",
+        token: str | None = None,
+        start_after: str | None = None,
+        max_keys: int = 1000,
+    ) -> VersionPage:
+        """See `Store.list_versions`; a token is a key and a version, with a NUL between."""
+        query = {"versions": "", "encoding-type": "url", "prefix": prefix, "max-keys": str(max_keys)}
+        key, _, version = (token or start_after or "").partition("\0")
+        optional = {"delimiter": delimiter, "key-marker": key, "version-id-marker": version}
+        query |= {name: value for name, value in optional.items() if value}
+        return read_versions(self.bucket, self.client.send(Request("GET", self.bucket, query=query)).body)
 
     def head(self, key: str, *, version_id: str | None = None, part_number: int | None = None) -> ObjectInfo:
         """See `Store.head`."""
@@ -125,7 +141,14 @@ class S3Store:
             yield chunks
 
     def receive(
-        self, key: str, into: memoryview, *, arrived: Callable[[int], None], start: int = 0, etag: str | None = None
+        self,
+        key: str,
+        into: memoryview,
+        *,
+        arrived: Callable[[int], None],
+        start: int = 0,
+        etag: str | None = None,
+        version_id: str | None = None,
     ) -> None:
         """See `Store.receive`."""
         headers = _read_conditions(start, start + len(into), etag)
@@ -134,7 +157,7 @@ class S3Store:
             self._check(key, head.status, head.headers, start, etag)
             arrived(0)
 
-        request = Request("GET", self.bucket, self._key(key), headers=headers)
+        request = Request("GET", self.bucket, self._key(key), _query(version_id), headers)
         self.client.receive(request, into, begun=begun, arrived=arrived)
 
     def put(

@@ -298,3 +298,44 @@ def test_listing_in_memory_fits_its_model(names, start, size, delimiter):
     assert [key for page in seen for key in keys(page)] == expected_keys
     assert [group for page in seen for group in page.prefixes] == expected_prefixes
     assert all(len(page.objects) + len(page.prefixes) <= size for page in seen)
+
+
+def history(store, prefix, **options):
+    found, prefixes, token = [], [], None
+    while True:
+        page = store.list_versions(prefix, token=token, **options)
+        found += [(v.info.key[len(prefix) :], v.info.version_id, v.is_latest, v.is_deletion) for v in page.versions]
+        prefixes += [group[len(prefix) :] for group in page.prefixes]
+        token = page.next_token
+        if token is None:
+            return found, prefixes
+
+
+def test_every_version_and_deletion_is_listed_the_newest_first(store, prefix):
+    one, two = store.put(f"{prefix}a b", b"1"), store.put(f"{prefix}a b", b"22")
+    mark = store.delete(f"{prefix}a b")
+    other = store.put(f"{prefix}b", b"x")
+    inner = store.put(f"{prefix}c/d", b"x")
+    wanted = [
+        ("a b", mark, True, True),
+        ("a b", two.version_id, False, False),
+        ("a b", one.version_id, False, False),
+        ("b", other.version_id, True, False),
+    ]
+    assert history(store, prefix) == ([*wanted, ("c/d", inner.version_id, True, False)], [])
+    for size in (1, 2, 3):
+        assert history(store, prefix, max_keys=size, delimiter="/") == (wanted, ["c/"])
+    assert history(store, prefix, start_after=f"{prefix}a b", delimiter="/") == (wanted[3:], ["c/"])
+    sizes = {v.info.version_id: (v.info.size, v.info.etag) for v in store.list_versions(prefix).versions}
+    assert sizes[two.version_id] == (2, two.etag)
+    assert sizes[mark] == (0, "")
+
+
+def test_a_version_is_received_into_a_buffer(store, prefix):
+    one = store.put(f"{prefix}a", b"first")
+    store.put(f"{prefix}a", b"other")
+    into, told = bytearray(5), []
+    store.receive(f"{prefix}a", memoryview(into), arrived=told.append, etag=one.etag, version_id=one.version_id)
+    assert bytes(into) == b"first"
+    with pytest.raises(ObjectChanged):
+        store.receive(f"{prefix}a", memoryview(into), arrived=told.append, etag="0", version_id=one.version_id)
