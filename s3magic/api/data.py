@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
 from s3magic.api.identity import connection
+from s3magic.errors import InvalidInput
 from s3magic.url import S3Url
 
 if TYPE_CHECKING:
@@ -243,6 +244,13 @@ def thumbs(
     level: int | None = None,
     bands: Sequence[int] | None = None,
     scale: Literal["shared", "each"] = "shared",
+    sort: str = "name",
+    filter: AnyPath | None = None,
+    full: bool = False,
+    suffix: str | None = None,
+    output: S3Url | str | None = None,
+    generate: bool = False,
+    executor: Executor | None = None,
 ) -> Gallery:
     """Show what lies under a URL as a page of previews, reading a few kilobytes of each object.
 
@@ -264,22 +272,62 @@ def thumbs(
     scale
         ``"shared"``: all pictures of one quantity have one scale of colours, so that they can be
         compared; ``"each"``: each picture has its own.
+    sort
+        ``"name"``, ``"size"``, ``"modified"`` or ``"type"``, the greatest first with a ``-`` before it.
+    filter
+        A text file, on disk or at an ``s3://`` URL, that chooses objects: on each line the path of
+        one below the folder, or a prefix and a ``*``, and patterns as in a ``.gitignore`` that
+        leave some of these out.
+    full
+        Whether to make each picture of the whole object, though there is a small one stored, or in it.
+    suffix
+        Where thumbnails are stored, below the folder: ``".lightly/thumbnails/[filename]_thumb.[extension]"``
+        when None, and then used where the listing meets some; empty is as ``full``.
+    output
+        The folder that thumbnails are stored below, where it is another one.
+    generate
+        Whether to store first what is missing, for every object that the URL names. Again, it does the rest.
+    executor
+        Who works on that; threads of this process when None.
 
     Raises
     ------
     InvalidInput
         When an argument makes no sense; nothing was asked of S3 then.
+    AccessDenied
+        When thumbnails may not be stored; nothing was read then.
+
+    Examples
+    --------
+    >>> import s3magic
+    >>> gallery = s3magic.thumbs("s3://scratch/photos/", generate=True)  # doctest: +SKIP
+    >>> print(gallery.generated)  # doctest: +SKIP
+    12 thumbnails stored, 0 were there
     """
     from platformdirs import user_cache_path
 
     from s3magic.access import current
+    from s3magic.api import storing
     from s3magic.formats.base import Look
-    from s3magic.thumbnails.gallery import Gallery
+    from s3magic.thumbnails.gallery import Gallery, check
     from s3magic.thumbnails.presign import LinkMaker
 
     parsed = S3Url.parse(url)
-    wanted = Look(var=var, time=time, level=level, bands=None if bands is None else tuple(bands))
+    full = full or suffix == ""
+    if full and (generate or output is not None):
+        raise InvalidInput("Pictures of whole objects are not stored", "Leave out full, or generate and output.")
+    colours = None if bands is None else tuple(bands)
+    wanted = Look(var=var, time=time, level=level, bands=colours, whole=full)
     chosen = connection(parsed)
+    check(size=size, limit=limit, expires=expires, scale=scale, sort=sort)
+    root = storing.folder_of(parsed)
+    shelf = None if full else storing.shelf(root, suffix=suffix, output=output, is_certain=generate)
+    choice = None if filter is None else storing.choice(filter, root)
+    generated = None
+    if generate and shelf is not None:
+        generated = storing.generate(
+            parsed, shelf, match=match, choice=choice, size=size, wanted=wanted, executor=executor
+        )
     return Gallery(
         parsed,
         opener=current.open_store,
@@ -290,5 +338,9 @@ def thumbs(
         match=match,
         wanted=wanted,
         scale=scale,
+        sort=sort,
+        shelf=shelf,
+        choice=choice,
+        generated=generated,
         cache=user_cache_path("s3magic") / "thumbs",
     )

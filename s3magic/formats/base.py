@@ -83,6 +83,8 @@ class Look:
         Place along the axis of times or of levels, counted from 0, from the end where negative.
     bands
         Numbers of three bands for red, green and blue, or of one, counted from 1.
+    whole
+        Whether to make it from all of a photograph, though it holds a small one.
 
     Raises
     ------
@@ -94,6 +96,7 @@ class Look:
     time: int | None = None
     level: int | None = None
     bands: tuple[int, ...] | None = None
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if self.bands is not None and (len(self.bands) not in (1, 3) or min(self.bands) < 1):
@@ -105,7 +108,7 @@ class Look:
     def to_json(self) -> dict[str, object]:
         """Return all fields as JSON types."""
         bands = None if self.bands is None else list(self.bands)
-        return {"var": self.var, "time": self.time, "level": self.level, "bands": bands}
+        return {"var": self.var, "time": self.time, "level": self.level, "bands": bands, "whole": self.whole}
 
 
 PLAIN = Look()

@@ -67,11 +67,11 @@ def describe(file: WatchedFile) -> TileInfo:
     return camera.describe(exif, format_, width, height)
 
 
-def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:  # noqa: ARG001 - there is but one thing to see
+def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:
     """Return the thumbnail that a camera left in the file, else the whole picture made small."""
     head = file.read_at(0, min(_HEAD, file.size))
     format_ = _format(head)
-    if format_ == "jpeg":
+    if format_ == "jpeg" and not look.whole:
         found = _from_exif(file, head, size)
         if found is not None:
             return found

@@ -129,11 +129,13 @@ def _parse(parser: MagicArgumentParser, words: list[str]) -> Namespace:
 
 
 def _join_negative(words: list[str]) -> list[str]:
-    """Write ``--bbox -3,50,1,52`` as ``--bbox=-3,50,1,52``, since argparse takes the box for an option."""
+    """Write ``--bbox -3,50,1,52`` as ``--bbox=-3,50,1,52`` and ``--sort -size`` so, since argparse sees an option."""
     joined: list[str] = []
     for word in words:
-        if joined and joined[-1] == "--bbox" and word[:1] == "-" and word[1:2].isdigit():
-            joined[-1] = f"--bbox={word}"
+        former, second = joined[-1] if joined else "", word[1:2]
+        is_value = (former == "--bbox" and second.isdigit()) or (former == "--sort" and second.isalpha())
+        if word[:1] == "-" and is_value:
+            joined[-1] = f"{former}={word}"
         else:
             joined.append(word)
     return joined

@@ -15,6 +15,7 @@ from s3magic.errors import InvalidInput
 from s3magic.notebook import cells, credential_options, link_verbs, prompt, values
 from s3magic.notebook.magic import Sentence, magic, option
 from s3magic.notebook.verbs import magic_with_verbs
+from s3magic.thumbnails import SORTS, TEMPLATE
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -211,11 +212,18 @@ class S3Magics(Magics):
             default="shared",
             help="whether pictures of one quantity share their colours and a colour bar (shared), or each has its own",
         ),
+        option("--sort", choices=SORTS, default="name", help="order of the objects; -size: the largest first"),
+        option("--expires", type=values.seconds, default=3600, metavar="TIME", help="how long links live, such as 1h"),
+        option("--filter", metavar="FILE", help="a file, or s3:// URL, that names objects, or prefixes and a *"),
+        option("--full", action="store_true", help="pictures of whole objects, though there are small ones"),
+        option("--suffix", metavar="TEMPLATE", help=f"where thumbnails are stored; {TEMPLATE} if left out"),
+        option("--output", metavar="URL", help="the folder they are stored below, where it is another one"),
+        option("--generate", action="store_true", help="store first what is missing, of all that the URL names"),
         option("--html", metavar="FILE", help="write the page as one file too; it needs nothing else, holds no link"),
     )
     def s3thumbs(self, args: Namespace) -> Gallery:
         """Show previews of what lies under a URL, reading as few bytes as each format allows."""
-        wishes = {name: getattr(args, name) for name in ("match", "var", "time", "level", "bands", "scale")}
+        wishes = {name: value for name, value in vars(args).items() if name not in ("url", "size", "limit", "html")}
         size, limit = args.size or self.thumb_size, args.limit or self.thumb_limit
         gallery = api.thumbs(args.url, size=size, limit=limit, **wishes)
         if args.html:

@@ -68,6 +68,22 @@ def count(text: str) -> int:
     return int(text)
 
 
+def seconds(text: str) -> int:
+    """Read ``90``, ``5m`` or ``1h30m`` as a length of time.
+
+    Examples
+    --------
+    >>> seconds("1h30m")
+    5400
+    """
+    from s3magic.store import tuning  # noqa: PLC0415 - loaded when asked for
+
+    try:
+        return int(tuning.seconds(text, "it"))
+    except InvalidInput:
+        raise ArgumentTypeError(f"not a length of time: {text!r}; write it like 300, 5m or 1h30m") from None
+
+
 def folder(text: str) -> str:
     """Read the name of a folder here, which no URL is."""
     if text.startswith("s3://"):

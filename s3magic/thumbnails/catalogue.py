@@ -14,6 +14,7 @@ from s3magic.url import S3Url, matches
 
 SORT_LIMIT = 100_000
 """Objects that can be put into another order than that of the listing: they must all be known for it."""
+_LAST = "\U0010ffff"
 _LISTINGS_AT_ONCE = 10
 """Listings that one page may ask for, so that a rare pattern does not stall in a huge bucket."""
 
@@ -23,8 +24,6 @@ _ORDERS: dict[str, Callable[[ObjectInfo], Any]] = {
     "modified": lambda info: info.last_modified.timestamp() if info.last_modified else 0,
     "type": lambda info: info.name.rpartition(".")[2].lower(),
 }
-SORTS = tuple(sign + name for name in _ORDERS for sign in ("", "-"))
-"""The orders there are, the greatest first with ``-``."""
 
 
 @dataclass(slots=True)
@@ -52,8 +51,12 @@ class Catalogue:
         the URL does.
     keep
         Keep only objects whose key this lets through.
+    hidden
+        Keys that begin with this are leapt over; nothing when empty.
+    within
+        Keys that do not begin with this need not be listed.
     sort
-        One of `SORTS`; any but ``"name"`` lists everything first, up to `SORT_LIMIT` objects.
+        One of `s3magic.thumbnails.SORTS`; any but ``"name"`` lists everything first, up to `SORT_LIMIT` objects.
     """
 
     def __init__(
@@ -64,15 +67,17 @@ class Catalogue:
         limit: int,
         match: str | None = None,
         keep: Callable[[str], bool] | None = None,
+        hidden: str = "",
+        within: str = "",
         sort: str = "name",
     ) -> None:
-        if sort not in SORTS:
-            raise InvalidInput(f"There is no order {sort!r}", f"There is {', '.join(_ORDERS)}; -size for the reverse.")
         self.url = as_folder(url)
         self._store = Folding(store)
         self._limit = limit
         self._match = match
         self._keep = keep
+        self._hidden = hidden
+        self._within = within
         self._sort = sort
         self._lock = threading.Lock()
         self._marks = [""]  # the key after which each known page begins
@@ -80,6 +85,7 @@ class Catalogue:
         self._farthest = ""
         self._found = 0
         self._complete = False
+        self._has_hidden = False
         self._sorted: list[ObjectInfo] | None = None
 
     @property
@@ -91,6 +97,11 @@ class Catalogue:
     def complete(self) -> bool:
         """Whether the listing came to its end, so that `found` is all there is."""
         return self._complete
+
+    @property
+    def has_hidden(self) -> bool:
+        """Whether hidden keys were met."""
+        return self._has_hidden
 
     def has(self, number: int) -> bool:
         """Whether there may be a page of this number; once `complete`, whether there is one."""
@@ -142,10 +153,15 @@ class Catalogue:
             if found is not None:
                 return self._met([found], is_end=True), found.key, _Ahead(is_end=True)
         start_after = last if ahead.token is None and last else None
-        page = self._store.list_page(self.url.prefix, token=ahead.token, start_after=start_after)
+        prefix = self._within if self._within.startswith(self.url.prefix) else self.url.prefix
+        page = self._store.list_page(prefix, token=ahead.token, start_after=start_after)
         is_end = page.next_token is None
         seen = page.objects[-1].key if page.objects else last
-        return self._met(list(page.objects), is_end=is_end), seen, _Ahead(token=page.next_token, is_end=is_end)
+        shown = [info for info in page.objects if not (self._hidden and info.key.startswith(self._hidden))]
+        self._has_hidden = self._has_hidden or len(shown) < len(page.objects)
+        if not is_end and self._hidden and seen.startswith(self._hidden):
+            return self._met(shown, is_end=False), self._hidden + _LAST, _Ahead()
+        return self._met(shown, is_end=is_end), seen, _Ahead(token=page.next_token, is_end=is_end)
 
     def _single(self) -> ObjectInfo | None:
         """Return the one object that the URL names; None where it names a folder, which it does from then on."""

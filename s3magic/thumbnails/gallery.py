@@ -13,7 +13,7 @@ from s3magic.errors import InvalidInput
 from s3magic.formats.base import PLAIN, Look
 from s3magic.parallel import WORKERS
 from s3magic.store.base import ObjectInfo
-from s3magic.thumbnails import page, workers
+from s3magic.thumbnails import SORTS, page, workers
 from s3magic.thumbnails.cache import DiskCache
 from s3magic.thumbnails.catalogue import Catalogue
 from s3magic.thumbnails.decoding import Decoder
@@ -25,6 +25,9 @@ from s3magic.url import S3Url
 
 if TYPE_CHECKING:
     from s3magic.store.base import StoreOpener
+    from s3magic.thumbnails.choosing import Choice
+    from s3magic.thumbnails.generating import Generated
+    from s3magic.thumbnails.stored import Shelf
 
 SIZES = range(16, 1025)
 LIMITS = range(1, 1001)
@@ -32,6 +35,19 @@ LARGE = 800
 """Longer side in pixels of the large view."""
 _PATIENCE = 60
 """Seconds that a page waits for previews when it is shown by itself; those still under way say so."""
+
+
+def check(*, size: int, limit: int, expires: int, scale: str, sort: str) -> None:
+    """Raise `InvalidInput` when words for a gallery make no sense."""
+    if size not in SIZES:
+        raise InvalidInput(f"A preview cannot be {size!r} pixels wide", "Choose between 16 and 1024.")
+    if limit not in LIMITS:
+        raise InvalidInput(f"A page cannot hold {limit!r} objects", "Choose between 1 and 1000; more() shows more.")
+    if scale not in SHARINGS:
+        raise InvalidInput(f"A scale cannot be {scale!r}", "Choose shared, so that pictures can be compared, or each.")
+    if sort not in SORTS:
+        raise InvalidInput(f"There is no order {sort!r}", f"There is {', '.join(SORTS)}.")
+    check_expires(expires)
 
 
 class Gallery:
@@ -68,6 +84,12 @@ class Gallery:
         ``"shared"``: pictures of one quantity have one scale of colours; ``"each"``: each its own.
     decoder
         Who makes the pictures; the worker processes of this kernel when None.
+    shelf
+        Where thumbnails may be stored; None to make each from its object.
+    choice
+        The objects to show, by a filter file; all when None.
+    generated
+        What came of storing thumbnails just before, to be told with it.
 
     Raises
     ------
@@ -93,19 +115,15 @@ class Gallery:
         wanted: Look = PLAIN,
         scale: Sharing = "shared",
         decoder: Decoder | None = None,
+        shelf: Shelf | None = None,
+        choice: Choice | None = None,
+        generated: Generated | None = None,
     ) -> None:
         parsed = S3Url.parse(url)
-        if size not in SIZES:
-            raise InvalidInput(f"A preview cannot be {size!r} pixels wide", "Choose between 16 and 1024.")
-        if limit not in LIMITS:
-            raise InvalidInput(f"A page cannot hold {limit!r} objects", "Choose between 1 and 1000; more() shows more.")
-        if scale not in SHARINGS:
-            raise InvalidInput(
-                f"A scale cannot be {scale!r}", "Choose shared, so that pictures can be compared, or each."
-            )
+        check(size=size, limit=limit, expires=expires, scale=scale, sort=sort)
         self.size = size
         self.limit = limit
-        self.expires = check_expires(expires)
+        self.expires = expires
         self.read_limit = read_limit
         self.wanted = wanted
         self.scales = Scales(scale)
@@ -113,7 +131,18 @@ class Gallery:
         self._store = opener(parsed)
         self._cache = DiskCache(cache) if cache is not None else None
         self._decoder = decoder or workers.shared()
-        self._catalogue = Catalogue(self._store, parsed, limit=limit, match=match, sort=sort)
+        self.generated = generated
+        self._shelf = shelf
+        self._catalogue = Catalogue(
+            self._store,
+            parsed,
+            limit=limit,
+            match=match,
+            sort=sort,
+            keep=lambda key: not (shelf and shelf.holds(key)) and (choice is None or choice(key)),
+            hidden=shelf.folder if shelf else "",
+            within=choice.prefix if choice else "",
+        )
         self._lock = threading.Lock()
         self._items: list[GalleryItem] = []
         self._selected: dict[str, GalleryItem] = {}
@@ -274,6 +303,9 @@ class Gallery:
         items = self.items
         ready = sum(item.ready for item in items)
         lines = [f"<Gallery {self.url}: {page.note(self)}>"]
+        if self.generated is not None:
+            lines.append(f"  {self.generated}")
+            lines += [f"  {name}: {why}" for name, why in self.generated.failures[:5]]
         if ready < len(items):
             lines.append(f"  {ready} of {len(items)} previews are ready")
         failed = [item for item in items if item.ready and item.error]
@@ -283,9 +315,19 @@ class Gallery:
         return "\n".join(lines)
 
     def _preview(self, info: ObjectInfo) -> Thumbnail:
-        thumbnail = self._look(info, size=self.size)
+        thumbnail = self._stored(info) or self._look(info, size=self.size)
         if thumbnail.field is not None:
             self.scales.add(thumbnail.field)
+        return thumbnail
+
+    def _stored(self, info: ObjectInfo) -> Thumbnail | None:
+        """Return the thumbnail that lies on S3, where there is a true one of the look that is wanted."""
+        shelf = self._shelf
+        if shelf is None or self.wanted != PLAIN or not (shelf.is_certain or self._catalogue.has_hidden):
+            return None
+        thumbnail = shelf.picture(info, size=self.size, decoder=self._decoder, cache=self._cache)
+        if thumbnail is not None:
+            self._count(thumbnail.bytes_read)
         return thumbnail
 
     def _look(self, info: ObjectInfo, *, size: int) -> Thumbnail:

@@ -111,6 +111,7 @@ def look(
     cache: DiskCache | None = None,
     wanted: Look = PLAIN,
     decoder: Decoder = decode,
+    named: str | None = None,
 ) -> Thumbnail:
     """Return the thumbnail of an object as it was listed.
 
@@ -127,8 +128,11 @@ def look(
         What of the object to show, where it holds more than one thing to see.
     decoder
         Who makes the picture; by itself in this very process, so for objects that are trusted.
+    named
+        A name that tells its format, where its own does not.
     """
-    format_ = registry.find(info.name)
+    name = named or info.name
+    format_ = registry.find(name)
     if format_ is None:
         return Thumbnail(caption="no preview of this type")
     if info.is_archived:
@@ -136,10 +140,11 @@ def look(
     if info.size == 0:
         return Thumbnail(error="Empty: 0 bytes")
     key = (info.url, info.etag, info.size, size, read_limit, format_.name, wanted.to_json(), __version__, _LAYOUT)
-    kept = _recall(cache.get(key)) if cache else None
+    kept = recall(cache.get(key)) if cache else None
     if kept is not None:
         return kept
-    thumbnail, lasting = _make(store, info, size=size, read_limit=read_limit, wanted=wanted, decoder=decoder)
+    task = Task(name, info.size, size, wanted, read_limit, is_folder=isinstance(info, FolderInfo))
+    thumbnail, lasting = _make(store, info, task, decoder)
     if cache and lasting:
         cache.put(key, Entry(thumbnail.to_json(), thumbnail.image))
     return thumbnail
@@ -175,22 +180,19 @@ def to_facts(info: TileInfo) -> Facts:
     return tuple(facts.items())
 
 
-def _make(
-    store: Store, info: ObjectInfo, *, size: int, read_limit: int, wanted: Look, decoder: Decoder
-) -> tuple[Thumbnail, bool]:
+def _make(store: Store, info: ObjectInfo, task: Task, decoder: Decoder) -> tuple[Thumbnail, bool]:
     """Return a fresh thumbnail, and whether it stays true as long as the object is the same."""
-    source = _source(store, info, read_limit)
-    task = Task(info.name, info.size, size, wanted, read_limit, is_folder=isinstance(info, FolderInfo))
+    source = _source(store, info, task.limit)
     try:
-        if isinstance(source, Source) and info.name.lower().endswith(_CAMERA_SUFFIXES):
+        if isinstance(source, Source) and task.name.lower().endswith(_CAMERA_SUFFIXES):
             task = replace(task, head=_head(source))
-            if found := camera.cut(task.head, size=size):
+            if not task.look.whole and (found := camera.cut(task.head, size=task.size)):
                 return _thumbnail(Seen(*found), source), True
         seen = decoder(task, source)
         if seen.preview is None or seen.preview.media_type not in _INLINE_TYPES:
             raise UnreadableFormat("No picture a page can hold")  # noqa: TRY301 - as good as broken
     except Exception as error:  # noqa: BLE001 - one strange file must never break a page of sixty
-        said = reason(error, read_limit).removesuffix(f": {info.name}")  # the name stands beside it anyway
+        said = reason(error, task.limit).removesuffix(f": {task.name}")  # the name stands beside it anyway
         failed = Thumbnail(error=said, bytes_read=source.bytes_read, requests=source.requests)
         if isinstance(error, ByteLimitReached):
             return _described(failed, store, info, task, decoder), True
@@ -232,7 +234,7 @@ def _described(failed: Thumbnail, store: Store, info: ObjectInfo, task: Task, de
     return replace(made, error=failed.error, bytes_read=read, requests=requests)
 
 
-def _recall(entry: Entry | None) -> Thumbnail | None:
+def recall(entry: Entry | None) -> Thumbnail | None:
     """Return the thumbnail an entry of the cache holds; None when it is of another form."""
     if entry is None:
         return None

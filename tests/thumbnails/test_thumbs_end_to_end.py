@@ -132,3 +132,54 @@ def test_what_may_not_be_read_is_told_on_its_tile(sandbox):
 def test_links_name_the_lifetime_that_was_asked(thumbs):
     (link,) = thumbs("s3://teaching/cogs/plain.tif", expires=120).urls()
     assert parse_qs(urlsplit(link.url).query)["X-Amz-Expires"] == ["120"]
+
+
+def test_thumbnails_are_stored_elsewhere_used_and_chosen_by_a_file(thumbs, connection, tmp_path):
+    from s3magic.thumbnails import TEMPLATE
+
+    connection.store("scratch").put("chosen.txt", b"first-snow.jpg\nred* *.tif")
+    output = f"s3://scratch/thumbs-{tmp_path.name}/"
+    words = {"filter": "s3://scratch/chosen.txt", "output": output}
+    gallery = thumbs("s3://teaching/photos/", generate=True, **words).wait()
+    assert str(gallery.generated) == "2 thumbnails stored, 0 were there"
+    assert [item.name for item in gallery.items] == ["first-snow.jpg", "red-desert.png"]
+    assert {item.preview.source for item in gallery.items} == {"stored"}
+    again = thumbs("s3://teaching/photos/", generate=True, suffix=TEMPLATE, **words)
+    assert str(again.generated) == "0 thumbnails stored, 2 were there"
+    full = thumbs("s3://teaching/photos/", filter=words["filter"], full=True).wait()
+    assert {item.preview.source for item in full.items} == {"whole"}
+
+
+def test_who_may_not_write_is_told_before_anything_is_read(sandbox, connection, monkeypatch, tmp_path):
+    student = sandbox.users["student"]
+    limited = s3magic.connect(
+        "keys",
+        access_key_id=student.access_key_id,
+        secret_access_key=student.secret_access_key,
+        endpoint_url=sandbox.endpoint_url,
+    )
+    client = limited.store("teaching").client
+    with pytest.raises(s3magic.S3MagicError, match="Not allowed to store thumbnails") as error:
+        s3magic.thumbs("s3://teaching/photos/", generate=True)
+    assert "s3:PutObject" in error.value.hint
+    assert client.bytes_received < 2000
+    assert not connection.store("teaching").list_page("photos/.lightly/").objects
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"full": True, "generate": True},
+        {"suffix": "", "output": "s3://scratch/x/"},
+        {"suffix": "[filename].[extension]"},
+        {"filter": "/nowhere/at/all.txt"},
+        {"sort": "colour"},
+        {"generate": True, "size": 1},
+    ],
+)
+def test_words_that_make_no_sense_are_refused(thumbs, connection, words):
+    before = connection.store("teaching").client.requests
+    with pytest.raises(s3magic.S3MagicError) as error:
+        thumbs("s3://teaching/photos/", **words)
+    assert len(error.value.lines()) == 2
+    assert connection.store("teaching").client.requests == before

@@ -142,7 +142,17 @@ def test_what_cannot_be_listed_is_an_error_at_once(make_gallery, store):
 
 
 @pytest.mark.parametrize(
-    "options", [{"size": 15}, {"size": 2000}, {"limit": 0}, {"limit": 1001}, {"expires": 604801}, {"expires": 0}]
+    "options",
+    [
+        {"size": 15},
+        {"size": 2000},
+        {"limit": 0},
+        {"limit": 1001},
+        {"expires": 604801},
+        {"expires": 0},
+        {"sort": "colour"},
+        {"sort": "--size"},
+    ],
 )
 def test_bad_words_are_refused_before_anything_is_asked(make_gallery, store, options):
     with pytest.raises(InvalidInput):
