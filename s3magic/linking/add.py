@@ -20,7 +20,7 @@ from s3magic.linking.hashing import read_hashes
 from s3magic.linking.manifest import LinkedTile, access_record
 from s3magic.linking.order import READ_LIMIT, Order
 from s3magic.linking.plan import LinkPlan, make_plan
-from s3magic.linking.recording import Addition, at_work, record, refuse_strangers
+from s3magic.linking.recording import Addition, at_work, record, refuse_last_copies, refuse_strangers
 from s3magic.linking.redirects import place
 from s3magic.linking.report import Report, read_report
 from s3magic.linking.split import Parts, SplitDatasets, subfolders
@@ -120,12 +120,14 @@ def add(
         if task.known and order.replace:
             harvest.raise_stop()
         additions = [one for one in additions if one.fresh or one.known]
+        fresh = {tile.name for one in additions for tile in one.fresh}
         for one in additions:
             refuse_strangers(one)
+            refuse_last_copies(one, fresh)
         changes = [record(one, is_held=one.folder == folder) for one in additions]
         folder.described.forget()
         harvest.raise_stop()
-        recorded = len({tile.name for one in additions for tile in one.fresh} | task.kept.keys())
+        recorded = len(fresh | task.kept.keys())
         if not recorded:
             raise_failures(harvest.failures, 0, "linked")
     unfetched: list[tuple[str, Exception]] = []

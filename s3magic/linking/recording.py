@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
@@ -62,6 +62,21 @@ def refuse_strangers(one: Addition) -> None:
         raise LinkError(
             f"{one.folder.path} holds other files of these names: {', '.join(sorted(strangers)[:_LISTED])}{more}",
             "Move them away, or choose another folder.",
+        )
+
+
+def refuse_last_copies(one: Addition, elsewhere: Container[str]) -> None:
+    """Raise `LinkError` when a tile is gone from S3, no version of it was pinned, and its file here would go too.
+
+    What is recorded ``elsewhere`` now is not gone.
+    """
+    gone = (tile for tile in one.gone if tile.version_id is None and tile.size and tile.name not in elsewhere)
+    last = sorted(tile.name for tile in gone if local_state(one.folder.place(tile.name), tile) == "file")
+    if last:
+        more = f"; and {len(last) - _LISTED} more" if len(last) > _LISTED else ""
+        raise LinkError(
+            f"Gone from S3, and the files here are the last of them: {', '.join(last[:_LISTED])}{more}",
+            f"Move them out of {one.folder.path}, then run the same again.",
         )
 
 

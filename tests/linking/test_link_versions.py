@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,24 @@ def test_a_file_that_somebody_edited_stops_it_all(store, link, tree, name):
     with pytest.raises(LinkError, match=f"other files of these names: {name}"):
         link("x/*", store=store, replace=True)
     assert tree(dataset.path) == before
+
+
+def test_the_last_copy_of_a_tile_is_not_thrown_away(link, tree):
+    class Forgetful(MemoryStore):
+        def head(self, key, **options):
+            return replace(super().head(key, **options), version_id=None)
+
+    store = Forgetful("teaching")
+    for name in "ab":
+        store.put(f"x/{name}.txt", name.encode())
+    dataset = link("x/*", store=store, checkout=True)
+    store.delete("x/b.txt")
+    before = tree(dataset.path)
+    with pytest.raises(LinkError, match=r"the last of them: b\.txt"):
+        link("x/*", store=store, replace=True)
+    assert tree(dataset.path) == before
+    (dataset.path / "b.txt").unlink()
+    assert link("x/*", store=store, replace=True).changes.removed == ("b.txt",)
 
 
 def test_other_sources_may_take_the_place_of_old_ones(store, link):
