@@ -19,7 +19,7 @@ _LEADING = frozenset(
     "GIT_WORK_TREE".split()
 )
 _CHANGE = re.compile(rb":\d+ \d+ [0-9a-f]+ ([0-9a-f]+) [A-Z]\d*\0([^\0]+)\0")
-_AT_ONCE = 2_000  # blobs in memory
+_AT_ONCE = 100  # blobs in memory
 
 
 def literal(path: str) -> str:

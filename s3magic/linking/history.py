@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -90,14 +91,13 @@ class History:
         fresh = {(dataset_of(path), blob) for path, blob in self._repository.versions(TILES)} - read
         folders: dict[str, list[str]] = {}
         for folder, blob in fresh:
-            folders.setdefault(blob, []).append(folder)
+            folders.setdefault(folder, []).append(blob)
         with self._database as database:
-            for blob, data in self._repository.blobs(folders):
-                lines = list(_lines(data))
-                for folder in folders[blob]:
-                    database.executemany(
-                        "insert or ignore into tile values (?, ?, ?)", ((oid, folder, line) for oid, line in lines)
-                    )
+            for folder, blobs in folders.items():
+                seen: set[bytes] = set()  # most lines are the same from commit to commit
+                for blob, data in self._repository.blobs(blobs):
+                    rows = ((oid, folder, line) for oid, line in _lines(data, seen))
+                    database.executemany("insert or ignore into tile values (?, ?, ?)", rows)
                     database.execute("insert or ignore into read values (?, ?)", (folder, blob))
 
     def _placed(self, tile: LinkedTile, folder: str) -> list[Linked]:
@@ -159,9 +159,13 @@ def _open(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _lines(data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield hash and pins of each tile of a manifest's text; lines that are none are left out."""
+def _lines(data: bytes, seen: set[bytes]) -> Iterator[tuple[str, str]]:
+    """Yield hash and pins of each tile of a manifest's text; lines that are none, or were seen, are left out."""
     for line in data.split(b"\n"):
+        digest = hashlib.blake2b(line, digest_size=16).digest()
+        if digest in seen:
+            continue
+        seen.add(digest)
         with suppress(ValueError, AttributeError):
             record: Mapping[str, object] = json.loads(line)
             oid = record.get("oid")
