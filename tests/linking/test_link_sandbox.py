@@ -122,3 +122,35 @@ def test_who_may_read_but_not_list_links_single_objects(sandbox, tmp_path):
     dataset = add(Order(patterns=urls), tmp_path / "ds", opener=opener)
     assert dataset.status().remote == {"ok": 5}
     assert len(dataset.fetch().fetched) == 5
+
+
+@pytest.mark.usefixtures("connection")
+def test_odd_keys_keep_their_folders_and_stay_inside(connection, tmp_path):
+    store = connection.store("teaching")
+    keys = [info.key for info in store.list_page("odd/").objects if not info.key.endswith("/")]
+    dataset = s3magic.link("s3://teaching/odd", tmp_path / "ds", keep_prefix=True, checkout=True)
+    assert len(dataset.tiles) == len(keys)
+    assert any("/" in tile.name for tile in dataset.tiles)
+    for tile in dataset.tiles:
+        assert (dataset.path / tile.name).resolve().is_relative_to(dataset.path.resolve())
+        assert (dataset.path / tile.name).read_bytes() == store.get(tile.source.key)
+    assert {path.name for path in tmp_path.iterdir()} == {"ds"}
+
+
+def test_a_new_version_over_http(scratch, tmp_path):
+    store, prefix = scratch
+    for name in "abc":
+        store.put(f"{prefix}{name}.txt", b"first " + name.encode())
+    s3magic.link(f"s3://scratch/{prefix}", tmp_path / "ds", checkout=True)
+    store.put(f"{prefix}a.txt", b"second a")
+    store.delete(f"{prefix}b.txt")
+    plan = s3magic.link(f"s3://scratch/{prefix}", tmp_path / "ds", replace=True, dry_run=True)
+    assert (plan.tiles, plan.kept, plan.heads) == (2, 1, 1)
+    dataset = s3magic.link(f"s3://scratch/{prefix}", tmp_path / "ds", replace=True, checkout=True)
+    assert (dataset.changes.changed, dataset.changes.removed, dataset.changes.kept) == (
+        ("a.txt",),
+        ("b.txt",),
+        ("c.txt",),
+    )
+    assert (tmp_path / "ds" / "a.txt").read_bytes() == b"second a"
+    assert dataset.status().remote == {"ok": 2}
