@@ -75,6 +75,7 @@ def presign(
     *,
     expires: int,
     disposition: str | None = None,
+    content_type: str | None = None,
     version_id: str | None = None,
 ) -> str:
     """Return a URL that anybody can GET until it expires; a plain one when there are no credentials.
@@ -83,8 +84,8 @@ def presign(
     ----------
     expires
         Seconds from now, at most seven days. The URL also dies with the credentials that signed it.
-    disposition
-        ``Content-Disposition`` that S3 is to answer with.
+    disposition, content_type
+        ``Content-Disposition`` and ``Content-Type`` that S3 is to answer with; a plain URL can ask for neither.
     """
     if not 0 < expires <= MAX_EXPIRES:
         raise InvalidInput(f"A link cannot live for {expires} s", "Choose between one second and seven days (604800).")
@@ -93,6 +94,8 @@ def presign(
         return object_url(location, bucket, key, query)
     if disposition:
         query["response-content-disposition"] = disposition
+    if content_type:
+        query["response-content-type"] = content_type
     if location.requester_pays:
         query["x-amz-request-payer"] = "requester"
     request = AWSRequest(method="GET", url=object_url(location, bucket, key, query))

@@ -11,6 +11,21 @@ from s3magic.store.credentials import CredentialSource, Location
 from s3magic.store.signing import MAX_EXPIRES, presign
 from s3magic.url import S3Url
 
+_SHOWN = {
+    **{suffix: f"image/{suffix}" for suffix in ("avif", "bmp", "gif", "jpeg", "png", "tiff", "webp")},
+    "jpg": "image/jpeg",
+    "tif": "image/tiff",
+    "m4a": "audio/mp4",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "wav": "audio/wav",
+    "mov": "video/quicktime",
+    "mp4": "video/mp4",
+    "ogv": "video/ogg",
+    "webm": "video/webm",
+}
+"""The types, by the ending of a name, in which nothing can be that a browser would carry out."""
+
 
 class SignedUrl(str):
     """A link as text, good wherever a URL is taken; its repr leaves the signature out.
@@ -53,6 +68,10 @@ class Signer(Protocol):
 class LinkMaker:
     """A `Signer` for one connection; it keeps no link.
 
+    Pictures, films and sounds open in the browser, as what their names say they are; everything
+    else is downloaded. So no page or drawing, whatever it is called and whatever type it was stored
+    with, runs its scripts as if it were the bucket's own site.
+
     Parameters
     ----------
     locate
@@ -88,8 +107,16 @@ class LinkMaker:
             lifetime = min(expires, int((credentials.expires - now).total_seconds()))
             if lifetime < 1:
                 raise ExpiredCredentials("The credentials have expired", "Sign in again, then run %s3creds.")
+        shown = _SHOWN.get(url.key.rpartition(".")[2].lower())
         link = presign(
-            self._locate(url.bucket), credentials, url.bucket, url.key, expires=lifetime, version_id=url.version_id
+            self._locate(url.bucket),
+            credentials,
+            url.bucket,
+            url.key,
+            expires=lifetime,
+            disposition=None if shown else "attachment",
+            content_type=shown,
+            version_id=url.version_id,
         )
         return SignedUrl(link, None if credentials is None else now + timedelta(seconds=lifetime))
 

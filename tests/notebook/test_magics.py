@@ -192,3 +192,13 @@ def test_the_sandbox_is_started_once_and_stopped(run, monkeypatch):
 def test_running_the_same_line_twice_is_harmless(run, connection):
     line = "%s3ls s3://teaching/odd/"
     assert run(line) == run(line)
+
+
+def test_thumbnails_take_an_order_a_lifetime_and_a_filter(run, connection, tmp_path):
+    (tmp_path / "chosen.txt").write_text("autumn-valley.jpg\nfirst* *.tif\nred*\n")
+    gallery = run(f"%s3thumbs s3://teaching/photos/ --sort -size --full --expires 5m --filter {tmp_path}/chosen.txt")
+    sizes = [item.size for item in gallery.wait().items]
+    assert len(sizes) == 3
+    assert sizes == sorted(sizes, reverse=True)
+    assert {item.preview.source for item in gallery.items} == {"whole"}
+    assert gallery.expires == 300

@@ -95,6 +95,17 @@ def test_a_link_opens_without_credentials_and_without_its_signature_does_not(thu
     assert http.request("GET", link.url.replace("plain.tif", "relief_0_0.tif")).status == 403
 
 
+def test_a_hostile_page_under_a_harmless_name_is_a_picture_and_any_page_is_a_file(thumbs, connection, http):
+    store = connection.store("scratch")
+    for name in ("evil.png", "evil.html", "evil.svg"):
+        store.put(f"active/{name}", b"<script>alert(document.domain)</script>", content_type="text/html")
+    links = {link.url.partition("?")[0].rpartition("/")[2]: link for link in thumbs("s3://scratch/active/").urls()}
+    picture = http.request("GET", links["evil.png"].url)
+    assert (picture.status, picture.headers["content-type"]) == (200, "image/png")
+    for name in ("evil.html", "evil.svg"):
+        assert http.request("GET", links[name].url).headers["content-disposition"] == "attachment"
+
+
 def test_a_link_is_refused_once_its_time_is_over(thumbs, http):
     (link,) = thumbs("s3://teaching/cogs/plain.tif").urls(expires=1)
     deadline = time.monotonic() + 30

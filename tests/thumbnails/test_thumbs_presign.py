@@ -30,6 +30,24 @@ def test_a_link_is_signed_for_the_buckets_own_region():
     assert abs(link.expires_at - datetime.now(UTC) - timedelta(seconds=600)) < timedelta(seconds=60)
 
 
+@pytest.mark.parametrize(
+    "name", ["a.html", "a.svg", "a.htm", "a.xml", "a.pdf", "a", "a.png.html", "a.js", ".png/a.svg", "a.tif/"]
+)
+def test_what_a_browser_might_run_is_downloaded(name):
+    query = parse_qs(urlsplit(maker()(S3Url("teaching", f"x/{name}"), expires=600)).query)
+    assert query["response-content-disposition"] == ["attachment"]
+    assert "response-content-type" not in query
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.PNG", "image/png"), ("a.html.jpg", "image/jpeg"), ("b.mp4", "video/mp4")]
+)
+def test_pictures_are_shown_as_pictures_whatever_they_were_stored_as(name, kind):
+    query = parse_qs(urlsplit(maker()(S3Url("teaching", name), expires=600)).query)
+    assert query["response-content-type"] == [kind]
+    assert "response-content-disposition" not in query
+
+
 def test_a_link_is_text_and_its_repr_shows_no_signature():
     link = maker()(OBJECT, expires=600)
     assert isinstance(link, str)
