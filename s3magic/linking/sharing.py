@@ -6,7 +6,9 @@ reads it nowhere else, and its URL rules the whole repository.
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -24,7 +26,7 @@ _OURS = "filter=lfs diff=lfs merge=lfs -text"
 _TEXT = """\
 # The bytes of linked tiles stay on S3; git keeps pointers to them. To fill them in a clone:
 #   pip install s3magic
-#   python -c 'import s3magic; s3magic.LinkedDataset({folder!r}).install()'
+#   python -c {code}
 #   git lfs pull
 [lfs]
 	url = {url}
@@ -58,7 +60,9 @@ class Sharing:
     def hint(self) -> str:
         """What the user may want to do about it; empty when nothing."""
         if self.way == "agent" and not self.installed:
-            return f"git lfs pull brings no tiles to this clone yet: %s3link install {self.folder} lets it."
+            return (
+                f"git lfs pull brings no tiles to this clone yet: %s3link install {shlex.quote(self.folder)} lets it."
+            )
         if self.way == "server":
             return (
                 "This repository has git-lfs content of its own, which is left alone: %s3link fetch fills "
@@ -87,7 +91,9 @@ def offer(folder: Path) -> Sharing:
     """Lead git-lfs to the agent by ``.lfsconfig`` where nothing else uses git-lfs; tell how git carries the dataset."""
     sharing = look(folder)
     if sharing.way == "unset" and (repository := Repository.around(folder)):
-        text = _TEXT.format(folder=repository.inside(folder) or ".", url=URL)
+        inside = json.dumps(repository.inside(folder) or ".")
+        code = shlex.quote(f"import s3magic; s3magic.LinkedDataset({inside}).install()")
+        text = _TEXT.format(code=code, url=URL)
         with suppress(OSError):  # a root that is not ours to write to stays unset
             (repository.root / ".lfsconfig").write_text(text, encoding="utf-8")
         return look(folder)
