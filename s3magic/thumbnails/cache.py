@@ -9,6 +9,7 @@ import os
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,14 +59,15 @@ class DiskCache:
             facts = json.loads(head)
         except ValueError:
             return None
-        if not isinstance(facts, dict) or facts.pop("length", None) != len(image):
+        if not isinstance(facts, dict) or facts.pop("crc32", None) != _crc32(facts, image):
             return None
         return Entry(facts, image)
 
     def put(self, key: Sequence[object], entry: Entry) -> None:
         """Keep an entry; readers see all of it or nothing."""
         path = self._path(key)
-        data = json.dumps({**entry.facts, "length": len(entry.image)}).encode() + b"\n" + entry.image
+        facts = {**entry.facts, "crc32": _crc32(entry.facts, entry.image)}
+        data = json.dumps(facts).encode() + b"\n" + entry.image
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -90,6 +92,11 @@ class DiskCache:
                 if self._size > goal or (path.suffix != _SUFFIX and used < abandoned):
                     path.unlink(missing_ok=True)
                     self._size -= size
+
+
+def _crc32(facts: Mapping[str, object], image: bytes) -> int:
+    """Return a checksum of an entry: a disk that lost power may keep its length and lose its bytes."""
+    return zlib.crc32(image, zlib.crc32(json.dumps(facts, sort_keys=True).encode()))
 
 
 def _files(folder: Path) -> list[tuple[float, int, Path]]:

@@ -23,7 +23,8 @@ def test_an_entry_cut_short_or_spoilt_is_none(tmp_path):
     cache.put(("k",), Entry({}, b"picture"))
     (path,) = files(tmp_path)
     whole = path.read_bytes()
-    for spoilt in (whole[:-1], b"", b"[]\n", b"no json", b"{}\npicture"):
+    blank = whole[:-7] + bytes(7)
+    for spoilt in (whole[:-1], b"", b"[]\n", b"no json", b"{}\npicture", blank, bytes(len(whole))):
         path.write_bytes(spoilt)
         assert cache.get(("k",)) is None
     path.write_bytes(whole)
