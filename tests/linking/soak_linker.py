@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import s3magic.formats.las  # noqa: F401 - takes its time, and what came meanwhile would not be looked at
+from s3magic.linking import work
 from s3magic.linking.add import add
 from s3magic.linking.dataset import LinkedDataset
 from s3magic.linking.order import Order
@@ -15,7 +17,7 @@ from s3magic.store.tuning import Tuning
 from s3magic.url import S3Url
 
 AT_ONCE = 4
-"""Requests under way, so few that there is a time to be killed in."""
+"""Requests and tiles under way, so few that there is a time to be killed in."""
 
 
 def opener_of(endpoint):
@@ -36,6 +38,7 @@ def run(phase, opener, folder):
 if __name__ == "__main__":
     endpoint, phase, folder = sys.argv[1:]
     opener = opener_of(endpoint)
+    work.WORKERS = AT_ONCE
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
