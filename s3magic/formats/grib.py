@@ -159,7 +159,8 @@ def _dataset(message: int) -> Dataset:
         return np.asarray(grib_grid.arranged(message, np.asarray(eccodes.codes_get_values(message)))[index])
 
     name, level = _text(message, "name"), _level(message)
-    attributes: dict[str, Any] = {"long_name": f"{name}, {level}" if level else name, **place.attributes}
+    is_told = not level or level.partition(" ")[0] == name.partition(" ")[0]  # such as 2 metre temperature
+    attributes: dict[str, Any] = {"long_name": name if is_told else f"{name}, {level}", **place.attributes}
     for key, word in (("units", "units"), ("cfName", "standard_name")):
         if (said := _text(message, key)) and said != "unknown":
             attributes[word] = said

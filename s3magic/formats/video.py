@@ -193,7 +193,7 @@ def _codec(stream: Any) -> str:
 
 def _kind(file: WatchedFile, container: Any) -> str:
     if "matroska" in container.format.name:
-        return "webm" if b"webm" in file.read_at(0, min(64, file.size)) else "matroska"
+        return "webm" if b"webm" in file.read_at(0, min(128, file.size)) else "matroska"
     return "quicktime" if file.read_at(8, 4) == b"qt  " or file.read_at(4, 4) != b"ftyp" else "mp4"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from s3magic.sandboxes import grids, photos, rasters, tables, tiles
+from s3magic.sandboxes import drawings, film, grids, photos, rasters, tables, tiles, weather
 from s3magic.sandboxes.items import Item
 
 ODD_KEYS = (
@@ -47,6 +47,13 @@ def make() -> Iterator[Item]:
             yield Item("public", f"photos/{name}", data)
     yield Item("teaching", "tables/stations.csv", tables.stations())
     yield Item("teaching", "tables/observations.parquet", tables.observations())
+    yield Item("teaching", "tables/stations.geojson", tables.places())
+    for name, data in weather.zarr().items():
+        yield Item("teaching", f"weather/climate.zarr/{name}", data)
+    yield Item("teaching", "weather/temperature.grib2", weather.grib())
+    yield Item("teaching", "drawings/tide.svg", drawings.tide())
+    yield Item("teaching", "microscope/cells.ome.tif", drawings.cells())
+    yield Item("teaching", "films/flight.webm", film.flight(), "video/webm")
     yield Item("teaching", "archive/stations-1998.csv", tables.stations(), storage_class="GLACIER")
     yield Item("public", "README.txt", _PUBLIC.encode(), "text/plain; charset=utf-8")
     yield Item("private", "exam.txt", _PRIVATE.encode(), "text/plain; charset=utf-8")

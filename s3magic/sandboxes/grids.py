@@ -30,6 +30,13 @@ def climate() -> bytes:
     return out.getvalue()
 
 
+def temperature() -> tuple[Any, Any, Any]:
+    """Return the air temperature of `climate` by month, latitude and longitude, and the last two's places."""
+    latitude = np.linspace(-90, 90, _LATITUDES, dtype=np.float32)
+    land = noise((_LATITUDES, _LONGITUDES), 401, roughness=2.6, feature=1)
+    return _temperature(latitude, land), latitude, np.arange(_LONGITUDES, dtype=np.float32) * 3
+
+
 def _temperature(latitude: Any, land: Any) -> Any:
     phase = np.cos(2 * np.pi * (np.arange(_MONTHS) - 0.7) / _MONTHS)[:, None, None]
     lat = np.radians(latitude)[None, :, None]

@@ -1,9 +1,10 @@
-"""Small tables: weather stations and what they measured, as CSV and Parquet."""
+"""Small tables: weather stations and what they measured, as CSV, GeoJSON and Parquet."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -28,6 +29,20 @@ def stations() -> bytes:
     writer.writerow(("station", "name", "latitude", "longitude", "altitude_m"))
     writer.writerows(_STATIONS)
     return out.getvalue().encode()
+
+
+def places() -> bytes:
+    """Return the stations as GeoJSON."""
+    names = ("station", "name", "altitude_m")
+    features = [
+        {
+            "type": "Feature",
+            "properties": dict(zip(names, (code, name, altitude), strict=True)),
+            "geometry": {"type": "Point", "coordinates": [longitude, latitude]},
+        }
+        for code, name, latitude, longitude, altitude in _STATIONS
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False, indent=1).encode()
 
 
 def observations() -> bytes:

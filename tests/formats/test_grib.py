@@ -109,7 +109,7 @@ def test_missing_numbers_are_transparent(preview):
 def test_a_variable_is_looked_for_by_name(reader):
     data = grib(shortName="t") + grib(shortName="2d") + grib(shortName="10u")
     ask = registry.find("a.grib2").preview
-    assert ask(reader(data, "a.grib2"), look=Look(var="2d")).caption.startswith("2 metre dewpoint temperature, 2 m")
+    assert ask(reader(data, "a.grib2"), look=Look(var="2d")).caption.startswith("2 metre dewpoint temperature (K)")
     assert ask(reader(data, "a.grib2"), look=Look(var="t")).caption == ask(reader(data, "a.grib2")).caption
     with pytest.raises(InvalidInput, match=r"No variable nonsense in a\.grib2: its first messages are of t, 2d, 10u"):
         ask(reader(data, "a.grib2"), look=Look(var="nonsense"))

@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from s3magic.sandboxes import datasets, pictures, tiles
+from s3magic.sandboxes import datasets, drawings, pictures, tiles, weather
 
 THUMBNAIL_DIRECTORY = -1
 
@@ -216,3 +216,58 @@ def test_iris_samples_lie_under_their_own_names(s3):
 def test_odd_names_are_all_there(s3):
     listed = s3.list_objects_v2(Bucket="teaching", Prefix="odd/")["Contents"]
     assert {item["Key"] for item in listed} == {f"odd/{key}" for key in datasets.ODD_KEYS}
+
+
+def test_the_zarr_and_the_grib_hold_the_climate(teaching, tmp_path):
+    import zarr
+
+    from s3magic.formats.grib_library import eccodes
+
+    with h5py.File(io.BytesIO(teaching["grids/climate.nc"])) as file:
+        temperature = file["air_temperature"][:]
+    for name, data in under(teaching, "weather/climate.zarr/").items():
+        path = tmp_path / name.removeprefix("weather/climate.zarr/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    group = zarr.open_group(tmp_path, mode="r")
+    assert group.metadata.consolidated_metadata is not None
+    assert np.array_equal(group["air_temperature"][:], temperature)
+    assert group["air_temperature"].metadata.dimension_names == ("time", "latitude", "longitude")
+    data = teaching["weather/temperature.grib2"]
+    for month in (0, 6):
+        length = int.from_bytes(data[8:16], "big")
+        message = eccodes.codes_new_from_message(data[:length])
+        assert eccodes.codes_get(message, "shortName") == "2t"
+        assert eccodes.codes_get(message, "validityDate") == 20010115 + 100 * month
+        values = np.asarray(eccodes.codes_get_values(message)).reshape(61, 120)
+        assert eccodes.codes_get_array(message, "latitudes")[0] == -90
+        eccodes.codes_release(message)
+        assert np.abs(values - temperature[month]).max() < 0.01
+        data = data[length:]
+    assert not data
+
+
+def test_the_film_moves(teaching):
+    import av
+
+    with av.open(io.BytesIO(teaching["films/flight.webm"])) as film:
+        assert film.duration == 3_000_000
+        frames = [frame.to_ndarray(format="gray").astype(int) for frame in film.decode(video=0)]
+    assert len(frames) == 24
+    assert np.abs(frames[0] - frames[-1]).mean() > 10
+    assert np.abs(frames[0][:, 96:] - frames[-1][:, :-96]).mean() < np.abs(frames[0] - frames[-1]).mean() / 2
+
+
+def test_the_drawings_are_drawn(teaching):
+    from xml.etree import ElementTree
+
+    root = ElementTree.fromstring(teaching["drawings/tide.svg"])  # noqa: S314 - made here
+    assert (root.tag, root.get("width")) == ("{http://www.w3.org/2000/svg}svg", "480")
+    with tifffile.TiffFile(io.BytesIO(teaching["microscope/cells.ome.tif"])) as tiff:
+        assert tiff.is_ome
+        (series,) = tiff.series
+        assert (series.axes, series.shape, len(series.levels)) == ("ZCYX", (5, 3, 256, 256), 2)
+        sharp = [np.abs(np.diff(plane[2].astype(int))).max() for plane in series.asarray()]
+    assert sharp[2] == max(sharp)
+    assert drawings.cells() == teaching["microscope/cells.ome.tif"]
+    assert weather.zarr()["zarr.json"] == teaching["weather/climate.zarr/zarr.json"]
