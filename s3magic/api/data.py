@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
@@ -56,13 +57,15 @@ def mount(
     cache_size: int | None = None,
     memory: int | None = None,
     fresh: float = 10,
+    version_at: datetime | str | None = None,
 ) -> Mount:
     """Show a bucket or a folder of it as ordinary files, read-only.
 
     Parameters
     ----------
     url
-        ``s3://bucket/`` or ``s3://bucket/prefix/``.
+        ``s3://bucket/`` or ``s3://bucket/prefix/``; or one version of one object, which is then the
+        only file: ``s3://bucket/key?versionId=…``.
     path
         An empty or new folder; ``./s3/<bucket>/<prefix>`` when None.
     cache
@@ -73,6 +76,8 @@ def mount(
         The daemon's resident limit in bytes; 256 MB when None.
     fresh
         Seconds that listings and attributes may be old.
+    version_at
+        A time to show the bucket at, such as ``"2026-01-31T12:00+01:00"``; as it is now when None.
 
     Raises
     ------
@@ -99,6 +104,7 @@ def mount(
         cache_size=cache_size,
         memory=memory,
         fresh=fresh,
+        version_at=version_at,
     )
 
 

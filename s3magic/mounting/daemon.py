@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,6 +29,7 @@ from s3magic.mounting.disk import DiskCache
 from s3magic.mounting.fuse import Connection
 from s3magic.mounting.listings import DELIMITER
 from s3magic.mounting.operations import FETCHERS, FileSystem
+from s3magic.mounting.past import AsOf, Pinned, Source
 from s3magic.mounting.records import Record
 from s3magic.store.base import ListPage, Store
 from s3magic.store.client import Client
@@ -50,8 +52,8 @@ class Daemon:
     ----------
     config
         ``url``, ``path``, ``location``, ``tuning``, ``memory`` (bytes), ``fresh`` (seconds),
-        ``cache`` (folder and bytes, or None) and ``ignore``: a ``.gitignore`` to write beside the
-        mount, or None.
+        ``cache`` (folder and bytes, or None), ``version_at`` (a time in ISO 8601, or empty) and
+        ``ignore``: a ``.gitignore`` to write beside the mount, or None.
     store
         The bucket.
     owner
@@ -66,7 +68,10 @@ class Daemon:
     """
 
     def __init__(self, config: dict[str, Any], store: Store, *, owner: int, move: Move | None = None) -> None:
-        self._url, root = probe(store, S3Url.parse(config["url"]))
+        url = S3Url.parse(config["url"])
+        source = seen(store, url, config["version_at"])
+        folder, root = probe(source, url.with_key(url.key[: url.key.rfind("/") + 1]) if url.version_id else url)
+        self._url = url if url.version_id else folder
         disk = _disk(config, self._url.bucket)
         self._path = Path(config["path"])
         self._move = move
@@ -83,9 +88,10 @@ class Daemon:
             pid=os.getpid(),
             started=records.started(os.getpid()) or 0,
             created=tuple(_make_folders(self._path, ignore=config["ignore"])),
+            version_at=config["version_at"],
         )
         self._files = FileSystem(
-            store, self._url.key, memory=config["memory"], fresh=config["fresh"], disk=disk, root=root
+            source, folder.key, memory=config["memory"], fresh=config["fresh"], disk=disk, root=root
         )
         self._connection: Connection | None = None
 
@@ -182,7 +188,18 @@ class Daemon:
         }
 
 
-def probe(store: Store, url: S3Url) -> tuple[S3Url, ListPage]:
+def seen(store: Store, url: S3Url, version_at: str) -> Source:
+    """Return what is to be shown of a bucket: all of it now, all of it at one time, or one version of one object."""
+    if url.version_id:
+        return Pinned(store, url.key, url.version_id)
+    if version_at:
+        past = AsOf(store, datetime.fromisoformat(version_at))
+        past.check(url.key)
+        return past
+    return store
+
+
+def probe(store: Source, url: S3Url) -> tuple[S3Url, ListPage]:
     """Return the URL of the folder that a URL names, and the first page of its listing, which proves the right to it.
 
     Raises what the store raises (no such bucket, no right …), `InvalidInput` when the URL names

@@ -17,9 +17,10 @@ from s3magic.mounting.blocks import Block
 from s3magic.mounting.inodes import Entry, file_entry, file_name, folder_entry, segment_of
 from s3magic.mounting.listings import DELIMITER, Listing
 from s3magic.mounting.pages import AT_ONCE, utf8
+from s3magic.mounting.past import Source
 from s3magic.mounting.trees import folders_within
 from s3magic.mounting.workers import Workers
-from s3magic.store.base import ListPage, Store
+from s3magic.store.base import ListPage
 
 SPAN = 1 << 20
 """Positions in a folder that each block of it has."""
@@ -60,7 +61,7 @@ class Folders:
 
     def __init__(
         self,
-        store: Store,
+        store: Source,
         root: str,
         *,
         fresh: float,

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from s3magic.mounting import attach, control, ending, records
 from s3magic.mounting.disk import SIZE
 from s3magic.mounting.inodes import file_name
 from s3magic.mounting.model import Mount, MountTable
+from s3magic.mounting.past import time_of
 from s3magic.mounting.records import Record
 from s3magic.store.credentials import Location
 from s3magic.store.tuning import Tuning
@@ -46,6 +48,7 @@ def mount(
     cache_size: int | None = None,
     memory: int | None = None,
     fresh: float = 10,
+    version_at: datetime | str | None = None,
 ) -> Mount:
     """Show a bucket or a prefix as a folder of read-only files.
 
@@ -55,7 +58,8 @@ def mount(
     Parameters
     ----------
     url
-        ``s3://bucket`` or ``s3://bucket/prefix``.
+        ``s3://bucket`` or ``s3://bucket/prefix``; or one version of one object, which is then the
+        only file: ``s3://bucket/key?versionId=…``.
     path
         An empty or new folder; ``./s3/<bucket>/<prefix>`` when None.
     location, broker
@@ -71,6 +75,8 @@ def mount(
         Bytes the daemon should stay below; 256 MB when None.
     fresh
         Seconds after which listings and attributes are asked for again.
+    version_at
+        The time to show the bucket at; as it is now when None. Needs a bucket that keeps versions.
 
     Raises
     ------
@@ -80,9 +86,10 @@ def mount(
     memory = MEMORY if memory is None else memory
     with broker, _lock:
         _check(url, memory=memory, fresh=fresh)
+        at = _time_of(url, version_at)
         _clear_dead()
-        target = Path(os.path.realpath(default_path(url) if path is None else path))
-        live = _find(url, target, location, anywhere=path is None)
+        target = Path(os.path.realpath(default_path(url, at) if path is None else path))
+        live = _find(url, at, target, location, anywhere=path is None)
         if live is not None:
             _share(live.record)
             return live
@@ -96,6 +103,7 @@ def mount(
             "tuning": (tuning or Tuning()).to_json(),
             "memory": memory,
             "fresh": fresh,
+            "version_at": at,
             "cache": cache and [os.path.realpath(cache), SIZE if cache_size is None else cache_size],
             "ignore": str(_ignore_file()) if path is None else None,
         }
@@ -203,21 +211,25 @@ def _move(record: Record, location: Location, attach: Callable[[], socket.socket
     return False
 
 
-def default_path(url: S3Url) -> Path:
-    """Return where a URL is mounted when nobody says where: ``./s3/<bucket>/<prefix>``."""
+def default_path(url: S3Url, version_at: str = "") -> Path:
+    """Return where a URL is mounted when nobody says where: ``./s3/<bucket>/<prefix>``, a version beside the bucket."""
     segments = url.key.removesuffix("/").split("/") if url.key else []
     names = [file_name(segment) for segment in segments]
     known = [name for name in names if name is not None]
-    if len(known) < len(names):
+    version = url.version_id or ""
+    if version_at:
+        version = datetime.fromisoformat(version_at).astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    bucket = f"{url.bucket}@{version}" if version else url.bucket
+    if len(known) < len(names) or file_name(bucket) != bucket or "/" in bucket:
         raise InvalidInput(f"No folder can be called like {url}", "Say where to mount it.")
-    return Path(_DEFAULT_FOLDER, url.bucket, *known)
+    return Path(_DEFAULT_FOLDER, bucket, *known)
 
 
 def _check(url: S3Url, *, memory: int, fresh: float) -> None:
     if url.is_pattern:
         raise InvalidInput(f"A pattern cannot be mounted: {url}", f"Mount its folder: s3://{url.bucket}/{url.prefix}")
-    if url.version_id:
-        raise InvalidInput(f"One version of an object cannot be mounted: {url}", "Mount its folder.")
+    if url.version_id and url.is_prefix:
+        raise InvalidInput(f"A folder has no version: {url}", "Name one object, or a time: version_at=….")
     if memory < SMALLEST_MEMORY:
         raise InvalidInput(f"{memory} bytes are too few for a mount", f"Give it at least {SMALLEST_MEMORY}.")
     if fresh < 0:
@@ -242,6 +254,14 @@ def _check_folder(path: Path) -> None:
             raise MountError(f"You may not write in {path}", "Choose a folder of your own.")
 
 
+def _time_of(url: S3Url, version_at: datetime | str | None) -> str:
+    if version_at is None:
+        return ""
+    if url.version_id:
+        raise InvalidInput(f"A version and a time cannot both be shown: {url}", "Leave one of them out.")
+    return time_of(version_at).isoformat()
+
+
 def _check_cache(cache: Path | None, size: int | None, path: Path) -> None:
     if cache is None and size is not None:
         raise InvalidInput("A size of the cache was given, and no folder for it", "Say where to keep it: cache=DIR.")
@@ -249,11 +269,17 @@ def _check_cache(cache: Path | None, size: int | None, path: Path) -> None:
         raise InvalidInput(f"The cache would be inside the mount: {cache}", "Choose a folder outside of it.")
 
 
-def _find(url: S3Url, target: Path, location: Location, *, anywhere: bool) -> Mount | None:
+def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anywhere: bool) -> Mount | None:
     """Return the live mount that shows a URL on the target already; or ``anywhere``, if it is one of ours."""
     folder = url if url.is_prefix else url.with_key(f"{url.key}/")
     for record in _live():
         base = S3Url.parse(record.url)
+        if record.version_at != version_at or base.version_id != url.version_id:
+            continue
+        if url.version_id:
+            if base == url and record.path == target and record.location == location.to_json():
+                return Mount(record.url, record.path, record)
+            continue
         if base.bucket != url.bucket or record.location != location.to_json() or not folder.key.startswith(base.key):
             continue
         inner = folder.key[len(base.key) :].removesuffix("/")

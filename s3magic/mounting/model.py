@@ -120,7 +120,10 @@ class Mount:
 
     def _rows(self) -> list[tuple[str, object]]:
         access = "read-only" if self.read_only else "read and write"
-        return [("folder", self.path), ("engine", self.backend), ("state", self.state), ("access", access)]
+        rows: list[tuple[str, object]] = [("folder", self.path), ("engine", self.backend), ("state", self.state)]
+        if self.record.version_at:
+            rows.append(("as it stood at", self.record.version_at))
+        return [*rows, ("access", access)]
 
 
 class MountTable(list[Mount]):

@@ -18,11 +18,12 @@ from s3magic.mounting.disk import DiskCache
 from s3magic.mounting.folders import Folders, Reading, above
 from s3magic.mounting.inodes import Entry, folder_entry
 from s3magic.mounting.nodes import Node, NodeTable
+from s3magic.mounting.past import Source
 from s3magic.mounting.reads import Reads
 from s3magic.mounting.siblings import MOST_BYTES
 from s3magic.mounting.spans import Content
 from s3magic.mounting.workers import Workers
-from s3magic.store.base import ListPage, Store
+from s3magic.store.base import ListPage
 
 Held = TypeVar("Held")
 
@@ -70,7 +71,7 @@ class FileSystem:
 
     def __init__(
         self,
-        store: Store,
+        store: Source,
         prefix: str = "",
         *,
         memory: int = 256 << 20,

@@ -37,6 +37,8 @@ class Record:
         The daemon, and when it began in the kernel's ticks, so that a number used anew is noticed.
     created
         Folders made for the mount, the outermost first.
+    version_at
+        The time that it shows, in ISO 8601; empty for what is there now.
     """
 
     url: str
@@ -45,6 +47,7 @@ class Record:
     pid: int
     started: int
     created: tuple[Path, ...] = ()
+    version_at: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return the fields as JSON types."""
@@ -55,6 +58,7 @@ class Record:
             "pid": self.pid,
             "started": self.started,
             "created": [str(path) for path in self.created],
+            "version_at": self.version_at,
         }
 
     @classmethod
@@ -62,7 +66,8 @@ class Record:
         """Read what `to_json` gave."""
         created = tuple(Path(path) for path in fields["created"])
         path = Path(fields["path"])
-        return cls(fields["url"], path, fields["location"], fields["pid"], fields["started"], created)
+        at = fields.get("version_at", "")
+        return cls(fields["url"], path, fields["location"], fields["pid"], fields["started"], created, at)
 
     @property
     def socket(self) -> Path:

@@ -159,6 +159,7 @@ class S3Magics(Magics):
         option("--cache-size", type=values.size, metavar="SIZE", help="room it may take there, such as 50GB (10GB)"),
         option("--memory", type=values.size, metavar="SIZE", help="memory it may use, such as 512MB"),
         option("--fresh", type=float, metavar="SECONDS", help="how old a listing may be"),
+        option("--version-at", metavar="TIME", help="show it as it stood then, such as 2026-01-31T12:00+01:00"),
     )
     def s3mount(self, args: Namespace, cell: str | None = None) -> Mount | MountTable | object:
         """Show a bucket or a folder of it as ordinary files. As %%s3mount, for one cell alone."""
