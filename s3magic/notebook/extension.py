@@ -51,6 +51,7 @@ def unload(shell: InteractiveShell, *, unmount: bool = True) -> None:
         _displays(shell).pop(".".join(shown), None)  # type: ignore[no-untyped-call]
     if unmount:
         _unmount_ours()
+        _stop_workers()
         _restore_environment()
 
 
@@ -83,6 +84,12 @@ def _restore_environment() -> None:
     masking = sys.modules.get("s3magic.access.masking")
     if masking is not None:  # else nothing was chosen
         masking.restore()
+
+
+def _stop_workers() -> None:
+    workers = sys.modules.get("s3magic.thumbnails.workers")
+    if workers is not None:  # else nothing was decoded
+        workers.stop()
 
 
 def _unmount_ours() -> None:

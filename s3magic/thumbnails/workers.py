@@ -293,6 +293,7 @@ def shared() -> Decoder:
 
 
 @atexit.register
-def _at_exit() -> None:
+def stop() -> None:
+    """End the workers of this kernel; the next object starts others."""
     if (pool := _pools.get(os.getpid())) is not None:
         pool.stop()

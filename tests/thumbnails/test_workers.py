@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from s3magic.errors import AccessDenied, UnreadableFormat
+from s3magic.thumbnails import workers as room
 from s3magic.thumbnails.decoding import DecoderFailed, Task
 from s3magic.thumbnails.preview import look
 from s3magic.thumbnails.workers import Workers
@@ -181,6 +182,18 @@ def test_a_worker_has_no_network_where_it_may_give_it_up(make_workers):
 
 def test_the_system_ends_a_worker_before_the_kernel(make_workers):
     assert ask(make_workers(), "priority").preview.caption == "1000"
+
+
+def test_the_workers_of_a_kernel_are_shared_and_can_be_ended(make_workers):
+    del make_workers  # its file format is known to them, too
+    room.stop()
+    pool = room.shared()
+    assert pool is room.shared()
+    assert ask(pool, "fine").preview.caption == "fine"
+    (pid,) = pool.pids
+    room.stop()
+    assert pool.pids == []
+    wait_until_gone(pid)
 
 
 def test_workers_end_with_a_kernel_that_was_killed(make_workers):
