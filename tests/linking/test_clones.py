@@ -174,6 +174,9 @@ def test_old_commits_and_branches_give_the_bytes_they_linked(git, texts, store):
     git("push", "origin", "newer")
     clone("fetch", "origin")
     s3magic.LinkedDataset(clone.folder / "ds").install()
+    clone("lfs", "fetch", "--all")
+    assert len([path for path in (clone.folder / ".git/lfs/objects").rglob("*") if path.is_file()]) == 4
+    shutil.rmtree(clone.folder / ".git" / "lfs" / "objects")
     clone("checkout", "newer")
     assert content(clone, "a") == b"second a"
     clone("checkout", "main")

@@ -19,24 +19,24 @@ class Counted(MemoryStore):
         self.asked, self.denied, self.versioned = [], set(), True
         self.pretend, self.spoilt = {}, set()
 
-    def _note(self, what, key):
+    def _hear(self, what, key):
         self.asked.append((what, key))
         if what in self.denied:
             raise AccessDenied(f"You may not {what} here", "Ask who keeps the bucket.")
 
     def list_page(self, prefix="", **words):
-        self._note("list", prefix)
+        self._hear("list", prefix)
         return super().list_page(prefix, **words)
 
     def head(self, key, *, version_id=None, part_number=None):
-        self._note("head", key)
+        self._hear("head", key)
         if version_id is not None and not self.versioned:
             version_id = "none-is-kept"
         info = super().head(key, version_id=version_id)
         return dataclasses.replace(info, **self.pretend.get(key, {}))
 
     def get(self, key, *, etag=None, **words):
-        self._note("get", key)
+        self._hear("get", key)
         if etag == self.pretend.get(key, {}).get("etag"):
             etag = None
         data = super().get(key, etag=etag, **words)
