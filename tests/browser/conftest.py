@@ -78,15 +78,18 @@ class Lab:
         nbformat.write(notebook, path)
         return path
 
-    def open(self, name: str, *, dark: bool = False, width: int = 1280, height: int = 1000):
-        """Open a notebook in a new window and return its page when the kernel is idle."""
+    def open(self, name: str, *, dark: bool = False, width: int = 1280, height: int = 1000, at: str = "lab/tree"):
+        """Open a notebook in a new window and return its page when the kernel is idle.
+
+        ``at="notebooks"`` opens it in Notebook 7 instead of JupyterLab.
+        """
         self._set("apputils-extension/themes", {"theme": "JupyterLab Dark" if dark else "JupyterLab Light"})
         context = self._browser.new_context(viewport={"width": width, "height": height})
         self._contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PAGE_SECONDS * 1000)
-        page.goto(f"{self.url}/lab/tree/{name}?token={self._token}&reset")
-        page.get_by_text("| Idle").first.wait_for()
+        page.goto(f"{self.url}/{at}/{name}?token={self._token}&reset")
+        (page.get_by_text("| Idle") if at == "lab/tree" else page.locator("[data-status=idle]")).first.wait_for()
         return page
 
     def run_all(self, page) -> None:

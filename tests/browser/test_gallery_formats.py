@@ -47,8 +47,7 @@ def write_samples(folder):
     return len(files) + 1
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
-def test_every_format_has_its_picture(lab, screenshots, tmp_path, look):
+def test_every_format_has_its_picture(lab, screenshots, tmp_path):
     count = write_samples(tmp_path / "samples")
     lab.write_notebook(
         "formats.ipynb",
@@ -56,7 +55,7 @@ def test_every_format_has_its_picture(lab, screenshots, tmp_path, look):
         "%s3thumbs s3://samples/",
         "%s3thumbs s3://teaching/iris/**/*.pp --match '{ensemble_00[0-3],*_2161-0[1-4],air_temp,E1*}*'",
     )
-    page = lab.open("formats.ipynb", dark=look == "dark", height=1900)
+    page = lab.open("formats.ipynb", height=1900)
     lab.run_all(page)
     formats, fields = (page.locator(".s3m-view").nth(index) for index in (0, 1))
     expect(formats.locator(".s3m-slot")).to_have_count(count)
@@ -74,11 +73,27 @@ def test_every_format_has_its_picture(lab, screenshots, tmp_path, look):
     assert all(
         formats.locator("img").evaluate_all("images => images.map(image => image.alt.startsWith('Preview of '))")
     )
-    formats.screenshot(path=screenshots / f"formats-{look}.png")
     # Ten fields of three quantities: three bars, and nothing in between.
     expect(fields.locator(".s3m-slot")).to_have_count(10)
     said = fields.locator(".s3m-scale").evaluate_all("bars => bars.map(bar => bar.ariaLabel.split(' from ')[0])")
     assert sorted(said) == [
         "Colours: air_temperature (K)", "Colours: surface_temperature (K)", "Colours: x_wind (m s-1)",
     ]  # fmt: skip
-    fields.screenshot(path=screenshots / f"fields-{look}.png")
+    for look in ("light", "dark"):
+        lab.command(page, "apputils:change-theme", theme=f"JupyterLab {look.title()}")
+        page.locator(f"body[data-jp-theme-light={'true' if look == 'light' else 'false'}]").wait_for(state="attached")
+        for name, shown in (("formats", formats), ("fields", fields)):
+            shown.screenshot(path=screenshots / f"{name}-{look}.png")
+
+
+def test_notebook_7_shows_it_too(lab, screenshots):
+    lab.write_notebook(
+        "plain.ipynb", "%load_ext s3magic\nbox = %s3sandbox\n%s3thumbs s3://teaching/photos/alps-at-noon.jpg"
+    )
+    page = lab.open("plain.ipynb", at="notebooks")
+    page.get_by_role("button", name="Restart the kernel and run all cells").click()
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    shown = page.locator(".s3m-view")
+    shown.get_by_role("button", name="Open alps-at-noon.jpg").click()
+    expect(shown.locator(".s3m-large")).to_contain_text("2400 x 1600")
+    page.screenshot(path=screenshots / "gallery-notebook-7.png")
