@@ -54,7 +54,7 @@ def receive(channel: socket.socket, *, most: int) -> tuple[Message, bytes]:
         raise Garbled("a frame that is no JSON") from error
     if not isinstance(message, dict):
         raise Garbled("a frame without a message")
-    return message, bytes(_exactly(channel, body_length))
+    return message, _exactly(channel, body_length)
 
 
 def task_message(task: Task) -> Message:
@@ -117,12 +117,13 @@ def read_error(message: Message) -> Exception:
     return DecoderFailed(f"Could not be shown ({name[:100]})")
 
 
-def _exactly(channel: socket.socket, length: int) -> bytearray:
-    data = bytearray(length)
-    view, at = memoryview(data), 0
-    while at < length:
-        came = channel.recv_into(view[at:])
-        if not came:
+def _exactly(channel: socket.socket, length: int) -> bytes:
+    """Return so many bytes; in one piece and without a copy where the channel waits for as long as it takes."""
+    parts: list[bytes] = []
+    left = length
+    while left:
+        parts.append(channel.recv(left, socket.MSG_WAITALL))
+        if not parts[-1]:
             raise EOFError("the other side is gone")
-        at += came
-    return data
+        left -= len(parts[-1])
+    return parts[0] if len(parts) == 1 else b"".join(parts)
