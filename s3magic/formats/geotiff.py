@@ -100,7 +100,8 @@ def _measured(image: Directory, look: Look) -> tuple[str, str, str]:
     units = unescape(dict(_UNITS.findall(text)).get(str(index), ""))
     affine = _affine(image, _keys(image))
     grid = f"{affine[0]:.6g} {affine[4]:.6g}" if affine else ""
-    return f"{title or f'band {index + 1} {_type_name(image)} {grid}'} {units}", title or f"band {index + 1}", units
+    name = title or f"band {index + 1}, {_type_name(image)}"
+    return f"{name} {grid if not title else ''} {units}", name, units
 
 
 def is_cog(file: WatchedFile, layout: Layout, overviews: list[Directory]) -> bool:

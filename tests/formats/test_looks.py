@@ -136,7 +136,7 @@ def test_one_band_of_measured_numbers_is_a_field(reader):
     data = np.stack([temperatures(), temperatures() + 100], axis=-1)
     found = registry.find("a.tif").preview(reader(geotiff(data, planarconfig="contig"), "a.tif"), look=Look(bands=(2,)))
     assert round(found.field.minimum) == 350
-    assert found.field.title == "band 2"
+    assert found.field.title == "band 2, float, 32 bits"
 
 
 @pytest.mark.parametrize("bands", [(), (1, 2), (0, 1, 2), (1, 2, 3, 4)])
