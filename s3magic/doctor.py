@@ -16,7 +16,12 @@ _LIBRARIES = {
     "lazrs": ("link and preview LAS, LAZ and COPC", "geo"),
     "tifffile": ("link and preview GeoTIFF and COG", "geo"),
     "h5py": ("link and preview NetCDF and HDF5", "geo"),
-    "PIL": ("preview photographs", "thumbs"),
+    "PIL": ("preview photographs, CSV and JSON", "thumbs"),
+    "pyarrow": ("preview Parquet", "table"),
+    "zarr": ("preview Zarr and OME-Zarr", "zarr"),
+    "eccodes": ("preview GRIB", "grib"),
+    "av": ("preview videos", "video"),
+    "resvg_py": ("preview SVG", "svg"),
     "moto": ("run the sandbox", "sandbox"),
     "jupyterlab": ("show the side-bar panel", "lab"),
 }

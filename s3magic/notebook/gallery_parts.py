@@ -54,7 +54,7 @@ def state_of(gallery: Gallery) -> dict[str, Any]:
 
 def large(item: GalleryItem, seen: Thumbnail | None) -> dict[str, Any]:
     """Return an object at large, and what the listing and it say of it; None while it is read."""
-    when, size = item.info.last_modified, f"{bytes_text(item.size)} ({item.size} bytes)"
+    when, size = item.info.last_modified, f"{item.size_text} ({item.size} bytes)"
     facts = [("size", size), *([("modified", f"{when:%Y-%m-%d %H:%M} UTC")] if when else [])]
     facts += [("ETag", item.info.etag), ("class", item.info.storage_class)]
     small = item.preview if item.ready else Thumbnail()

@@ -17,6 +17,7 @@ from s3magic.thumbnails import SORTS, page, workers
 from s3magic.thumbnails.cache import DiskCache
 from s3magic.thumbnails.catalogue import Catalogue
 from s3magic.thumbnails.decoding import Decoder
+from s3magic.thumbnails.folding import FolderInfo
 from s3magic.thumbnails.item import GalleryItem
 from s3magic.thumbnails.presign import SignedUrl, Signer, check_expires
 from s3magic.thumbnails.preview import READ_LIMIT, Thumbnail, look
@@ -262,7 +263,7 @@ class Gallery:
                 self._selected = {url: item for url, item in self._selected.items() if url not in chosen}
 
     def urls(self, *, expires: int | None = None) -> list[SignedUrl]:
-        """Make links to the selected items, or to all of the page where none is selected.
+        """Make links to the selected items, or to all of the page where none is selected; a Zarr has none.
 
         Parameters
         ----------
@@ -274,10 +275,16 @@ class Gallery:
         InvalidInput
             When ``expires`` is over seven days.
         """
-        return [self.link(item, expires=expires) for item in self.selected or self.items]
+        chosen = self.selected or self.items
+        return [self.link(item, expires=expires) for item in chosen if not isinstance(item.info, FolderInfo)]
 
     def link(self, item: GalleryItem, *, expires: int | None = None) -> SignedUrl:
-        """Make a link to one item; see `urls`."""
+        """Make a link to one item; see `urls`. Raises `InvalidInput` for a Zarr, which is many objects."""
+        if isinstance(item.info, FolderInfo):
+            raise InvalidInput(
+                f"{item.name} is a folder of many objects, so no one link opens it",
+                f"Mount it, or open {item.url} with xarray or zarr.",
+            )
         return self._signer(
             S3Url(self.url.bucket, item.info.key), expires=self.expires if expires is None else check_expires(expires)
         )

@@ -8,6 +8,7 @@ from concurrent.futures import CancelledError, Future
 from s3magic.html import bytes_text
 from s3magic.store.base import ObjectInfo
 from s3magic.thumbnails import icon
+from s3magic.thumbnails.folding import FolderInfo
 from s3magic.thumbnails.preview import Thumbnail
 
 
@@ -50,6 +51,12 @@ class GalleryItem:
         return self.info.size
 
     @property
+    def size_text(self) -> str:
+        """Length for people; of a folder with more objects than were counted only what it has at least."""
+        text = bytes_text(self.size)
+        return text if not isinstance(self.info, FolderInfo) or self.info.is_complete else f"over {text}"
+
+    @property
     def format(self) -> str:
         """What the object says it is: ``"laz-1.4/copc-1.0"``, ``"netcdf-4"`` …; else ``"file"``."""
         return self.preview.format
@@ -89,4 +96,4 @@ class GalleryItem:
 
     def __repr__(self) -> str:
         state = self.error or "ready" if self.ready else "under way"
-        return f"<GalleryItem {self.url} ({bytes_text(self.size)}): {state}>"
+        return f"<GalleryItem {self.url} ({self.size_text}): {state}>"

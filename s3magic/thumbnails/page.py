@@ -168,7 +168,7 @@ def tile(item: GalleryItem, *, size: int, scales: Scales) -> str:
     said = f'<div class="s3m-caption">{escape(caption)}</div>' if caption else ""
     short = shorten(name, int((max(size, _NARROW) - _PADDING) / _LETTER))
     title = f"{item.url}\n{caption}" if caption else item.url
-    about = f"<span>{letters(name)} · {bytes_text(item.size)}</span><span>{escape(read)}</span>"
+    about = f"<span>{letters(name)} · {item.size_text}</span><span>{escape(read)}</span>"
     return (
         f'<figure class="s3m-tile{state}" title="{escape(title)}"><div class="s3m-picture">{picture}</div>{scale}'
         f'<figcaption class="s3m-words"><div class="s3m-name"><span>{escape(short)}</span></div>'
