@@ -25,7 +25,7 @@ class Drafts:
     def __init__(self, notes: Notes, *, hash: str) -> None:  # noqa: A002 - the public word
         self._notes = notes
         self._hash = hash
-        self._kinds: dict[tuple[Any, ...], int] = {}
+        self._kinds: dict[tuple[Any, ...], tuple[int, Any]] = {}  # with the schema itself: an id lives as long as it
         self._first = 0
 
     def recall(self, candidates: Iterable[Candidate]) -> dict[str, Described]:
@@ -50,10 +50,11 @@ class Drafts:
         """Write a described tile down."""
         kind = (one.type, one.crs, id(one.schema))
         if kind not in self._kinds:
-            self._kinds[kind] = number = self._first + len(self._kinds)
+            number = self._first + len(self._kinds)
+            self._kinds[kind] = number, one.schema
             self._notes.add({"kind": number, "type": one.type, "crs": one.crs, "schema": one.schema})
-        fact = {"hash": self._hash, "of": self._kinds[kind], "tile": one.tile.to_json(), "content": one.content}
-        self._notes.add(fact)
+        number, _ = self._kinds[kind]
+        self._notes.add({"hash": self._hash, "of": number, "tile": one.tile.to_json(), "content": one.content})
 
 
 def _described(fact: dict[str, Any], kind: dict[str, Any]) -> Described:
