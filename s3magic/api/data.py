@@ -233,8 +233,7 @@ def link(
     chosen = connection(order.patterns[0])
     access = {**chosen.location.to_json(), "anonymous": chosen.provider == "anonymous"}
     made = add.add(order, Path(path), opener=current.open_store, access=access, executor=executor)
-    if not import_:
-        sharing.offer(Path(path))
+    sharing.offer(Path(path))
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def install(folder: Path) -> Clone:
     if repository.ask("lfs", "version") is None:
         raise MissingProgram("git-lfs is not installed", "Install git-lfs (Debian: apt install git-lfs), then again.")
     way = sharing.offer(folder)
-    if way.way != "agent":
+    if way.way != "agent" or way.copies:
         raise LinkError(
             f"{repository.root} has git-lfs content of its own, which s3magic leaves alone",
             "%s3link fetch fills git-lfs's cache there; nothing has to be installed for it.",
@@ -127,6 +128,8 @@ def uninstall(folder: Path) -> Clone:
     if marks:
         repository.ask("config", "--local", "--remove-section", NAME)
     _unguard(repository)
+    for kept in (repository.common / "s3magic", repository.lfs_storage / "tmp" / NAME):
+        shutil.rmtree(kept, ignore_errors=True)
     return Clone(repository.root, installed=False, guarded=False)
 
 

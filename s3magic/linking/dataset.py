@@ -198,7 +198,7 @@ class LinkedDataset:
 
     @property
     def _hint(self) -> str:
-        return "" if self.info.imported else sharing.look(self.path, thorough=False).hint
+        return sharing.look(self.path, thorough=False).hint
 
     def install(self) -> Clone:
         """Let ``git lfs pull`` bring the tiles to this clone, and git refuse edits of them at commit.

@@ -16,12 +16,17 @@ from typing import Literal
 
 from s3magic.errors import LinkError
 from s3magic.linking import manifest
+from s3magic.linking.folder import Folder
 from s3magic.linking.git import Repository, anywhere, literal
 from s3magic.linking.history import DATASETS, dataset_of
 
 NAME = "s3link"
 URL = f"https://{NAME}.invalid/v1"
 _RULES = r"^(lfs\.(url|pushurl)|remote\..*\.(lfsurl|lfspushurl))$"
+_NOWHERE = (
+    "These ordinary copies have nowhere to go: .lfsconfig leads git-lfs to linked tiles, and a push of other content "
+    "is refused. Keep them in a repository of their own."
+)
 _OURS = "filter=lfs diff=lfs merge=lfs -text"
 _TEXT = """\
 # The bytes of linked tiles stay on S3; git keeps pointers to them. To fill them in a clone:
@@ -50,15 +55,20 @@ class Sharing:
         Whether this clone knows the agent.
     folder
         The dataset's folder, as it was named.
+    copies
+        Whether its tiles are ordinary copies, which the agent takes no part in.
     """
 
     way: Literal["agent", "server", "unset", "none"]
     installed: bool
     folder: str
+    copies: bool = False
 
     @property
     def hint(self) -> str:
         """What the user may want to do about it; empty when nothing."""
+        if self.copies:
+            return _NOWHERE if self.way == "agent" else ""
         if self.way == "agent" and not self.installed:
             return (
                 f"git lfs pull brings no tiles to this clone yet: %s3link install {shlex.quote(self.folder)} lets it."
@@ -84,7 +94,13 @@ def look(folder: Path, *, thorough: bool = True) -> Sharing:
     if repository is None:
         return Sharing("none", installed=False, folder=str(folder))
     agent = repository.settings(rf"^lfs\.{URL.replace('.', '[.]')}\.standalonetransferagent$")
-    return Sharing(_way(repository, thorough=thorough), installed=bool(agent), folder=str(folder))
+    here = Folder(folder)
+    return Sharing(
+        _way(repository, thorough=thorough),
+        installed=bool(agent),
+        folder=str(folder),
+        copies=here.is_dataset and here.info().imported,
+    )
 
 
 def offer(folder: Path) -> Sharing:

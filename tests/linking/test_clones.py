@@ -228,6 +228,32 @@ def test_what_was_linked_in_a_commit_that_no_branch_has_is_found(git, texts):
     assert content(git, "b") == b"first " + b"b" * 500
 
 
+def test_what_an_interrupted_pull_left_is_taken_up(git, texts):
+    clone = shared(git, texts)
+    dataset = s3magic.LinkedDataset(clone.folder / "ds")
+    dataset.install()
+    left = clone.folder / ".git" / "lfs" / "tmp" / "s3link"
+    left.mkdir(parents=True)
+    for tile, start in zip(dataset.tiles, (b"first aaa", b"WRONG", b"far too long" * 100), strict=True):
+        (left / f"{tile.pointer_oid}-1.part").write_bytes(start)
+    clone("lfs", "pull")
+    assert [content(clone, name) for name in "abc"] == [b"first " + name.encode() * 500 for name in "abc"]
+    assert list(left.iterdir()) == []
+
+
+def test_ordinary_copies_are_plain_lfs_content(git, texts):
+    copies = s3magic.link(f"s3://scratch/{texts}*.txt", git.folder / "ds", import_=True)
+    assert not (git.folder / ".lfsconfig").exists()
+    assert copies.sharing.hint == ""
+    with pytest.raises(LinkError, match="content of its own"):
+        copies.install()
+    git.commit()
+    git("push", "origin", "main")
+    assert content(git.clone(git.origin, "clone"), "a") == content(git, "a")
+    (git.folder / ".lfsconfig").write_text("[lfs]\n\turl = https://s3link.invalid/v1\n")
+    assert "nowhere to go" in repr(copies)
+
+
 def test_a_push_that_would_lose_data_fails(git, texts):
     shared(git, texts)
     (git.folder / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
@@ -346,7 +372,7 @@ def test_install_and_uninstall_leave_the_clone_as_it_was(git, texts):
     assert "the former hook ran" in git.commit()
     assert not dataset.uninstall().installed
     assert (config.read_text(), hook.read_text(), git("config", "--global", "--list")) == before
-    assert not list(hook.parent.glob("*s3magic*"))
+    assert not list((git.folder / ".git").rglob("*s3magic*"))
     dataset.uninstall()
     assert config.read_text() == before[0]
 

@@ -101,6 +101,10 @@ def test_tiles_are_linked_looked_at_and_fetched(run, connection):
     run("%s3link fetch tiles --match 'a+*'")
     assert Path("tiles/a+plus.txt").read_bytes() == api.connection().store("teaching").get("odd/a+plus.txt")
     assert len(list(run("%s3link status tiles"))) == 2
+    assert run("%s3link verify tiles --deep").remote == {"ok": 1, "unhashed": 1}
+    assert list(run("%s3link diff tiles")) == []
+    assert len(run("%s3link update tiles").kept) == 2
+    assert run("%s3link gc tiles --files --dry-run").dry_run
 
 
 def test_words_of_adding_reach_it(run, connection):
