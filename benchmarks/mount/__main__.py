@@ -53,6 +53,8 @@ def arguments() -> argparse.Namespace:
         unknown = [word for word in words.split(",") if word and word not in known]
         if unknown:
             parser.error(f"there is no {unknown[0]!r}; there is {', '.join(known)}")
+    if parsed.page and not report.has_place(parsed.page):
+        parser.error(f"{parsed.page} has no place for the table: {report.BEGIN} … {report.END}")
     return parsed
 
 

@@ -116,13 +116,17 @@ def table(samples: Sequence[Sample], titles: Mapping[str, str], about: Mapping[s
     return "\n\n".join(parts) + "\n"
 
 
+def has_place(page: Path) -> bool:
+    """Tell whether a page can take the table."""
+    text = page.read_text() if page.is_file() else ""
+    return 0 <= text.find(BEGIN) < text.find(END)
+
+
 def publish(page: Path, folder: Path) -> None:
     """Put the table of a folder into a page of the documentation, between its two marks, and the plot beside it."""
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{page} has no place for the table: {BEGIN} … {END}")
-    page.write_text(f"{before}{begin}\n\n{(folder / 'table.md').read_text()}\n{end}{after}")
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n\n{(folder / 'table.md').read_text()}\n{END}{after}")
     shutil.copyfile(folder / "plot.svg", page.with_suffix(".svg"))
 
 

@@ -13,7 +13,8 @@ from s3magic.mounting.ahead import PART, UNIT
 
 WORTH = 0.5
 FEWEST_LEAPS = 8
-"""Formats find their parts by a few leaps; that alone is no reading here and there."""
+"""Formats find their parts by a few leaps: of a large object, that alone is no reading here and there."""
+SMALL = 64 << 20
 LARGEST = 8 << 30
 _FOLDER = "/var/tmp"  # noqa: S108 - on disk by convention, where /tmp often is memory; the file has no name
 _STREAMS = 16
@@ -46,7 +47,8 @@ class Costs:
 
     def is_worth(self, size: int, leaps: int) -> bool:
         """Whether so many reads here and there have cost enough to fetch a whole object instead."""
-        return leaps >= FEWEST_LEAPS and leaps * self.latency > WORTH * self._whole(size)
+        is_enough = leaps >= FEWEST_LEAPS or size <= SMALL
+        return is_enough and leaps * self.latency > WORTH * self._whole(size)
 
     def is_in_doubt(self, size: int, leaps: int) -> bool:
         """Whether the whole, now that more of it has come, would cost far more than was thought."""

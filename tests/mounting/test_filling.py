@@ -7,7 +7,7 @@ import os
 import pytest
 
 from s3magic.mounting.ahead import UNIT
-from s3magic.mounting.filling import FEWEST_LEAPS, Costs, Spill
+from s3magic.mounting.filling import FEWEST_LEAPS, SMALL, Costs, Spill
 
 
 def test_nothing_is_worth_it_before_anything_is_known():
@@ -25,8 +25,9 @@ def test_it_is_worth_it_when_half_of_the_whole_has_been_paid():
 def test_a_few_leaps_are_no_reading_here_and_there():
     costs = Costs()
     costs.learn(0.03, 1 << 20, (1 << 20) / 50e6)
-    assert not costs.is_worth(1 << 20, FEWEST_LEAPS - 1)
-    assert costs.is_worth(1 << 20, FEWEST_LEAPS)
+    assert costs.is_worth(SMALL, FEWEST_LEAPS - 1)
+    assert not costs.is_worth(SMALL + 1, FEWEST_LEAPS - 1)
+    assert costs.is_worth(SMALL + 1, FEWEST_LEAPS)
 
 
 def test_a_slow_link_is_not_filled_with_what_few_reads_ask_for():
