@@ -10,7 +10,7 @@ WITH_NODE = PATH="$$($(BIN)/python -c '$(NODE)'):$$PATH" S3MAGIC_LABEXTENSION=re
 PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/*.json labextension/yarn.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills soak-link-kills lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short bench-names engines clean
+.PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills soak-link-kills prove-formats lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short bench-names bench-thumbs bench-thumbs-short engines clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -42,6 +42,10 @@ soak-link-kills: $(STAMPS)/test  ## Kill links and fetches 50 times at random, r
 	S3MAGIC_SOAK_KILLS=50 $(BIN)/python scripts/watchdog.py --minutes 20 -- \
 	  $(BIN)/python -m pytest -s tests/linking/test_link_kills.py
 
+prove-formats: $(STAMPS)/test  ## Cut a file of each format at every tenth byte and change it a thousand times (5 minutes)
+	S3MAGIC_EVERY=10 $(BIN)/python scripts/watchdog.py --minutes 60 -- \
+	  $(BIN)/python -m pytest -s tests/formats/test_format_contract.py -k cut_and_changed
+
 lab: $(STAMPS)/lab  ## Open JupyterLab on the examples with the sandbox running
 	$(BIN)/s3magic sandbox --exec $(BIN)/jupyter lab --notebook-dir=examples $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -68,6 +72,12 @@ bench-mount-short: $(STAMPS)/bench  ## The same once, with a fifth of the data (
 
 bench-names: $(STAMPS)/bench  ## List a million keys and walk a tree of 100,000 folders, beside s3fs-fuse and rclone (20 minutes)
 	$(BIN)/python -m benchmarks.mount --rows million,tree --runs 1 --limit 300 --out bench-out/names
+
+bench-thumbs: $(STAMPS)/bench  ## Measure pages of thumbnails beside downloads, LightlyStudio's way, rasterio and h5py (half an hour)
+	$(BIN)/python -m benchmarks.thumbnails --page docs/thumbnails-benchmark.md
+
+bench-thumbs-short: $(STAMPS)/bench  ## The same once, with a tenth of the objects (2 minutes)
+	$(BIN)/python -m benchmarks.thumbnails --runs 1 --scale 0.1
 
 engines: $(STAMPS)/test  ## Run every engine with every provider and write the table of docs/credentials.md
 	$(BIN)/python scripts/engines.py --write docs/credentials.md
