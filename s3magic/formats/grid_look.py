@@ -58,11 +58,15 @@ def wishes(dataset: Dataset, variable: Variable, look: Look, others: Sequence[in
             axis = unnamed.pop(0)  # without a telling name it can only be the one that is meant
         length = 1 if axis is None else variable.shape[axis]
         if not -length <= wanted < length:
-            there = f"{length} of them, 0 to {length - 1}" if length > 1 else "but one"
-            raise InvalidInput(f"No {word} {wanted} in {variable.name}: it has {there}")
+            raise InvalidInput(f"No {word} {wanted} in {variable.name}: it has {counted(length)}")
         if axis is not None:
             found[axis] = wanted % length
     return found
+
+
+def counted(count: int) -> str:
+    """Return how many places there are along an axis, in words."""
+    return f"{count} of them, 0 to {count - 1}" if count > 1 else "but one"
 
 
 def _axis_named(dataset: Dataset, variable: Variable, axes: Sequence[int], names: Sequence[str]) -> int | None:

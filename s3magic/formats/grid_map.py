@@ -26,6 +26,7 @@ _NARROWEST = 1 / 4
 _UNEVEN = 1.2  # so much more than the smallest may the largest step of an axis be
 _FINEST = 4  # so many times as many rows may even steps have
 _FULL_CIRCLE = 360.0
+_PRESSURES = ("pa", "hpa", "mbar", "millibar", "dbar", "decibar", "bar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def lay_out(dataset: Dataset, variable: Variable, values: Numbers, *, rows: int,
     """
     y, x = (_coordinate(dataset, variable, axis, step) for axis in (rows, columns))
     on_map = all(one is not None and axis_of(dataset, one[0].name) == axis for one, axis in ((y, "y"), (x, "x")))
-    down = _axis(y, along=on_map, falls=y is not None and y[0].attributes.get("positive") != "down")
+    down = _axis(y, along=on_map, falls=y is not None and not _runs_down(y[0]))
     across = _axis(x, along=on_map, falls=False)
     if down is not None:
         values = values[down.order]
@@ -88,6 +89,12 @@ def lay_out(dataset: Dataset, variable: Variable, values: Numbers, *, rows: int,
         width *= math.cos(math.radians(min(75.0, abs(down.first + down.last) / 2)))  # as wide as in the middle
     window = Window(across.first, down.last, across.last, down.first, crs) if in_degrees or crs else None
     return Layout(values, _legible(width / height), window)
+
+
+def _runs_down(coordinate: Variable) -> bool:
+    """Whether a coordinate grows towards the ground, as depth and pressure do."""
+    positive, units = (str(coordinate.attributes.get(name, "")).lower() for name in ("positive", "units"))
+    return positive == "down" or (positive != "up" and units in _PRESSURES)
 
 
 def _legible(aspect: float) -> float:

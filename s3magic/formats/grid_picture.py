@@ -35,7 +35,7 @@ _SIGNED = (
 _INK = (49, 104, 142, 255)  # seen on a light page and on a dark one
 
 
-def draw(dataset: Dataset, *, size: int, name: str, look: Look) -> Preview:
+def draw(dataset: Dataset, *, size: int, name: str, look: Look, note: str = "") -> Preview:
     """Return a picture of one slice of a file's main variable, or a line where it has but one axis."""
     variable = variable_of(dataset, look, name)
     if variable is None:
@@ -51,7 +51,7 @@ def draw(dataset: Dataset, *, size: int, name: str, look: Look) -> Preview:
         return field(
             seen.values,
             size=size,
-            caption=_caption(variable) + which,
+            caption=_caption(variable) + which + note,
             source="slice",
             quantity=f"{variable.attributes.get('standard_name') or variable.name.rpartition('/')[2]} {variable.units}",
             title=variable.title,

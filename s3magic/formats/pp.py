@@ -16,7 +16,9 @@ from s3magic.errors import InvalidInput, UnreadableFormat
 from s3magic.formats import grid
 from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
 from s3magic.formats.grid import Attributes, Dataset, Index, Variable
+from s3magic.formats.grid_look import counted
 from s3magic.formats.watch import WatchedFile
+from s3magic.html import number_text
 
 _WORDS = 64
 _INTEGERS = 45
@@ -45,14 +47,15 @@ _NAMES = {
 
 def describe(file: WatchedFile) -> TileInfo:
     """Return size and place of the first field; see `Format.describe`."""
-    return grid.describe(_opened(file))
+    return grid.describe(_dataset(_field_at(file, 0)))
 
 
 def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:
     """Return the first field, or the one that is looked for; see `Format.preview`."""
     from s3magic.formats import grid_picture  # noqa: PLC0415 - drawing wants libraries that a description does not
 
-    return grid_picture.draw(_opened(file, look), size=size, name=file.name, look=PLAIN)
+    field = _field_at(file, 0) if look == PLAIN else _sought(file, look)
+    return grid_picture.draw(_dataset(field), size=size, name=file.name, look=PLAIN, note=_said(field, look))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +131,16 @@ class _Field:
         return None
 
 
-def _opened(file: WatchedFile, look: Look = PLAIN) -> Dataset:
-    field = _field_at(file, 0) if look == PLAIN else _sought(file, look)
+def _said(field: _Field, look: Look) -> str:
+    """Return when a field is valid, and on which level it is where that was asked for."""
+    year, month, day = field.time[:3]
+    date = f", {year:04}-{month:02}-{day:02}" if 1 <= month <= 12 and 1 <= day <= 31 else ""
+    number, height = field.level
+    return date if look.level is None else f"{date}, level {number} at {number_text(height)}"
+
+
+def _dataset(field: _Field) -> Dataset:
+    file = field.file
     rows, columns = field.shape
     if not (0 < rows <= _LONGEST_AXIS and 0 < columns <= _LONGEST_AXIS and rows * columns <= _MOST_CELLS):
         raise ValueError(f"a field of {rows} x {columns} cells cannot be true")
@@ -170,9 +181,7 @@ def _sought(file: WatchedFile, look: Look) -> _Field:
         if place is None:
             continue
         if not -len(there) <= place < len(there):
-            raise InvalidInput(
-                f"No {word} {place} of {wanted} in {file.name}: it has {len(there)} of them, 0 to {len(there) - 1}"
-            )
+            raise InvalidInput(f"No {word} {place} of {wanted} in {file.name}: it has {counted(len(there))}")
         mine = [field for field in mine if getattr(field, word) == there[place]]
     return mine[0]
 

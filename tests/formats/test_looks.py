@@ -93,7 +93,7 @@ def test_classic_and_new_files_answer_alike(field_of, tmp_path, make):
 def stamped(values, *, stash, year, level):
     """A PP field of a year and a level."""
     data = bytearray(pp(values, stash=stash))
-    data[4:8] = year.to_bytes(4, "big")
+    data[4:16] = b"".join(number.to_bytes(4, "big") for number in (year, 3, 4))
     data[4 + 4 * 32 : 8 + 4 * 32] = level.to_bytes(4, "big")
     return bytes(data)
 
@@ -105,7 +105,9 @@ def test_the_pp_field_that_is_named_is_found(field_of):
         for at, (stash, year, level) in enumerate(fields)
     )
     assert field_of(data, "a.pp")[0] == 250
-    assert field_of(data, "a.pp", time=1, level=2)[0] == 5250
+    low, _, caption = field_of(data, "a.pp", time=1, level=2)
+    assert low == 5250
+    assert "1991-03-04, level 3 at 0, 5250 to 5305" in caption
     assert field_of(data, "a.pp", var="air_pressure_at_sea_level", level=-1)[0] == 8250
     assert field_of(data, "a.pp", var="m01s16i222", time=-1)[0] == 9250
     with pytest.raises(InvalidInput, match="it has air_temperature, air_pressure_at_sea_level"):

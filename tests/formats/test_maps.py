@@ -141,6 +141,18 @@ def test_rows_of_uneven_height_get_the_room_they_have(preview, tmp_path):
     assert not (column[-round(len(column) * 0.14) :] == column[-2]).all()
 
 
+@pytest.mark.parametrize(("attributes", "is_down"), [({"units": "hPa"}, True), ({"units": "m"}, False)])
+def test_pressure_runs_down_and_height_up(preview, tmp_path, attributes, is_down):
+    grid(tmp_path / "a.nc", np.arange(100.0, 1100, 100), np.arange(10.0), np.arange(10.0)[:, None] + np.zeros(10))
+    with h5py.File(tmp_path / "a.nc", "r+") as file:
+        file.move("lat", "z")
+        file["z"].make_scale("z")
+        for name, value in attributes.items():
+            file["z"].attrs[name] = value
+    _, seen = preview((tmp_path / "a.nc").read_bytes(), "a.nc")
+    assert (seen[-2, 80, 0] > seen[2, 80, 0]) == is_down
+
+
 @pytest.fixture
 def coasts(tmp_path, monkeypatch):
     """Cartopy's data with one coast, the equator and the meridian of Greenwich; and no network at all."""
