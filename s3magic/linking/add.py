@@ -171,6 +171,8 @@ def _task(order: Order, folder: Folder, opener: StoreOpener) -> _Task:
     there = subfolders(folder, order, found.sources)
     known = {name: tile for part in there.values() for name, tile in part.tiles.items()}
     refuse_clashes(found.candidates, {} if order.replace else {name: _url(tile) for name, tile in known.items()})
+    if report is not None:
+        known = {name: report.fill(tile) for name, tile in known.items()}
     kept: dict[str, LinkedTile] = {} if order.replace else dict(known)
     fresh = []
     for one in found.candidates:

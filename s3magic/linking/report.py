@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from urllib.parse import unquote_plus
 
 from s3magic.errors import LinkError
 from s3magic.linking import hashes
+from s3magic.linking.manifest import LinkedTile
 from s3magic.store.base import ObjectInfo, StoreOpener
 from s3magic.store.listing import expand
 from s3magic.url import S3Url
@@ -41,16 +42,21 @@ class Report:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def find(self, info: ObjectInfo) -> str | None:
+    def find(self, one: ObjectInfo | LinkedTile) -> str | None:
         """Return the ``sha256:…`` of exactly this object, or None.
 
         It must be of the same ETag or, where the report tells none, of the same version: the key
         alone may be another object by now.
         """
-        for entry in self.entries.get(info.url, ()):
-            if entry.etag == info.etag or (entry.etag is None and entry.version_id == info.version_id is not None):
+        for entry in self.entries.get(one.url, ()):
+            if entry.etag == one.etag or (entry.etag is None and entry.version_id == one.version_id is not None):
                 return entry.oid
         return None
+
+    def fill(self, tile: LinkedTile) -> LinkedTile:
+        """Return a tile with the hash that the report tells, where it has none yet."""
+        oid = None if tile.oid else self.find(tile)
+        return replace(tile, oid=oid, oid_from="report") if oid else tile
 
 
 def read_report(place: str | PathLike[str] | S3Url, *, opener: StoreOpener) -> Report:

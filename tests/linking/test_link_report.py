@@ -117,6 +117,17 @@ def test_what_is_not_surely_of_this_object_is_not_believed(store, link, tmp_path
     assert link("x/a.bin", store=store, report=report).tiles[0].oid_from == "stream"
 
 
+def test_a_report_fills_in_what_was_left_unhashed(store, link, tmp_path):
+    link("x/*", store=store, hash="never")
+    report = tmp_path / "report.csv"
+    report.write_text(text(row(store, "x/a.bin"), row(store, "x/d.bin", etag="another")), encoding="utf-8")
+    dataset = link("x/*", store=store, hash="never", report=report)
+    assert {tile.name: tile.oid_from for tile in dataset.tiles} == {"a.bin": "report", "b c+ü.bin": None, "d.bin": None}
+    assert dataset.changes.changed == ("a.bin",)
+    assert [path.name for path in link.path.glob("*.bin")] == ["a.bin"]
+    assert store.read == []
+
+
 def test_a_version_pins_as_an_etag_does(store):
     info = MemoryStore.head(store, "x/a.bin")
     store.put("reports/one.csv", text(row(store, "x/a.bin", etag=False, version=info.version_id)).encode())
