@@ -24,13 +24,25 @@ from s3magic.formats.base import TileInfo, numbers
         ("a.pp", "PP"),
         ("photo.JPEG", "JPEG, PNG, WebP or GIF"),
         ("a.webp", "JPEG, PNG, WebP or GIF"),
+        ("a.b.csv", "CSV"),
+        ("deep.er/a.CSV.GZ", "CSV"),
+        ("a.ndjson.gz", "JSON"),
+        ("a.geojson", "JSON"),
+        ("a.parquet", "Parquet"),
+        ("a.svgz", "SVG"),
+        ("a.ome.tif", "TIFF"),
+        ("a.ome.zarr", "Zarr"),
+        ("a.grib2", "GRIB"),
+        ("a.webm", "video"),
     ],
 )
 def test_formats_go_by_their_suffix(name, found):
     assert registry.find(name).name == found
 
 
-@pytest.mark.parametrize("name", ["README", "a.txt", "", "laz", "a.laz.txt", "a."])
+@pytest.mark.parametrize(
+    "name", ["README", "a.txt", "", "laz", "a.laz.txt", "a.", "a.gz", "csv.gz", ".csv.d/x", "a.txt.gz"]
+)
 def test_what_is_not_known_is_a_plain_file(name):
     assert registry.find(name) is None
     assert registry.describe(io.BytesIO(b"anything"), name) == TileInfo("file", "file")
@@ -46,9 +58,10 @@ def test_looking_a_format_up_loads_no_library():
     code = """if True:
         import json, sys
         from s3magic.formats import registry
-        for name in ("a.laz", "a.tif", "a.nc", "a.jpg", "a.pp"):
-            registry.find(name)
-        print(json.dumps([m for m in ("numpy", "pyproj", "h5py", "PIL", "tifffile", "lazrs") if m in sys.modules]))
+        for format_ in registry.FORMATS:
+            registry.find("a" + format_.suffixes[0])
+        libraries = "numpy pyproj h5py PIL tifffile lazrs pyarrow zarr eccodes av resvg_py".split()
+        print(json.dumps([m for m in libraries if m in sys.modules]))
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
@@ -61,10 +74,15 @@ def test_looking_a_format_up_loads_no_library():
         ("a.las", "PIL", "preview", "thumbs"),
         ("a.jpg", "PIL", "describe", "thumbs"),
         ("a.h5", "h5py", "describe", "geo"),
+        ("a.parquet", "pyarrow", "describe", "table"),
+        ("a.csv", "PIL", "preview", "thumbs"),
+        ("a.svg", "resvg_py", "preview", "svg"),
+        ("a.grib", "eccodes", "describe", "grib"),
+        ("a.mp4", "av", "preview", "video"),
     ],
 )
 def test_a_missing_library_names_its_extra(tmp_path, name, library, question, extra):
-    (tmp_path / "a").write_bytes(las())
+    (tmp_path / "a").write_bytes(b"a,b\n1,2\n" if name.endswith("csv") else las())
     code = f"""if True:
         import sys
         sys.modules[{library!r}] = None
@@ -107,3 +125,20 @@ def test_an_error_of_the_file_comes_through():
     for name in ("a.las", "a.tif", "a.nc", "a.jpg", "a.pp"):
         with pytest.raises(PermissionError):
             registry.describe(Failing(bytes(1000)), name)
+
+
+def test_a_zarr_without_its_library_names_its_extra():
+    code = """if True:
+        import sys
+        sys.modules["zarr"] = None
+        from s3magic.errors import MissingLibrary
+        from s3magic.formats import registry
+        class Empty:
+            name = "a.zarr"
+        try:
+            registry.find("a.zarr").preview(Empty())
+        except MissingLibrary as error:
+            print(*error.lines())
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "s3magic[zarr]" in done.stdout
