@@ -16,7 +16,7 @@ from typing import IO, Any, Self
 
 from s3magic.access.choice import Choice
 from s3magic.access.connection import Connection, open_connection
-from s3magic.errors import AccessDenied, LinkError, NotFound, ObjectChanged, S3MagicError
+from s3magic.errors import AccessDenied, CredentialsError, LinkError, NotFound, ObjectChanged, S3MagicError
 from s3magic.linking.git import Repository
 from s3magic.linking.history import History, Linked
 from s3magic.linking.sharing import NAME
@@ -29,6 +29,7 @@ except ImportError:  # pragma: no cover - Windows: there nothing is taken up aga
 
 _CODES: tuple[tuple[type[S3MagicError], int], ...] = (
     (AccessDenied, 403),
+    (CredentialsError, 401),
     (NotFound, 404),
     (ObjectChanged, 409),
     (LinkError, 422),
@@ -131,9 +132,15 @@ class _Agent:
 
         folder = self._repository.lfs_storage / "tmp" / NAME  # where git-lfs can rename it from
         folder.mkdir(parents=True, exist_ok=True)
-        store = self._connection(linked.info.access).store(linked.tile.source.bucket)
+        connection = self._connection(linked.info.access)
+        store = connection.store(linked.tile.source.bucket)
         with _part(folder, oid) as part:
-            gather(part, linked.tile, store, report=report)
+            try:
+                gather(part, linked.tile, store, report=report)
+            except AccessDenied as error:
+                if connection.note:  # such as that no credentials were found
+                    raise AccessDenied(error.message, connection.note) from error
+                raise
             return part
 
     def _connection(self, access: Mapping[str, object]) -> Connection:

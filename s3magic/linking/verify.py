@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 
 from s3magic.linking import hashes
@@ -84,7 +85,7 @@ _UNKNOWN = Standing("unknown")
 
 
 def _ask(tile: LinkedTile, *, opener: StoreOpener) -> tuple[str, Standing]:
-    return tile.name, ask(tile, opener=opener)
+    return tile.name, replace(ask(tile, opener=opener), linked=None)  # which would fill the memory
 
 
 def _read_all(tiles: Sequence[LinkedTile], opener: StoreOpener, executor: Executor | None) -> Harvest[tuple[str, str]]:

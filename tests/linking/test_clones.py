@@ -215,6 +215,16 @@ def test_public_data_needs_no_keys(git, sandbox, connection):
     assert dataset.status().local == {"file": len(dataset.tiles)}
 
 
+def test_without_keys_the_agent_says_that_it_found_none(git, texts):
+    link(git, texts).install()
+    git.commit()
+    nobody = {name: value for name, value in git.env.items() if not name.startswith("AWS_") or "DISABLED" in name}
+    said = Git(git.folder, nobody)("lfs", "pull", "-I", "ds/a.txt", fails=True)
+    assert "[403]" in said
+    assert "No credentials were found" in said
+    assert is_pointer(content(git, "a"))
+
+
 def test_what_was_linked_in_a_commit_that_no_branch_has_is_found(git, texts):
     link(git, texts).install()
     git.commit()
