@@ -11,13 +11,14 @@ from s3magic.formats.exif import Exif, read_exif
 USUAL = 160
 """Longer side in pixels of the thumbnails that the EXIF standard names."""
 _SKEW = 1.05
+_LONGEST = 32 << 10
 
 
 def cut(head: bytes, *, size: int = USUAL) -> tuple[Preview, TileInfo] | None:
     """Return the thumbnail in the first bytes of a JPEG and what the camera says of the picture.
 
     None where there is none that can be shown as it is: of the asked size at most and half of it at
-    least, upright, without bars, and whole as far as its segments tell.
+    least, upright, without bars, no more than 32 KiB, and whole as far as its segments tell.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ def cut(head: bytes, *, size: int = USUAL) -> tuple[Preview, TileInfo] | None:
     sides, whole = jpeg.size(thumbnail), jpeg.size(head) or exif.size
     if sides is None or whole is None or exif.orientation != 1:
         return None
-    if not (is_worth_it(max(sides), size) and max(sides) <= size and min(sides) > 0):
+    if not (is_worth_it(max(sides), size) and max(sides) <= size and min(sides) > 0 and len(thumbnail) <= _LONGEST):
         return None
     if not 1 / _SKEW < (sides[0] * whole[1]) / (sides[1] * whole[0] or 1) < _SKEW:
         return None

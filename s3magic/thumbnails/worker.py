@@ -36,7 +36,8 @@ def confine(memory: int) -> None:
         The most bytes of address space; above it allocations fail.
     """
     with contextlib.suppress(OSError, AttributeError):  # an ordinary process may not do so everywhere
-        ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NETWORK)
+        # Root may do so as it is, and would no longer read what belongs to others as a user of its own.
+        ctypes.CDLL(None).unshare(_NEW_NETWORK if os.geteuid() == 0 else _NEW_USER | _NEW_NETWORK)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # before the kernel, if one must go
     for kind, most in (
