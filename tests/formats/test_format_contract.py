@@ -1,7 +1,8 @@
 """What every format must keep, whatever the file: the same answer each time, few bytes, and our own errors alone.
 
 Files that are cut or changed are asked in a process of their own, where a fault of a C library fails
-the test and does not end the run. ``S3MAGIC_EVERY=10`` cuts at every tenth byte, 3,000 times at most (`make prove-formats`).
+the test and does not end the run. ``S3MAGIC_EVERY=10`` cuts at every tenth byte, 3,000 times at most
+(`make prove-formats`).
 """
 
 from __future__ import annotations

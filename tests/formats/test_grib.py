@@ -43,6 +43,8 @@ GLOBE = np.linspace(88, -88, 64), np.arange(128) * 360 / 128
         }, (NORTH_UP, EAST)),
         ("regular_ll_sfc_grib2", {"longitudeOfFirstGridPointInDegrees": 340, "longitudeOfLastGridPointInDegrees": 10},
          (NORTH_UP, EAST - 20)),
+        ("regular_ll_sfc_grib2", {"jPointsAreConsecutive": 1}, (NORTH_UP, EAST)),
+        ("regular_ll_sfc_grib2", {"alternativeRowScanning": 1}, (NORTH_UP, EAST)),
         ("regular_gg_pl_grib2", {}, GLOBE),
         ("regular_gg_sfc_grib1", {}, GLOBE),
         ("reduced_gg_pl_32_grib2", {}, GLOBE),
@@ -138,3 +140,12 @@ def test_numbers_beyond_all_memory_are_refused(preview, describe, points):
     for ask in (preview, describe):
         with pytest.raises(UnreadableFormat):
             ask(bytes(data), "a.grib2")
+
+
+def test_a_message_that_says_it_holds_gigabytes_is_refused(preview):
+    data = bytearray(grib())
+    section = data.index(b"\0\0\0\x15\x05")
+    data[section + 5 : section + 9] = (2**31).to_bytes(4, "big")
+    with pytest.raises(UnreadableFormat) as error:
+        preview(bytes(data), "a.grib2")
+    assert "more numbers than can be true" in error.value.hint

@@ -92,8 +92,13 @@ def test_numbers_that_stand_for_nothing_are_transparent(tmp_path):
 
 
 class _Run:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
     def __reduce__(self):
-        return (open, ("/tmp/should-never-be-made", "w"))  # noqa: S108 - it is never opened
+        return (open, (str(self.path), "w"))
 
 
 def array(**changes):
@@ -112,7 +117,6 @@ def array(**changes):
         {"zarr.json": b'{"zarr_format":3,"node_type":"group"}'},
         {"zarr.json": b'{"zarr_format":3,"node_type":"array"}'},
         {"zarr.json": b"[" * 100_000},
-        {".zarray": array(dtype="|O", filters=[{"id": "pickle"}]), "0.0": pickle.dumps([_Run()])},
         {".zarray": array(dtype="|O", filters=[{"id": "json2"}]), "0.0": b"[1]"},
         {".zarray": array(compressor={"id": "no such codec"}), "0.0": b"x"},
         {".zarray": array(compressor={"id": "zlib"}), "0.0": b"no zlib"},
@@ -129,6 +133,28 @@ def test_hostile_and_broken_ones_are_refused(files):
     with pytest.raises(UnreadableFormat, match=r"a\.zarr") as error:
         ZARR.preview(Files(files))
     assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"filters": [{"id": "pickle"}]},
+        {"filters": [{"id": "PICKLE"}]},
+        {"compressor": {"id": "pickle"}},
+        {"dtype": "|O", "filters": [{"id": "pickle"}]},
+        {"filters": [{"id": "delta", "dtype": "<f4"}, {"id": "\\u0070ickle"}]},
+    ],
+)
+def test_no_pickle_is_ever_opened(tmp_path, said):
+    made = tmp_path / "made"
+    document = array(**said).replace(b"\\\\u", b"\\u")
+    files = Files({".zarray": document, "0.0": pickle.dumps(_Run(made))})
+    for question in (ZARR.describe, ZARR.preview):
+        assert "codec" in refusal(question, files).hint
+    inner = json.dumps({"zarr_format": 3, "node_type": "group", "consolidated_metadata": {
+        "metadata": {"x": json.loads(document)}}}).encode()  # fmt: skip
+    assert refusal(ZARR.describe, Files({"zarr.json": inner})) is not None
+    assert not made.exists()
 
 
 def test_every_missing_or_broken_part_is_told(tmp_path):
