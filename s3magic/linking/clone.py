@@ -136,6 +136,11 @@ def uninstall(folder: Path) -> Clone:
 def _repository(folder: Path) -> Repository:
     repository = Repository.around(folder)
     if repository is None:
+        if Repository(folder, folder).is_distrusted():
+            raise LinkError(
+                f"git leaves {folder} alone: its repository belongs to somebody else",
+                "git config --global --add safe.directory FOLDER tells it that you trust them.",
+            )
         raise LinkError(f"{folder} is in no git repository", "Without git, %s3link fetch brings the tiles.")
     return repository
 

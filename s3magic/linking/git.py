@@ -73,6 +73,11 @@ class Repository:
         root, common = lines
         return cls(Path(root), (folder / common).resolve(), led)
 
+    def is_distrusted(self) -> bool:
+        """Tell whether git leaves the clone alone because it belongs to somebody else."""
+        _, _, complaint = self._run(["rev-parse"], b"")
+        return b"dubious ownership" in complaint
+
     def ask(self, *argv: str, data: bytes = b"") -> bytes | None:
         """Run git and return what it said; None where it failed."""
         status, said, _ = self._run(argv, data)

@@ -415,6 +415,25 @@ def test_without_a_repository_nothing_is_asked_of_git(connection, texts, tmp_pat
     assert len(dataset.fetch().fetched) == 3
 
 
+def test_a_repository_of_somebody_else_is_told_apart_from_none(git, texts, monkeypatch):
+    dataset = link(git, texts)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(LinkError, match="belongs to somebody else") as caught:
+        dataset.install()
+    assert "safe.directory" in caught.value.hint
+
+
+def test_a_dataset_at_the_top_with_folders_below(git, texts, store):
+    store.put(f"{texts}sub/d.txt", b"first d" * 99)
+    dataset = s3magic.link(f"s3://scratch/{texts}", git.folder, keep_prefix=True)
+    dataset.install()
+    git.commit()
+    dataset.fetch()
+    assert git("status", "--porcelain") == ""
+    (git.folder / "sub" / "d.txt").write_bytes(b"mine")
+    assert "sub/d.txt: it is not the content" in git("commit", "-a", "-m", "Edit", fails=True)
+
+
 def test_an_agent_outside_a_clone_says_so(tmp_path):
     asked = [{"event": "init", "operation": "download"}, {"event": "download", "oid": "0" * 64, "size": 3}]
     done = process.run(
