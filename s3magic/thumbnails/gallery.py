@@ -147,7 +147,7 @@ class Gallery:
         self._lock = threading.Lock()
         self._items: list[GalleryItem] = []
         self._selected: dict[str, GalleryItem] = {}
-        self._bytes_read = 0
+        self._bytes_read = self._bytes_before = 0
         self._number = 0
         self.more()
 
@@ -166,6 +166,11 @@ class Gallery:
     def bytes_read(self) -> int:
         """Bytes read of all objects up to now, large views included."""
         return self._bytes_read
+
+    @property
+    def bytes_here(self) -> int:
+        """Bytes read since this page was turned to."""
+        return self._bytes_read - self._bytes_before
 
     @property
     def found(self) -> int:
@@ -198,6 +203,7 @@ class Gallery:
         for item in self.items:
             if item.url not in self._selected:
                 item.future.cancel()
+        self._bytes_before = self._bytes_read
         added = self._begin(infos)
         with self._lock:
             self._items, self._number = added, number
@@ -311,7 +317,6 @@ class Gallery:
         ready = sum(item.ready for item in items)
         lines = [f"<Gallery {self.url}: {page.note(self)}>"]
         if self.generated is not None:
-            lines.append(f"  {self.generated}")
             lines += [f"  {name}: {why}" for name, why in self.generated.failures[:5]]
         if ready < len(items):
             lines.append(f"  {ready} of {len(items)} previews are ready")

@@ -98,6 +98,16 @@ class Shown(Protocol):
         ...
 
     @property
+    def bytes_here(self) -> int:
+        """Bytes read since the page was turned to."""
+        ...
+
+    @property
+    def generated(self) -> object:
+        """What came of storing thumbnails, as text; None where none were to be stored."""
+        ...
+
+    @property
     def bytes_read(self) -> int:
         """Bytes read of all objects."""
         ...
@@ -212,8 +222,11 @@ def note(gallery: Shown) -> str:
         shown = f"{_count(count)} of {_count(found)} objects"
     else:
         shown = f"{_count(count)} object{'s' if count > 1 else ''}"
-    total = bytes_text(sum(item.size for item in items))
-    return f"{shown} · read {bytes_text(gallery.bytes_read)} of {total}"
+    total, here = bytes_text(sum(item.size for item in items)), gallery.bytes_here
+    read = f"read {bytes_text(here)} of {total}"
+    if gallery.bytes_read > here:
+        read += f", {bytes_text(gallery.bytes_read)} in all"
+    return " · ".join(filter(None, (shown, read, str(gallery.generated or ""))))
 
 
 def shorten(name: str, length: int) -> str:

@@ -247,6 +247,14 @@ def test_a_page_is_turned_and_the_selection_stays(make_gallery, store):
     assert gallery.number == 1
 
 
+def test_each_page_tells_what_it_read_itself(make_gallery, store):
+    for number in range(6):
+        store.put(f"many/{number:03}.word", b"fine".ljust(1000 * (number + 1)))
+    gallery = make_gallery("s3://teaching/many/", limit=3).wait()
+    assert "3 of 6 objects · read 6.0 kB of 6.0 kB>" in repr(gallery)
+    assert "3 of 6 objects · read 15.0 kB of 15.0 kB, 21.0 kB in all>" in repr(gallery.page(2).wait())
+
+
 def test_pages_left_behind_are_not_held(make_gallery, store):
     import gc
     import weakref
