@@ -7,25 +7,18 @@ where the content is a linked tile, which S3 has, and refused where a push would
 from __future__ import annotations
 
 import json
-import os
-import secrets
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, Self
 
 from s3magic.access.choice import Choice
 from s3magic.access.connection import Connection, open_connection
 from s3magic.errors import AccessDenied, CredentialsError, LinkError, NotFound, ObjectChanged, S3MagicError
+from s3magic.linking.claims import claim
 from s3magic.linking.git import Repository
 from s3magic.linking.history import History, Linked
 from s3magic.linking.sharing import NAME
 from s3magic.linking.whole import gather
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows: there nothing is taken up again
-    fcntl = None  # type: ignore[assignment]
 
 _CODES: tuple[tuple[type[S3MagicError], int], ...] = (
     (AccessDenied, 403),
@@ -134,7 +127,7 @@ class _Agent:
         folder.mkdir(parents=True, exist_ok=True)
         connection = self._connection(linked.info.access)
         store = connection.store(linked.tile.source.bucket)
-        with _part(folder, oid) as part:
+        with claim(folder, oid) as part:
             try:
                 gather(part, linked.tile, store, report=report)
             except AccessDenied as error:
@@ -155,24 +148,6 @@ class _Agent:
             )
             self._connections[key] = open_connection(choice)
         return self._connections[key]
-
-
-@contextmanager
-def _part(folder: Path, oid: str) -> Iterator[Path]:
-    """Yield a file for some content: one that a run left which is gone, else a new one."""
-    fresh = folder / f"{oid}-{secrets.token_hex(4)}.part"
-    if fcntl is None:  # pragma: no cover
-        yield fresh
-        return
-    for path in (*folder.glob(f"{oid}-*.part"), fresh):
-        with path.open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
-                yield path
-                return
 
 
 def _code(error: S3MagicError) -> int:

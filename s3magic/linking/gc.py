@@ -12,6 +12,7 @@ from pathlib import Path
 from s3magic.errors import LinkError
 from s3magic.html import bytes_text, table
 from s3magic.linking import index, pointers, sharing
+from s3magic.linking.claims import idle
 from s3magic.linking.folder import Folder
 from s3magic.linking.git import Repository
 from s3magic.linking.history import History
@@ -151,7 +152,7 @@ def _cached(folder: Folder, repository: Repository) -> Iterator[_Copy]:
 def _halves(folder: Folder, repository: Repository | None) -> Iterator[Path]:
     yield from folder.scratch.glob("*.part")
     if repository is not None:
-        yield from (repository.lfs_storage / "tmp" / sharing.NAME).glob("*.part")
+        yield from idle(repository.lfs_storage / "tmp" / sharing.NAME)
 
 
 def _judge(copy: _Copy, *, opener: StoreOpener) -> tuple[_Copy, str]:

@@ -14,6 +14,7 @@ import pytest
 import s3magic
 from s3magic import process
 from s3magic.errors import LinkError
+from s3magic.linking.claims import claim
 from s3magic.url import S3Url
 
 pytestmark = pytest.mark.skipif(
@@ -137,6 +138,12 @@ def test_what_is_freed_comes_again(git, texts):
     dataset.install()
     git.commit()
     git("lfs", "pull")
+    (left := git.folder / ".git" / "lfs" / "tmp" / "s3link" / "0123-4567.part").write_bytes(b"half")
+    assert ("0123-4567.part", 4) in dataset.gc(dry_run=True).freed
+    with claim(left.parent, "0123") as path:
+        assert path == left
+        assert left.name not in dict(dataset.gc(dry_run=True).freed)
+    left.unlink()
     report = dataset.gc()
     assert [name for name, _ in report.freed] == [f"git-lfs's copy of {name}.txt" for name in "abc"]
     assert not [path for path in (git.folder / ".git" / "lfs" / "objects").rglob("*") if path.is_file()]
