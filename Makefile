@@ -10,7 +10,7 @@ WITH_NODE = PATH="$$($(BIN)/python -c '$(NODE)'):$$PATH" S3MAGIC_LABEXTENSION=re
 PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/*.json labextension/yarn.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills soak-link-kills prove-formats lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short bench-names bench-thumbs bench-thumbs-short engines clean
+.PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills soak-link-kills prove-formats lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short bench-link bench-link-short bench-names bench-thumbs bench-thumbs-short engines clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -79,6 +79,12 @@ bench-thumbs: $(STAMPS)/bench  ## Measure pages of thumbnails beside downloads, 
 bench-thumbs-short: $(STAMPS)/bench  ## The same once, with a tenth of the objects (2 minutes)
 	$(BIN)/python -m benchmarks.thumbnails --runs 1 --scale 0.1
 
+bench-link: $(STAMPS)/bench  ## Measure linked tiles beside Kart's way and s5cmd (10 minutes)
+	$(BIN)/python -m benchmarks.linking
+
+bench-link-short: $(STAMPS)/bench  ## The same once, with a fiftieth of the tiles
+	$(BIN)/python -m benchmarks.linking --runs 1 --scale 0.02
+
 engines: $(STAMPS)/test  ## Run every engine with every provider and write the table of docs/credentials.md
 	$(BIN)/python scripts/engines.py --write docs/credentials.md
 
@@ -120,6 +126,6 @@ $(STAMPS)/build: $(BIN)/python $(NEEDS)
 $(STAMPS)/bench: $(BIN)/python $(NEEDS)
 	scripts/system-packages nginx-light fuse3
 	scripts/system-packages s3fs || echo "Going on without s3fs-fuse."
-	test -e $(STAMPS)/test || S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[iris]'
+	test -e $(STAMPS)/test || S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[geo,iris]'
 	$(BIN)/pip install --quiet --group bench
 	touch $@
