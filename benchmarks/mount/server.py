@@ -33,11 +33,16 @@ http {{
   log_format sample '$request_method $request_uri $status $body_bytes_sent';
   access_log {work}/access.log sample;
   upstream listing {{ server 127.0.0.1:{lister}; keepalive 64; }}
+  map_hash_bucket_size 256; map_hash_max_size 65536;
   map $request_method $is_read {{ default 0; GET 1; HEAD 1; }}
+  map $http_range $whole {{ "" $key; default ""; }}
+  map $whole $sha256 {{ include {data}/sha256[.]map; default ""; }}
+  map $sha256 $checksum_type {{ "" ""; default FULL_OBJECT; }}
   server {{
     listen 127.0.0.1:{port} backlog=1024;
     proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffers 64 16k;
     add_header x-amz-request-id bench always;
+    add_header x-amz-checksum-sha256 $sha256; add_header x-amz-checksum-type $checksum_type;
     error_page 404 @missing; error_page 412 @changed;
     location ~ ^/[^/]+/?$ {{ proxy_pass http://listing; }}
     location ~ ^/[^/]+/(?<key>.+)$ {{
@@ -98,7 +103,7 @@ def serve(data: Path, work: Path, far: Far) -> Iterator[Server]:
     Parameters
     ----------
     data
-        As `data.prepare` made it.
+        As `data.prepare` made it; a ``sha256.map`` in it holds the checksums that are told of keys.
     work
         An empty folder for logs and the like.
     far
@@ -112,7 +117,7 @@ def serve(data: Path, work: Path, far: Far) -> Iterator[Server]:
         configuration = work / "nginx.conf"
         user = "user root;" if os.getuid() == 0 else ""
         configuration.write_text(
-            _CONFIGURATION.format(work=work, user=user, port=port, lister=lister, objects=data / "objects")
+            _CONFIGURATION.format(work=work, user=user, port=port, lister=lister, data=data, objects=data / "objects")
         )
         argv = [NGINX, "-p", str(work), "-e", "stderr", "-c", str(configuration)]
         stack.enter_context(_running(argv))
