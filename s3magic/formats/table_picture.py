@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from PIL import Image, ImageDraw
 
@@ -16,8 +17,8 @@ _PAPER, _BAND, _HEAD = (255, 255, 255), (247, 249, 251), (228, 234, 241)
 _INK, _FAINT, _LINE = (32, 38, 46), (112, 121, 131), (214, 221, 228)
 _TYPES_FROM = 300
 """Pixels from which on there is room for a line of types."""
-_WIDEST = 0.36
-"""The largest share of the picture that one column gets as long as others wait."""
+_LEAST_SMALL, _LEAST_LARGE = 3.5, 4.5
+"""How wide a column is at least, in heights of a line, if it wants to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def draw(table: Table, *, size: int) -> Preview:
         top = head + index * sheet.line
         pen.rectangle((0, top, size, top + sheet.line), fill=_BAND)
     left = 0
-    for index, room in enumerate(_widths(table, rows, sheet)):
+    for index, room in enumerate(_widths(table, rows, sheet) if table.columns else ()):
         if index:
             pen.line((left, 0, left, image.height), fill=_LINE)
         _draw_column(pen, table, rows, sheet, index=index, left=left, room=room, head=head)
@@ -65,28 +66,40 @@ def draw(table: Table, *, size: int) -> Preview:
 
 
 def _widths(table: Table, rows: tuple[tuple[str, ...], ...], sheet: _Sheet) -> list[int]:
-    """Return the widths of the columns that are shown; together they are as wide as the picture."""
-    wanted = []
+    """Return the widths of the columns that are shown; together they are as wide as the picture.
+
+    Cells come before names: a long name over short cells is cut. Where room is short, wide columns
+    give way, so that more of them are seen.
+    """
+    margin = 2 * sheet.pad + 1
+    cells, names = [], []
     for index, column in enumerate(table.columns[:MOST_COLUMNS]):
         texts = [width(row[index], sheet.face) for row in rows if index < len(row)]
         kind = width(column.type, sheet.small) if sheet.has_types else 0
-        wanted.append(max([width(column.name, sheet.bold), kind, *texts]) + 2 * sheet.pad + 1)
-    is_whole = sum(wanted) <= sheet.size
-    widths: list[int] = []
-    for index, room in enumerate(wanted):
-        left = sheet.size - sum(widths)
-        is_last = index == len(wanted) - 1
-        if index and left < min(room, 3 * sheet.line):
-            break
-        widths.append(round(min(room, left if is_whole or is_last else min(left, _WIDEST * sheet.size))))
-    if not widths:
-        return [sheet.size]
+        cells.append(max([kind, *texts]) + margin)
+        names.append(width(column.name, sheet.bold) + margin)
+    least = (_LEAST_LARGE if sheet.has_types else _LEAST_SMALL) * sheet.line
+    wanted = [max(cell, min(name, least)) for cell, name in zip(cells, names, strict=True)]
+    shown = 1
+    while shown < len(wanted) and sum(min(room, least) for room in wanted[: shown + 1]) <= sheet.size:
+        shown += 1
+    widths = _shared(wanted[:shown], sheet.size)
     spare = sheet.size - sum(widths)
-    if len(widths) == len(table.columns):  # all are there: the room that is left is shared
-        widths = [room + spare // len(widths) for room in widths]
+    if spare > 0:  # now to the names, and what is left then to all
+        lacking = [max(0.0, name - room) for name, room in zip(names, widths, strict=False)]
+        widths = [room + more for room, more in zip(widths, _shared(lacking, spare), strict=True)]
         spare = sheet.size - sum(widths)
-    widths[-1] += spare
-    return widths
+        widths = [room + spare / shown for room in widths]
+    edges = [round(sum(widths[:index])) for index in range(shown)] + [sheet.size]
+    return [end - start for start, end in pairwise(edges)]
+
+
+def _shared(wanted: list[float], room: float) -> list[float]:
+    """Return what everybody gets of a room: what they want, the greediest less where it is too little."""
+    given: dict[int, float] = {}
+    for index in sorted(range(len(wanted)), key=lambda one: wanted[one]):
+        given[index] = min(wanted[index], (room - sum(given.values())) / (len(wanted) - len(given)))
+    return [given[index] for index in range(len(wanted))]
 
 
 def _draw_column(
@@ -100,8 +113,6 @@ def _draw_column(
     room: int,
     head: int,
 ) -> None:
-    if index >= len(table.columns):
-        return
     column = table.columns[index]
     inner = room - 2 * sheet.pad
     at_right = column.is_number
