@@ -20,7 +20,7 @@ from s3magic.formats.grid_map import Window
 _WIDE, _NARROW = 90.0, 20.0  # degrees of longitude
 _METRES = 111_320.0  # in a degree
 _FULL_CIRCLE = 360.0
-_LARGE = 480  # pixels from which on a line may be two wide
+_LARGE = 480  # pixels from which on a line may be wider
 
 Line = NDArray[np.float64]
 
@@ -43,8 +43,8 @@ def overlay(window: Window | None) -> Overlay | None:
 
     def draw(picture: Image.Image) -> None:
         paths = [path for line in placed for path in _paths(line, window, picture.width, picture.height)]
-        pen, wide = ImageDraw.Draw(picture), 1 + (max(picture.size) >= _LARGE)
-        for entry, width in ((SHADOW, wide + 2), (INK, wide)):
+        pen, is_large = ImageDraw.Draw(picture), max(picture.size) >= _LARGE
+        for entry, width in ((SHADOW, 4 if is_large else 2), (INK, 2 if is_large else 1)):
             for path in paths:
                 pen.line(path, fill=entry, width=width)
 

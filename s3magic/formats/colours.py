@@ -34,8 +34,8 @@ LAST = 252
 """The entry for the greatest value; that for the least is 0."""
 INK, SHADOW, CLEAR = 253, 254, 255
 """Entries for lines, what they lie on, and nothing."""
-_LINES = bytes((255, 255, 255, 0, 0, 0, 255, 255, 255))
-ALPHA = bytes((255,) * INK + (235, 90, 0))
+_LINES = bytes((255, 255, 255, 64, 66, 70, 255, 255, 255))
+ALPHA = bytes((255,) * CLEAR + (0,))
 """How solid each entry is, as a PNG has it."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -64,20 +64,27 @@ def _owner(function: object) -> object:
 
 
 def _show_gallery(gallery: Gallery) -> None:
-    from s3magic.notebook import gallery_view  # noqa: PLC0415 - ipywidgets
-
-    gallery_view.show(gallery)
+    try:
+        from s3magic.notebook import gallery_view  # noqa: PLC0415 - anywidget
+    except ImportError:
+        _show_page(repr(gallery), gallery._repr_html_())
+    else:
+        gallery_view.show(gallery)
 
 
 def _show_mount(mount: Mount) -> None:
     try:
         from s3magic.notebook import mount_card  # noqa: PLC0415 - ipywidgets
     except ImportError:
-        from IPython.display import display  # noqa: PLC0415
-
-        display({"text/plain": repr(mount), "text/html": mount._repr_html_()}, raw=True)  # type: ignore[no-untyped-call]
+        _show_page(repr(mount), mount._repr_html_())
     else:
         mount_card.show(mount)
+
+
+def _show_page(words: str, html: str) -> None:
+    from IPython.display import display  # noqa: PLC0415
+
+    display({"text/plain": words, "text/html": html}, raw=True)  # type: ignore[no-untyped-call]
 
 
 def _restore_environment() -> None:

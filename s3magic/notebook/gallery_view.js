@@ -107,6 +107,7 @@ class View {
       this.slots = new Map(told.tiles.map((one, place) => [one.url, this.slot({ ...one, place })]));
       this.arrange();
       this.grid.scrollTop = 0;
+      this.tools.hidden = !told.tiles.length;
       this.state(told);
       this.chosen(told.count);
       this.back.hidden = told.number <= 1;

@@ -16,7 +16,7 @@ import anywidget
 import traitlets
 from IPython.display import display, update_display
 
-from s3magic.errors import S3MagicError, UnreadableFormat
+from s3magic.errors import InvalidInput, S3MagicError, UnreadableFormat
 from s3magic.notebook import gallery_parts as parts
 from s3magic.notebook.hand_over import common_folder, link_line, mount_line
 from s3magic.notebook.tile_sender import TileSender
@@ -130,7 +130,10 @@ class GalleryView:
         self.tell({"tell": "line", "line": link_line(self._chosen()), "note": note})
 
     def _chosen(self) -> list[str]:
-        return [item.url for item in self.gallery.selected or self.gallery.items]
+        urls = [item.url for item in self.gallery.selected or self.gallery.items]
+        if not urls:
+            raise InvalidInput("There is nothing to hand over", "Choose a folder that holds objects.")
+        return urls
 
     def _item(self, message: dict[str, Any]) -> GalleryItem:
         return next(item for item in [*self.gallery.items, *self.gallery.selected] if item.url == message["url"])

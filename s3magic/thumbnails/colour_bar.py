@@ -15,7 +15,7 @@ RULES = """.s3m-gallery .s3m-bars{display:flex;flex-wrap:wrap;gap:4px 28px;margi
 .s3m-gallery .s3m-over{clip-path:polygon(0 0,calc(100% - 9px) 0,100% 50%,calc(100% - 9px) 100%,0 100%)}
 .s3m-gallery .s3m-under.s3m-over{clip-path:polygon(0 50%,9px 0,calc(100% - 9px) 0,100% 50%,calc(100% - 9px) 100%,
 9px 100%)}
-.s3m-gallery .s3m-ticks{position:relative;height:15px;margin:0 9px;color:var(--s3m-faint);
+.s3m-gallery .s3m-ticks{position:relative;height:15px;color:var(--s3m-faint);
 font-variant-numeric:tabular-nums}
 .s3m-gallery .s3m-ticks span{position:absolute;transform:translateX(-50%);white-space:nowrap}
 .s3m-gallery .s3m-own{display:flex;align-items:center;gap:5px;color:var(--s3m-faint);font-size:10px;padding:3px 8px 0;

@@ -262,6 +262,14 @@ def test_a_selection_is_mounted_by_one_click(page, monkeypatch):
     assert "s3/teaching/d" in told["note"]
 
 
+def test_nothing_is_handed_over_where_nothing_is(make, monkeypatch):
+    page = Page(make({}), monkeypatch)
+    for what in ("line", "mount"):
+        page.ask(what)
+        page.until(lambda: page.last("trouble"))
+        assert page.told.pop()["lines"][0] == "There is nothing to hand over"
+
+
 @pytest.mark.parametrize(
     "keys",
     [
