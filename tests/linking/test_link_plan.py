@@ -82,6 +82,16 @@ def test_the_plan_comes_true(server, link):
     assert plan.header_bytes == sum(min(size, FIRST_BLOCK) for size in sizes.values())
 
 
+def test_the_plan_of_single_objects_comes_true(server, link, tif):
+    server.put("t/raster.tif", tif())
+    urls = ("t/raster.tif",)
+    plan = link(*urls, store=server, dry_run=True)
+    assert (plan.lists, plan.heads, plan.gets, plan.ways) == (0, 2, 2, {"read": 1})  # one HEAD looks for a sidecar
+    server.heads = server.gets = 0
+    link(*urls, store=server)
+    assert (server.lists, server.heads, server.gets) == (plan.lists, plan.heads, plan.gets)
+
+
 def test_a_second_run_has_nothing_to_plan(server, link):
     link("t/*", store=server)
     plan = link("t/*", store=server, dry_run=True)
