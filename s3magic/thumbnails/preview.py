@@ -59,8 +59,8 @@ class Thumbnail:
     caption
         One line that says what is seen.
     source
-        What it was made from: ``"exif"``, ``"overview"``, ``"slice"``, ``"points"``, ``"whole"``;
-        ``"icon"`` when there is no picture.
+        What it was made from: ``"exif"``, ``"overview"``, ``"slice"``, ``"points"``, ``"head"``,
+        ``"frame"``, ``"whole"``; ``"icon"`` when there is no picture.
     bytes_read, requests
         What it cost now; nothing when it came from the cache.
     error

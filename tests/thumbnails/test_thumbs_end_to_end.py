@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -30,7 +31,9 @@ def http():
         yield pool
 
 
-@pytest.mark.parametrize("folder", ["cogs/", "tiles/", "photos/", "iris/*.nc"])
+@pytest.mark.parametrize(
+    "folder", ["cogs/", "tiles/", "photos/", "iris/*.nc", "weather/", "{drawings,films,microscope,tables}/**"]
+)
 def test_teaching_data_is_shown_without_reading_it_all(thumbs, connection, folder):
     gallery = thumbs(f"s3://teaching/{folder}").wait()
     assert gallery.items
@@ -56,6 +59,16 @@ def test_a_large_grid_is_seen_through_a_small_part_of_it(thumbs):
     gallery = thumbs("s3://teaching/iris/A1B_north_america.nc").wait()
     (item,) = gallery.items
     assert item.bytes_read < item.size / 3
+
+
+def test_a_zarr_is_one_tile(thumbs):
+    gallery = thumbs("s3://teaching/weather/").wait()
+    assert [item.name for item in gallery.items] == ["climate.zarr", "temperature.grib2"]
+    assert gallery.found == 2
+    assert gallery.items[0].bytes_read < gallery.items[0].size / 5
+    assert [link.url.partition("?")[0].rpartition("/")[2] for link in gallery.urls()] == ["temperature.grib2"]
+    (alone,) = thumbs("s3://teaching/weather/climate.zarr/").wait().items
+    assert alone.preview.caption == gallery.items[0].preview.caption
 
 
 def test_a_second_look_reads_nothing(thumbs):
@@ -161,6 +174,20 @@ def test_thumbnails_are_stored_elsewhere_used_and_chosen_by_a_file(thumbs, conne
     assert {item.preview.source for item in full.items} == {"whole"}
 
 
+def test_a_dask_cluster_may_do_the_work(thumbs, tmp_path):
+    from distributed import Client
+
+    from s3magic.api.cluster import dask_executor
+
+    output = f"s3://scratch/dask-{tmp_path.name}/"
+    with pytest.raises(s3magic.S3MagicError, match="no Dask client"):
+        dask_executor()
+    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None):
+        gallery = thumbs("s3://teaching/photos/", generate=True, output=output, executor=dask_executor()).wait()
+    assert gallery.generated.written == len(gallery.items) > 3
+    assert gallery.generated.failed == 0
+
+
 def test_who_may_not_write_is_told_before_anything_is_read(sandbox, connection, monkeypatch, tmp_path):
     student = sandbox.users["student"]
     limited = s3magic.connect(
@@ -186,6 +213,7 @@ def test_who_may_not_write_is_told_before_anything_is_read(sandbox, connection, 
         {"filter": "/nowhere/at/all.txt"},
         {"sort": "colour"},
         {"generate": True, "size": 1},
+        {"executor": ThreadPoolExecutor(1)},
     ],
 )
 def test_words_that_make_no_sense_are_refused(thumbs, connection, words):
