@@ -321,6 +321,8 @@ def thumbs(
     full = full or suffix == ""
     if full and (generate or output is not None):
         raise InvalidInput("Pictures of whole objects are not stored", "Leave out full, or generate and output.")
+    if executor is not None and not generate:
+        raise InvalidInput("An executor has nothing to do here", "It stores thumbnails: say generate, too.")
     colours = None if bands is None else tuple(bands)
     wanted = Look(var=var, time=time, level=level, bands=colours, whole=full)
     chosen = connection(parsed)

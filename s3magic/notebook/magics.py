@@ -220,11 +220,17 @@ class S3Magics(Magics):
         option("--suffix", metavar="TEMPLATE", help=f"where thumbnails are stored; {TEMPLATE} if left out"),
         option("--output", metavar="URL", help="the folder they are stored below, where it is another one"),
         option("--generate", action="store_true", help="store first what is missing, of all that the URL names"),
+        option("--dask", action="store_true", help="let the Dask cluster in use do that (with --generate)"),
         option("--html", metavar="FILE", help="write the page as one file too; it needs nothing else, holds no link"),
     )
     def s3thumbs(self, args: Namespace) -> Gallery:
         """Show previews of what lies under a URL, reading as few bytes as each format allows."""
-        wishes = {name: value for name, value in vars(args).items() if name not in ("url", "size", "limit", "html")}
+        own = ("url", "size", "limit", "html", "dask")
+        wishes = {name: value for name, value in vars(args).items() if name not in own}
+        if args.dask:
+            from s3magic.api.cluster import dask_executor  # noqa: PLC0415 - loaded when asked for
+
+            wishes["executor"] = dask_executor()
         size, limit = args.size or self.thumb_size, args.limit or self.thumb_limit
         gallery = api.thumbs(args.url, size=size, limit=limit, **wishes)
         if args.html:
