@@ -44,6 +44,7 @@ class Addition:
     def hashed(self, done: Mapping[str, LinkedTile], failed: Iterable[str]) -> Addition:
         """Return the same with the hashes that were learnt, and without the new tiles that could not be read."""
         lost = set(failed)
+        lost |= {name for tile in self.fresh if tile.name in lost for name in tile.sidecars}
         fresh = {tile.name: tile for tile in self.fresh if tile.name not in lost}
         fresh |= {name: tile for name, tile in done.items() if name in fresh or name in self.known}
         return replace(self, fresh=tuple(fresh.values()))

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from s3magic.errors import AccessDenied, LinkError, UnreadableFormat
+from s3magic.errors import AccessDenied, LinkError, ServerError, TilesFailed, UnreadableFormat
 from s3magic.linking.dataset import LinkedDataset
 from s3magic.store.memory import MemoryStore
 
@@ -77,6 +77,22 @@ def test_a_new_version_takes_sidecars_that_came_changed_and_went(memory, link):
 def test_what_belongs_to_nobody_is_a_file_like_any_other(link):
     with pytest.raises(LinkError, match=r"notes\.aux\.xml: a file"):
         link("cogs/")
+
+
+def test_a_raster_that_cannot_be_read_leaves_no_sidecar_behind(tif, link):
+    class Failing(MemoryStore):
+        def stream(self, key, **options):
+            if key == "cogs/a.tif":
+                raise ServerError("The server fails", "Wait.")
+            return super().stream(key, **options)
+
+    store = Failing("teaching")
+    for name in ("a.tif", "b.tif"):
+        store.put(f"cogs/{name}", tif(degrees=8) + bytes(40_000))
+        store.put(f"cogs/{name}.aux.xml", PAM)
+    with pytest.raises(TilesFailed, match=r"a\.tif: The server fails"):
+        link("cogs/*.tif", store=store, hash="read")
+    assert [tile.name for tile in LinkedDataset(link.path).tiles] == ["b.tif", "b.tif.aux.xml"]
 
 
 def test_who_may_not_look_for_a_sidecar_goes_without(tif, link):
