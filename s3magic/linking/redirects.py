@@ -31,7 +31,9 @@ def redirected(tile: LinkedTile, redirects: Mapping[str, str]) -> LinkedTile:
 
 
 def with_redirect(redirects: Mapping[str, str], old: str, new: str) -> dict[str, str]:
-    """Return the redirects and one more; those that lead into what moved now lead on, in one step each.
+    """Return the redirects and one more, all in one step each: what is at the old place now is led to the new one.
+
+    What was linked at the old place follows as well, wherever it is led now.
 
     Examples
     --------
@@ -39,4 +41,10 @@ def with_redirect(redirects: Mapping[str, str], old: str, new: str) -> dict[str,
     {'s3://first/': 's3://third/', 's3://second/': 's3://third/'}
     """
     led = {start: place(end, {old: new}) for start, end in redirects.items()}
-    return {start: end for start, end in sorted({**led, old: new}.items()) if start != end}
+    for start, end in redirects.items():
+        deeper = start + old.removeprefix(end)
+        if old.startswith(end) and place(deeper, redirects) == old:
+            led[deeper] = new
+    now = place(old, redirects)
+    led[old] = new + now.removeprefix(old) if now.startswith(old) else new
+    return dict(sorted(led.items()))

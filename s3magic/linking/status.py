@@ -34,6 +34,7 @@ class TileStatus:
         ``ok``: the object is the linked one. ``unhashed``: it is, but its hash is not known yet.
         ``changed``: another object has its key. ``superseded``: so it is, or it was deleted, but
         the linked version can still be had. ``missing``: it is gone. ``unknown``: S3 did not say.
+        ``wrong``: it is the linked object, with other bytes; only `verify` finds that out.
     local
         ``pointer``, ``file``, ``modified`` (something else has its name), ``absent``, or
         ``unknown`` (a file of the right size, while its hash is not known).

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s3magic.errors import AccessDenied, InvalidInput, LinkError
 from s3magic.linking.dataset import LinkedDataset
+from s3magic.linking.redirects import place, with_redirect
 from s3magic.store.memory import MemoryStore
 
 
@@ -311,11 +314,17 @@ class TestGc:
         assert not (dataset.path / ".s3link" / "partial").exists()
 
 
-def test_urls_are_told_apart_by_their_longest_beginning():
-    from s3magic.linking.redirects import place, with_redirect
+PLACES = st.lists(st.sampled_from("ab"), min_size=1, max_size=4).map(lambda parts: f"s3://{'/'.join(parts)}/")
 
-    both = with_redirect(with_redirect({}, "s3://a/", "s3://b/"), "s3://a/x/", "s3://c/")
-    assert place("s3://a/x/1", both) == "s3://c/1"
-    assert place("s3://a/y/1", both) == "s3://b/y/1"
-    assert place("s3://d/1", both) == "s3://d/1"
-    assert with_redirect({"s3://a/": "s3://b/"}, "s3://b/", "s3://a/") == {"s3://b/": "s3://a/"}
+
+@given(st.lists(st.tuples(PLACES, PLACES), max_size=5), PLACES, PLACES, PLACES)
+def test_one_more_redirect_leads_on_what_is_at_its_old_place_and_nothing_else(before, old, new, folder):
+    redirects = {}
+    for start, end in before:
+        redirects = with_redirect(redirects, start, end)
+    url = f"{folder}tile.laz"
+    now, then = place(url, redirects), place(url, with_redirect(redirects, old, new))
+    if now.startswith(old):
+        assert then == new + now.removeprefix(old)
+    elif not url.startswith(old):
+        assert then == now
