@@ -157,7 +157,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.linking", description=__doc__)
     parser.add_argument("--rows", default=",".join(ROWS), help=f"of {', '.join(ROWS)}; default: all")
     parser.add_argument("--runs", type=int, default=3, help="samples of each; the median counts (3)")
-    parser.add_argument("--scale", type=float, default=1, help="part of the tiles; 1 is what the table is about")
+    parser.add_argument("--scale", type=float, default=1, help="how many tiles; 1 is what the table is about")
+    rate = MEGABYTES_PER_SECOND
+    parser.add_argument("--rate", type=float, default=rate, help=f"MB/s that far leaves a connection ({rate})")
     parser.add_argument("--data", type=Path, help="keep the tiles here, for the next time")
     parser.add_argument("--out", type=Path, default=Path("bench-out"), help="folder of the results (bench-out)")
     parsed = parser.parse_args()
@@ -177,7 +179,7 @@ def main() -> None:
         work = Path(name).resolve()
         tiles = (options.data or work / "data").resolve()
         data.prepare(tiles, counts)
-        with serve(tiles, work, Far(DELAY_MS, MEGABYTES_PER_SECOND)) as server:
+        with serve(tiles, work, Far(DELAY_MS, options.rate)) as server:
             bench = Bench(server, work, tiles, options.runs)
             for row in rows:
                 if row == "fetch":

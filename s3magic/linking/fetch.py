@@ -98,6 +98,9 @@ def bring(
         chosen = chosen if only is None else [tile for tile in chosen if tile.name in only]
         for leftover in set(folder.scratch.glob("*.part")) - {folder.part(tile) for tile in everything}:
             leftover.unlink()
+        for mark in folder.scratch.glob("*.mark"):
+            if not mark.with_suffix(".part").exists():
+                mark.unlink()
         with meter(
             "Looking at files", sum(_on_disk(folder, tile) for tile in chosen), "B", tiles=len(chosen)
         ) as looked:

@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ import pytest
 
 from s3magic.errors import AccessDenied, LinkError, ObjectChanged, ServerError, TilesFailed, Unreachable
 from s3magic.linking import fetch as fetching
+from s3magic.linking import whole
 from s3magic.linking.dataset import LinkedDataset
 from s3magic.linking.folder import Folder
 from s3magic.store.memory import MemoryStore
@@ -172,6 +174,43 @@ def test_a_connection_that_never_comes_back_is_told_and_goes_on_next_time(datase
     assert {start for _, start in store.starts} == {1 << 20}
     assert content(dataset, "b") == b"b" * (5 << 20)
     assert not (dataset.path / ".s3link" / "partial").exists()
+
+
+@pytest.fixture
+def half(store, link, monkeypatch):
+    """An unhashed tile of 5 MiB, of which a run brought three and saw two on the disk."""
+    monkeypatch.setattr(whole, "_MARK_EVERY", 2 << 20)
+    store.put("x/a.bin", b"a" * (5 << 20))
+    dataset = link("x/*", store=store, hash="never")
+
+    def breaks(key, start, chunks):
+        if start:
+            raise Unreachable("gone", "Again.")
+        yield from islice(chunks, 3)
+
+    store.trouble = breaks
+    with pytest.raises(Unreachable):
+        dataset.fetch()
+    store.trouble = None
+    store.starts.clear()
+    return dataset
+
+
+def test_an_unhashed_tile_goes_on_where_it_was_seen_on_the_disk(half, store):
+    half.fetch()
+    assert [start >> 20 for _, start in store.starts] == [2]
+    assert content(half, "a") == b"a" * (5 << 20)
+    assert not (half.path / ".s3link" / "partial").exists()
+
+
+def test_an_unhashed_tile_does_not_go_on_with_what_came_with_a_clone(half, store):
+    (part,) = half.path.rglob("*.part")
+    another = half.path / "another"
+    another.write_bytes(b"!" * (3 << 20))
+    another.replace(part)
+    half.fetch()
+    assert [start for _, start in store.starts] == [0]
+    assert content(half, "a") == b"a" * (5 << 20)
 
 
 def test_a_body_that_ends_too_early_is_no_body(dataset, store):
