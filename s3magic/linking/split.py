@@ -69,7 +69,10 @@ class SplitDatasets(Sequence[LinkedDataset]):
     def __getitem__(self, index: slice) -> tuple[LinkedDataset, ...]: ...
     def __getitem__(self, index: int | str | slice) -> LinkedDataset | tuple[LinkedDataset, ...]:
         if isinstance(index, str):
-            return next(one for one in self._datasets if one.path.name == index)
+            by_name = {one.path.name: one for one in self._datasets}
+            if index not in by_name:
+                raise LinkError(f"No sub-folder {index!r} in {self.path}", f"There are {', '.join(by_name)}.")
+            return by_name[index]
         return self._datasets[index]
 
     def __len__(self) -> int:

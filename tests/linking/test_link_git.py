@@ -80,3 +80,29 @@ def test_a_clone_is_a_dataset(link, git, tmp_path, memory):
     assert clone.tiles == dataset.tiles
     assert len(clone.fetch().fetched) == 5
     assert clone.status().local == {"file": 5}
+
+
+def test_an_old_version_is_readable_by_its_commit(memory, link, git):
+    from s3magic.linking.dataset import LinkedDataset
+
+    for name in "abc":
+        memory.put(f"x/{name}.bin", b"first " + name.encode() * 100)
+    dataset = link("x/*", path=git.path / "ds")
+    git("config", "lfs.fetchexclude", "*")
+    git("add", "-A")
+    git("commit", "-m", "First version")
+    memory.put("x/a.bin", b"second " + b"a" * 100)
+    memory.delete("x/b.bin")
+    changes = link("x/*", path=git.path / "ds", replace=True).changes
+    assert (changes.changed, changes.removed) == (("a.bin",), ("b.bin",))
+    git("add", "-A")
+    git("commit", "-m", "Second version")
+    told = git("diff", "--stat", "HEAD~1")
+    assert all(name in told for name in ("ds/a.bin", "ds/b.bin", ".gitattributes"))
+    assert "ds/c.bin" not in told
+    git("checkout", "HEAD~1")
+    old = LinkedDataset(dataset.path, opener=lambda url: memory)
+    old.fetch()
+    assert (old.path / "a.bin").read_bytes() == b"first " + b"a" * 100
+    assert (old.path / "b.bin").read_bytes() == b"first " + b"b" * 100
+    assert old.status().remote == {"ok": 1, "superseded": 2}

@@ -37,6 +37,8 @@ def test_each_kind_has_a_folder_that_says_what_it_holds(link):
     (other,) = [one for one in datasets if "epsg-2193-" in one.path.name]
     assert names(other) == ["c.laz"]
     assert datasets["file"].info.selection == {"split": True}
+    with pytest.raises(LinkError, match="No sub-folder 'grid'"):
+        datasets["grid"]
     assert "5 datasets" in repr(datasets)
     assert "raster-epsg-4326" in datasets._repr_html_()
     assert not (link.path / ".s3link").exists()
