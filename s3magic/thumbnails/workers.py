@@ -30,6 +30,7 @@ MEMORY = 2 << 30
 _MOST = 4
 _LARGEST_PICTURE = 32 << 20
 _TRIES = 3
+_START_SECONDS = 60
 _SHARED_LIBRARIES_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _KEPT = ("CARTOPY_", "CONDA_", "ECCODES_", "GDAL_", "GRIB_", "HOME", "LANG", "LC_", "LD_", "PATH", "PROJ_", "PYTHON",
          "TMPDIR", "TZ", "VIRTUAL_ENV", "XDG_")  # fmt: skip
@@ -200,9 +201,10 @@ class _Worker:
         with ours:
             try:
                 with theirs:
-                    ours.settimeout(seconds)
+                    ours.settimeout(_START_SECONDS)
                     socket.send_fds(self._control, [b"t"], [theirs.fileno()])
                 wire.send(ours, wire.task_message(task), task.head)
+                wire.receive(ours, most=0)  # now it begins: starting up is no fault of the object's
                 seen = _converse(ours, task, read, seconds=seconds)
             except TimeoutError:
                 self.kill()
