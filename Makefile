@@ -67,8 +67,8 @@ bench-footprint: $(STAMPS)/test  ## Measure what loading, a mount and its daemon
 bench-mount: $(STAMPS)/bench  ## Measure the mount beside s3fs-fuse and rclone, near and far (half an hour)
 	$(BIN)/python -m benchmarks.mount --page docs/mount-benchmark.md
 
-bench-mount-short: $(STAMPS)/bench  ## The same once, with a fifth of the data (3 minutes)
-	$(BIN)/python -m benchmarks.mount --runs 1 --scale 0.2 --limit 12
+bench-mount-short: $(STAMPS)/bench  ## The same once, with a tenth of the data (3 minutes)
+	$(BIN)/python -m benchmarks.mount --runs 1 --scale 0.1 --limit 10
 
 bench-names: $(STAMPS)/bench  ## List a million keys and walk a tree of 100,000 folders, beside s3fs-fuse and rclone (20 minutes)
 	$(BIN)/python -m benchmarks.mount --rows million,tree --runs 1 --limit 300 --out bench-out/names

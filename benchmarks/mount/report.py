@@ -107,9 +107,12 @@ def table(samples: Sequence[Sample], titles: Mapping[str, str], about: Mapping[s
         parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
         peers = [name for name in names if name not in {OURS, LOCAL}]
         if OURS in names and peers:
-            parts.append(f"How many times faster {titles[OURS]} is, and the goal where it is missed:")
+            goals = about["scale"] == 1
+            parts.append(f"How many times faster {titles[OURS]} is{', and the goal where it is missed' * goals}:")
             lines = [["", *(titles[name] for name in peers)], ["---"] * (len(peers) + 1)]
-            lines += [[ROWS[row].title, *(ratio(row, name, where, groups) for name in peers)] for row in rows]
+            for row in rows:
+                texts = [ratio(row, name, where, groups) for name in peers]
+                lines.append([ROWS[row].title, *(text if goals else _without_goal(text) for text in texts)])
             parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
     if about["scale"] == 1 and (missed := list(misses(groups, titles))):
         parts.append("Missed in this run:\n\n" + "\n".join(f"- {line}" for line in missed))
@@ -204,6 +207,10 @@ def ratio(row: str, peer: str, where: str, groups: Mapping[Key, list[Sample]]) -
     text = _ratio(quotient)
     goal = GOALS[where].get(row, {}).get(peer, OTHER_GOALS[where])
     return text if row in NO_GOAL or quotient >= goal else f"**{text}** of {goal:g}"
+
+
+def _without_goal(text: str) -> str:
+    return text.replace("**", "").partition(" of ")[0]
 
 
 def plot(path: Path, samples: Sequence[Sample], titles: Mapping[str, str]) -> None:
