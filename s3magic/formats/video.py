@@ -71,6 +71,8 @@ def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Previe
         shown, seconds = _shown_size(stream), _seconds(container, stream)
         with DECODED.take(whole * _PIXEL):
             image = _picture(container, stream, seconds, size)
+        if (image.width - image.height) * (shown[0] - shown[1]) < 0:  # a telephone was held upright
+            shown = shown[1], shown[0]
         said = [f"{shown[0]} x {shown[1]} pixels", _codec(stream)]
     if seconds is not None:
         said.insert(1, duration(seconds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import av
 import numpy as np
@@ -101,6 +102,20 @@ def test_what_is_no_picture_is_told(preview, describe):
     data = video()
     with pytest.raises(UnreadableFormat):
         describe(data[: len(data) // 2], "a.mp4")  # its index is in the half that is missing
+
+
+def test_what_was_filmed_upright_stands_upright(preview):
+    one, minus = 0x10000, 0xFFFF0000
+    data = video()
+    flat = struct.pack(">9I", one, 0, 0, 0, one, 0, 0, 0, 1 << 30)
+    for matrix, turns in (((0, one, 0, minus, 0), -1), ((minus, 0, 0, 0, minus), 2), ((0, minus, 0, one, 0), 1)):
+        at = data.index(flat, data.index(b"tkhd"))
+        turned = struct.pack(">9I", *matrix, 0, 48 << 16, 0, 1 << 30)
+        found, pixels = preview(data[:at] + turned + data[at + 36 :], "a.mp4")
+        wanted = np.rot90(scene(), turns).astype(int)
+        assert pixels.shape[:2] == wanted.shape[:2]
+        assert found.caption.startswith("64 x 48" if turns == 2 else "48 x 64")
+        assert np.abs(without_badge(pixels) - without_badge(wanted)).mean() < 12
 
 
 def test_lengths_of_time():
