@@ -59,7 +59,11 @@ class View {
   }
 
   ask(what, more = {}) {
-    this.model.send({ ask: what, ...more });
+    try {
+      this.model.send({ ask: what, ...more });
+    } catch {
+      // There is no kernel: the page that the notebook keeps stays in sight.
+    }
   }
 
   build(el) {
@@ -91,7 +95,7 @@ class View {
     this.where = make("span", { class: "s3m-note" });
     this.root = make(
       "div",
-      { class: "s3m-gallery s3m-view", "data-lm-suppress-shortcuts": "true", style: this.model.get("measures") },
+      { class: "s3m-gallery s3m-view", hidden: true, "data-lm-suppress-shortcuts": "true", style: this.model.get("measures") },
       make("div", { class: "s3m-where" }, this.model.get("where")), this.tools, this.line, this.bars, this.grid,
       make("div", { class: "s3m-tools s3m-foot" }, this.back, this.where, this.on_, this.progress, this.note),
     );
@@ -101,6 +105,8 @@ class View {
 
   on = {
     page(told) {
+      this.root.hidden = false;
+      this.root.classList.add(this.model.get("identity")); // hides the page that the notebook keeps
       this.shut();
       this.seen.disconnect();
       this.page = told;

@@ -40,6 +40,7 @@ class GalleryWidget(anywidget.AnyWidget):
     _css = page.RULES + (_HERE / "gallery_view.css").read_text(encoding="utf-8")
     where = traitlets.Unicode().tag(sync=True)
     measures = traitlets.Unicode().tag(sync=True)
+    identity = traitlets.Unicode().tag(sync=True)
 
 
 class GalleryView:
@@ -50,14 +51,15 @@ class GalleryView:
     widget : GalleryWidget
         What is displayed; `ask` is what a click in it sends.
     identity : str
-        A CSS class of this view alone.
+        A CSS class of this view alone, that it has on a page once the kernel has answered there.
     """
 
     def __init__(self, gallery: Gallery) -> None:
         self.gallery = gallery
         self.identity = f"s3m-live-{uuid4().hex[:12]}"
-        self.widget = GalleryWidget(where=str(gallery.url), measures=page.measures(gallery.size))
-        self.widget.add_class(self.identity)
+        self.widget = GalleryWidget(
+            where=str(gallery.url), measures=page.measures(gallery.size), identity=self.identity
+        )
         self._sender = TileSender(gallery, self.tell)
         self.widget.on_msg(lambda _, message, __: self.ask(message))
         self._busy = threading.Lock()
@@ -145,7 +147,7 @@ class GalleryView:
 
 
 def display_bundle(gallery: Gallery) -> dict[str, object]:
-    """Return the widget of a gallery as a display bundle, with its plain text for those who have no widgets."""
+    """Return the widget of a gallery as a display bundle, with its name for those who have no widgets."""
     return _bundle(gallery, GalleryView(gallery))
 
 
@@ -175,7 +177,7 @@ def in_background(work: Callable[[], None]) -> None:
 
 def _bundle(gallery: Gallery, view: GalleryView) -> dict[str, object]:
     widget = {"version_major": 2, "version_minor": 0, "model_id": view.widget.model_id}
-    return {"text/plain": repr(gallery), "application/vnd.jupyter.widget-view+json": widget}
+    return {"text/plain": f"<Gallery {gallery.url}>", "application/vnd.jupyter.widget-view+json": widget}
 
 
 def _saved(gallery: Gallery, view: GalleryView) -> dict[str, object]:

@@ -264,10 +264,8 @@ def test_a_selection_is_mounted_by_one_click(page, monkeypatch):
 
 def test_nothing_is_handed_over_where_nothing_is(make, monkeypatch):
     page = Page(make({}), monkeypatch)
-    for what in ("line", "mount"):
-        page.ask(what)
-        page.until(lambda: page.last("trouble"))
-        assert page.told.pop()["lines"][0] == "There is nothing to hand over"
+    page.ask("line")
+    assert page.until(lambda: page.last("trouble"))["lines"][0] == "There is nothing to hand over"
 
 
 @pytest.mark.parametrize(
@@ -298,7 +296,7 @@ def test_lines_name_what_was_selected_and_nothing_else(keys):
 
 def test_a_bundle_has_widgets_and_words(gallery):
     bundle = gallery_view.display_bundle(gallery)
-    assert bundle["text/plain"] == repr(gallery)
+    assert bundle["text/plain"] == "<Gallery s3://teaching/d/>"
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"]
 
 
