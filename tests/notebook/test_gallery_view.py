@@ -294,6 +294,17 @@ def test_lines_name_what_was_selected_and_nothing_else(keys):
     assert all(url.startswith(str(common_folder(urls))) for url in urls)
 
 
+def test_no_more_is_kept_than_a_server_passes_on(make):
+    from s3magic.thumbnails import page as html
+
+    gallery = make({f"{number:02}.dot": b"." for number in range(30)}).wait()
+    whole, kept = html.part(gallery), html.part(gallery, room=20_000)
+    count = kept.count("<figure")
+    assert whole.count("<figure") == 30 > count > 1
+    assert len(kept) < len(html.STYLE) + 25_000
+    assert f"30 objects · read 30 B of 30 B · the first {count} of them here" in kept
+
+
 def test_a_bundle_has_widgets_and_words(gallery):
     bundle = gallery_view.display_bundle(gallery)
     assert bundle["text/plain"] == "<Gallery s3://teaching/d/>"
