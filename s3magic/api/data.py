@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -90,22 +91,26 @@ def mount(
     >>> with s3magic.mount("s3://teaching/iris/") as m:  # doctest: +SKIP
     ...     cubes = iris.load(m / "E1_north_america.nc")
     """
+    from s3magic.access import current
     from s3magic.mounting import manager
+    from s3magic.mounting.starting import Daemon
 
     parsed = S3Url.parse(url)
-    chosen = connection(parsed)
-    return manager.mount(
-        parsed,
-        None if path is None else Path(path),
-        location=chosen.location,
-        broker=chosen.attach(),
-        tuning=chosen.tuning,
-        cache=None if cache is None else Path(cache),
-        cache_size=cache_size,
-        memory=memory,
-        fresh=fresh,
-        version_at=version_at,
-    )
+    with nullcontext() if current.chosen() else Daemon() as daemon:  # gets ready while the broker does
+        chosen = connection(parsed)
+        return manager.mount(
+            parsed,
+            None if path is None else Path(path),
+            location=chosen.location,
+            broker=chosen.attach(),
+            tuning=chosen.tuning,
+            cache=None if cache is None else Path(cache),
+            cache_size=cache_size,
+            memory=memory,
+            fresh=fresh,
+            version_at=version_at,
+            daemon=daemon,
+        )
 
 
 def mounts() -> MountTable:

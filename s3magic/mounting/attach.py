@@ -10,6 +10,8 @@ import errno
 import os
 import re
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,15 +81,26 @@ def detach(path: Path, *, lazy: bool = False) -> bool:
     return _detach_as_root(path, lazy=lazy) if os.geteuid() == 0 else _detach_as_user(path, lazy=lazy)
 
 
-def abort(mount_point: MountPoint) -> None:
-    """End the kernel's side of a connection, so that whoever waits for it gets an error.
+@contextmanager
+def abortable(mount_point: MountPoint) -> Iterator[Callable[[], None]]:
+    """Take hold of the kernel's side of a connection while it is mounted; what is given aborts it, mounted or not.
 
-    Where the kernel's folder of connections is not mounted, ending the daemon does the same.
+    Whoever waits for it gets an error then. Its number alone would not do once it is unmounted:
+    the next mount on this machine may have it. Where the kernel's folder of connections is not
+    mounted, nothing is aborted; ending the daemon does the same.
     """
     try:
-        (_CONNECTIONS / mount_point.device.partition(":")[2] / "abort").write_text("1")
+        held = (_CONNECTIONS / mount_point.device.partition(":")[2] / "abort").open("wb", buffering=0)
     except OSError:
+        yield lambda: None
         return
+
+    def abort() -> None:
+        with suppress(OSError):
+            held.write(b"1")
+
+    with held:
+        yield abort
 
 
 def mount_points() -> list[MountPoint]:

@@ -31,7 +31,7 @@ def ask(path: Path, question: dict[str, Any], *, descriptors: Sequence[int] = ()
         with socket.socket(socket.AF_UNIX) as channel:
             channel.settimeout(_SECONDS)
             channel.connect(str(path))
-            socket.send_fds(channel, [json.dumps(question).encode() + b"\n"], list(descriptors))
+            send(channel, question, descriptors=descriptors)
             return read(channel)
     except OSError as error:
         if isinstance(error, S3MagicError):
@@ -39,16 +39,26 @@ def ask(path: Path, question: dict[str, Any], *, descriptors: Sequence[int] = ()
         raise MountError(f"The mount's daemon does not answer: {error}", "Unmount it with force.") from error
 
 
-def send(channel: socket.socket, message: dict[str, Any]) -> None:
-    """Send one message over an open channel."""
-    channel.sendall(json.dumps(message).encode() + b"\n")
+def send(channel: socket.socket, message: dict[str, Any], *, descriptors: Sequence[int] = ()) -> None:
+    """Send one message over an open channel, with open descriptors if it needs any."""
+    data = json.dumps(message).encode() + b"\n"
+    sent = socket.send_fds(channel, [data], list(descriptors))
+    if sent < len(data):  # sending nothing would fail where the other side has read all and gone
+        channel.sendall(data[sent:])
 
 
 def read(channel: socket.socket) -> dict[str, Any]:
     """Read one message; raise the error it carries, and `MountError` when the other side ended."""
+    return take(channel)[0]
+
+
+def take(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Read one message, and the descriptors that came with it."""
     data = bytearray()
+    descriptors: list[int] = []
     while not data.endswith(b"\n"):
-        chunk = channel.recv(65536)
+        chunk, more, _, _ = socket.recv_fds(channel, 65536, 1)
+        descriptors += more
         if not chunk or len(data) > _LONGEST:
             raise MountError(
                 "The mount's daemon ended without a word", "Try again; s3magic doctor shows what is amiss."
@@ -57,7 +67,7 @@ def read(channel: socket.socket) -> dict[str, Any]:
     message: dict[str, Any] = json.loads(data)
     if "error" in message:
         raise _error_from(message["error"])
-    return message
+    return message, descriptors
 
 
 def error_message(error: Exception) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The process behind one mount: ``python -m s3magic.mounting.daemon CHANNEL BROKER OWNER``, all inherited descriptors.
+"""The process behind one mount: ``python -m s3magic.mounting.daemon CHANNEL OWNER``, both inherited descriptors.
 
-Its instructions come as JSON over the channel, its credentials from the broker's socket, and the
+Its instructions come as JSON over the channel, with a broker's socket for its credentials, and the
 end of its owner by a pidfd. Nothing secret is in its arguments, its environment or a log.
 """
 
@@ -218,12 +218,13 @@ def probe(store: Source, url: S3Url) -> tuple[S3Url, ListPage]:
 class Shop:
     """The store of a mount, asked by one client whose credentials may be exchanged."""
 
-    def __init__(self, broker: socket.socket) -> None:
-        self._source = BrokerSource(broker)
+    def __init__(self) -> None:
+        self._source: BrokerSource | None = None
         self._client: Client | None = None
 
-    def open(self, config: dict[str, Any]) -> Store:
-        """Open the bucket of a mount."""
+    def open(self, config: dict[str, Any], broker: int) -> Store:
+        """Open the bucket of a mount; its broker is asked over a socket."""
+        self._source = BrokerSource(socket.socket(fileno=broker))
         tuning = Tuning.from_json(config["tuning"])
         tuning = replace(tuning, request_concurrency=tuning.request_concurrency or FETCHERS)
         self._client = Client(Location(**config["location"]), self._source, tuning)
@@ -234,17 +235,19 @@ class Shop:
         former, self._source = self._source, BrokerSource(broker)
         if self._client is not None:
             self._client.move(location, self._source)
-        former.close()
+        if former is not None:
+            former.close()
 
 
-def run(
-    channel: socket.socket, owner: int, open_store: Callable[[dict[str, Any]], Store], move: Move | None = None
-) -> None:
-    """Take the instructions, mount, say so (or why not), and serve until the end."""
+def run(channel: socket.socket, owner: int, open_store: Callable[..., Store], move: Move | None = None) -> None:
+    """Take the instructions, mount, say so (or why not), and serve until the end.
+
+    ``open_store`` is given the instructions and the descriptors that came with them.
+    """
     with channel:
         try:
-            config = control.read(channel)
-            daemon = Daemon(config, open_store(config), owner=owner, move=move)
+            config, descriptors = control.take(channel)
+            daemon = Daemon(config, open_store(config, *descriptors), owner=owner, move=move)
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, _stopper(daemon))
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -265,10 +268,10 @@ def run(
 
 def main(arguments: list[str]) -> None:
     """Run as the process of a mount."""
-    channel, broker, owner = (int(argument) for argument in arguments)
-    for descriptor in (channel, broker, owner):
+    channel, owner = (int(argument) for argument in arguments)
+    for descriptor in (channel, owner):
         os.set_inheritable(descriptor, False)
-    shop = Shop(socket.socket(fileno=broker))
+    shop = Shop()
     run(socket.socket(fileno=channel), owner, shop.open, shop.move)
 
 

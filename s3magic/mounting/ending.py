@@ -47,8 +47,9 @@ def _force(record: Record) -> None:
     """Detach first, so that nobody comes in; then end the daemon and with it all that waits."""
     point = record.mount_point
     if point is not None:
-        attach.detach(point.path, lazy=True)
-        attach.abort(point)
+        with attach.abortable(point) as abort:
+            attach.detach(point.path, lazy=True)
+            abort()
     _signal(record, signal.SIGTERM)
     if not _await_daemon(record, _DAEMON_SECONDS / 2):
         _signal(record, signal.SIGKILL)

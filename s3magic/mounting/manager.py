@@ -11,9 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from s3magic import process
 from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey, S3MagicError
 from s3magic.mounting import attach, control, ending, records
 from s3magic.mounting.disk import SIZE
@@ -21,19 +19,18 @@ from s3magic.mounting.inodes import file_name
 from s3magic.mounting.model import Mount, MountTable
 from s3magic.mounting.past import time_of
 from s3magic.mounting.records import Record
+from s3magic.mounting.starting import Daemon, own_pidfd, reap
 from s3magic.store.credentials import Location
 from s3magic.store.tuning import Tuning
 from s3magic.url import S3Url
 
 MEMORY = 256_000_000
 SMALLEST_MEMORY = 96_000_000
-_START_SECONDS = 60
 _EXIT_SECONDS = 0.5
 _DEFAULT_FOLDER = "s3"
 
 _lock = threading.Lock()
 _ours: dict[int, Record] = {}  # by the daemon's pid: mounts this process made or shares
-_children: list[Any] = []  # daemons this process started, to be waited for
 _ours_pid = os.getpid()
 
 
@@ -49,6 +46,7 @@ def mount(
     memory: int | None = None,
     fresh: float = 10,
     version_at: datetime | str | None = None,
+    daemon: Daemon | None = None,
 ) -> Mount:
     """Show a bucket or a prefix as a folder of read-only files.
 
@@ -77,6 +75,8 @@ def mount(
         Seconds after which listings and attributes are asked for again.
     version_at
         The time to show the bucket at; as it is now when None. Needs a bucket that keeps versions.
+    daemon
+        One that was started already, if any; whoever started it ends it where it is not needed.
 
     Raises
     ------
@@ -107,7 +107,8 @@ def mount(
             "cache": cache and [os.path.realpath(cache), SIZE if cache_size is None else cache_size],
             "ignore": str(_ignore_file()) if path is None else None,
         }
-        record = _start(config, broker)
+        with daemon or Daemon() as started:
+            record = started.mount(config, broker)
         _keep(record)
         return Mount(record.url, record.path, record)
 
@@ -150,7 +151,7 @@ def unmount(
             found.unmount(timeout=max(0.0, deadline - time.monotonic()), force=force)
         except MountBusy as error:
             busy = busy or error
-    _reap()
+    reap()
     if busy is not None:
         raise busy
 
@@ -170,7 +171,7 @@ def unmount_ours() -> None:
                     ending.end(record, timeout=_EXIT_SECONDS)
                 except MountBusy:
                     ending.end(record, timeout=0, force=True)
-    _reap()
+    reap()
 
 
 def move(
@@ -317,32 +318,7 @@ def _clear_dead() -> None:
     for record in records.all_records():
         if not record.is_alive:
             ending.clear(record)
-    _reap()
-
-
-def _start(config: dict[str, Any], broker: socket.socket) -> Record:
-    ours, theirs = socket.socketpair()
-    with ours, theirs, _own_pidfd() as owner:
-        passed = (theirs.fileno(), broker.fileno(), owner)
-        child = process.start_daemon(f"{__package__}.daemon", *map(str, passed), pass_fds=passed, env=_environment())
-        _children.append(child)
-        theirs.close()
-        try:
-            ours.settimeout(_START_SECONDS)
-            control.send(ours, config)
-            return Record.from_json(control.read(ours)["record"])
-        except BaseException as error:
-            child.terminate()
-            child.wait()
-            if isinstance(error, TimeoutError | BrokenPipeError):
-                raise MountError(f"The mount on {config['path']} did not start", "Try again.") from error
-            raise
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment of a daemon: no keys, and memory given back to the system when freed."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_") or name == "AWS_CA_BUNDLE"}
-    return {**kept, "MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
+    reap()
 
 
 def _ignore_file() -> Path:
@@ -352,7 +328,7 @@ def _ignore_file() -> Path:
 def _share(record: Record) -> None:
     """Let a mount of another kernel live as long as this one does, too."""
     if record.pid not in _ours:
-        with _own_pidfd() as owner:
+        with own_pidfd() as owner:
             control.ask(record.socket, {"ask": "adopt"}, descriptors=[owner])
         _keep(record)
 
@@ -363,19 +339,6 @@ def _keep(record: Record) -> None:
         _ours_pid = os.getpid()
         _ours.clear()
     _ours[record.pid] = record
-
-
-@contextlib.contextmanager
-def _own_pidfd() -> Iterator[int]:
-    owner = process.open_pidfd()
-    try:
-        yield owner
-    finally:
-        os.close(owner)
-
-
-def _reap() -> None:
-    _children[:] = [child for child in _children if child.poll() is None]
 
 
 @atexit.register

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import cache
 
 import pytest
 
@@ -189,6 +190,7 @@ def entry_of(number):
     return Entry(f"{number}", f"{number}", size=4 * MIB, etag=f"e{number}")
 
 
+@cache
 def bytes_of(number):
     return memoryview(random.Random(number).randbytes(4 * MIB))  # noqa: S311
 

@@ -134,7 +134,8 @@ def test_a_mount_is_a_path(filled, mount, room):
         ("s3://scratch/none/", NoSuchKey),
         ("s3://scratch/p/one.txt", InvalidInput),
         ("s3://scratch/p/*.txt", InvalidInput),
-        ("s3://scratch/p/one.txt?versionId=x", InvalidInput),
+        ("s3://scratch/p/one.txt?versionId=x", NoSuchKey),
+        ("s3://scratch/p/?versionId=x", InvalidInput),
     ],
 )
 def test_a_wrong_url_is_told_before_anything_is_changed(filled, mount, room, url, error):

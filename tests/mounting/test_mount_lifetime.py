@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from faulty import LARGEST, MIB, piece
 
 import s3magic
 from s3magic import api
 from s3magic.access import current
+from s3magic.errors import InvalidInput
 from s3magic.mounting import attach, records
 
 MEMORY = 128_000_000
@@ -186,3 +188,30 @@ def test_the_daemon_keeps_to_its_memory_while_eight_readers_stream(serve, room, 
         stats = mounted.stats()
     assert not records.all_records()
     assert stats["memory_peak_bytes"] <= MEMORY, stats["memory_peak_bytes"]
+
+
+def test_a_connection_that_was_unmounted_cannot_abort_the_one_that_took_its_number(room):
+    """The kernel gives the number of a mount that is gone to the next one."""
+    first, second = room / "first", room / "second"
+    devices = []
+    for path in (first, second):
+        path.mkdir()
+    devices.append(attach.attach(first, source="s3://first/"))
+    with attach.abortable(attach.mount_point_at(first)) as abort:
+        attach.detach(first, lazy=True)
+        os.close(devices.pop())
+        devices.append(attach.attach(second, source="s3://second/"))
+        abort()
+        assert os.read(devices[0], 1 << 16), "it is asked to begin, as a mount that lives is"
+    attach.detach(second, lazy=True)
+    os.close(devices.pop())
+
+
+def test_a_daemon_started_early_ends_when_it_is_not_needed(room, connection):
+    current.forget()  # nothing is chosen yet, so that the daemon begins while the broker does
+    before = {child.pid for child in psutil.Process().children()}
+    with pytest.raises(InvalidInput):
+        api.mount("s3://scratch/*.nc", room / "m")
+    daemons = [child for child in psutil.Process().children() if child.pid not in before]
+    assert not [child for child in daemons if "s3magic.mounting.daemon" in child.cmdline()]
+    assert not (room / "m").exists()
