@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,12 +84,17 @@ class DiskCache:
             self._size = None if self._size is None else self._size + added
             if self._size is not None and self._size <= self.limit:
                 return
-            files = sorted(_files(self.folder))
-            self._size = sum(size for _, size, _ in files)
-            goal = self.limit * 9 // 10 if self._size > self.limit else self._size
+            ages = sorted((used, size) for used, size, _ in _files(self.folder))
+            self._size = sum(size for _, size in ages)
+            over = self._size - self.limit * 9 // 10 if self._size > self.limit else 0
+            last = float("-inf")
+            for used, size in ages:
+                if over <= 0:
+                    break
+                over, last = over - size, used
             abandoned = time.time() - _LEFTOVER_AFTER
-            for used, size, path in files:
-                if self._size > goal or (path.suffix != _SUFFIX and used < abandoned):
+            for used, size, path in _files(self.folder):
+                if used <= last or (path.suffix != _SUFFIX and used < abandoned):
                     path.unlink(missing_ok=True)
                     self._size -= size
 
@@ -99,14 +104,14 @@ def _crc32(facts: Mapping[str, object], image: bytes) -> int:
     return zlib.crc32(image, zlib.crc32(json.dumps(facts, sort_keys=True).encode()))
 
 
-def _files(folder: Path) -> list[tuple[float, int, Path]]:
-    """Return time of last use, size and path of every file; another process may delete some meanwhile."""
-    found = []
-    for path in folder.glob("??/*"):
+def _files(folder: Path) -> Iterator[tuple[float, int, Path]]:
+    """Yield time of last use, size and path of every file, a shelf at a time; another process may delete meanwhile."""
+    for shelf in folder.glob("??"):
         with contextlib.suppress(OSError):
-            state = path.stat()
-            found.append((state.st_mtime, state.st_size, path))
-    return found
+            for entry in list(os.scandir(shelf)):
+                with contextlib.suppress(OSError):
+                    state = entry.stat()
+                    yield state.st_mtime, state.st_size, Path(entry.path)
 
 
 def _write(path: Path, data: bytes) -> None:
