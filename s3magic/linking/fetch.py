@@ -21,6 +21,7 @@ from s3magic.linking.whole import gather as gather_whole
 from s3magic.linking.work import gather, meter, raise_failures
 from s3magic.store.base import StoreOpener
 
+_AT_ONCE = 24  # bodies: enough to fill a line, few enough not to wait for each other's turn in Python
 _ROOM = 0.01  # share of the download that must stay free beside it
 
 
@@ -123,7 +124,7 @@ def bring(
         with meter("Fetching", sum(tile.size for tile in wanted), "B", tiles=len(wanted)) as bar:
             work = partial(download, folder=folder, opener=opener, report=bar if executor is None else None)
             try:
-                harvest = gather(work, wanted, executor=executor, on_value=note, stop=bar.stop)
+                harvest = gather(work, wanted, executor=executor, on_value=note, stop=bar.stop, workers=_AT_ONCE)
             finally:
                 _record_learned(folder)
         sync_folder(folder.path)

@@ -112,6 +112,7 @@ def gather(
     executor: Executor | None = None,
     on_value: Callable[[Item, Value], None] | None = None,
     stop: threading.Event | None = None,
+    workers: int | None = None,
 ) -> Harvest[Value]:
     """Apply a function to every tile; an interrupt ends it early and keeps what is done.
 
@@ -123,9 +124,12 @@ def gather(
         Called with each item and its value as they come, in the calling thread.
     stop
         Set when the work ends early, for functions that look at it.
+    workers
+        Threads, where there is no executor; ``WORKERS`` when None.
     """
     harvest: Harvest[Value] = Harvest()
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="s3magic-link") if executor is None else executor
+    count = workers or WORKERS
+    pool = ThreadPoolExecutor(count, thread_name_prefix="s3magic-link") if executor is None else executor
     try:
         outcomes = each(function, items, executor=pool, workers=WORKERS, to_the_end=executor is not None)
         with closing(outcomes):

@@ -24,8 +24,6 @@ CONNECT_SECONDS, READ_SECONDS = 5, 30
 IDLE = 64
 """Connections kept open while nobody uses them."""
 PIECE = 1 << 20
-_CHUNK = 256 << 10
-"""Bytes of a piece: it is still in the processor's cache when it is hashed and written."""
 _HEADER = 64 << 10
 _PORTS = {"http": 80, "https": 443}
 _GOOD = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
@@ -84,7 +82,7 @@ class Body:
             self._left -= len(self._first)
             yield self._first
         while self._left:
-            piece = _piece(self._connection, min(_CHUNK, self._left))
+            piece = _piece(self._connection, min(PIECE, self._left))
             if not piece:
                 raise BodyCutShort
             self._left -= len(piece)
