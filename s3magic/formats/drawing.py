@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from s3magic.formats.base import Field, Preview, Source
 from s3magic.formats.colours import ALPHA, BODY, CLEAR, LAST, VIRIDIS, own_scale, palette
@@ -18,6 +19,7 @@ from s3magic.html import number_text
 Pixels = NDArray[np.uint8]
 Overlay = Callable[[Image.Image], None]
 
+_FIELD, _LONGEST = "s3magic-field", 2000  # where a PNG says what its colours stand for, in so many letters at most
 _FAR = 10.0  # so many widths of a scale beyond its ends values are told apart
 
 
@@ -99,8 +101,35 @@ def field(
     image.putpalette(palette(meant, *own_scale(meant)))
     image.info["transparency"] = ALPHA
     note = f"{number_text(values[known].min())} to {number_text(values[known].max())}" if known.any() else "no values"
-    found = encoded(image, caption=f"{caption}, {note}", source=source)
-    return replace(found, field=meant) if known.any() else found
+    return encoded(image, caption=f"{caption}, {note}", source=source, field=meant if known.any() else None)
+
+
+def field_again(image: Image.Image, *, size: int) -> Preview | None:
+    """Return a picture that `field` once drew with its numbers, so that it can share a scale; None for any other.
+
+    So thumbnails of fields that were stored can still be compared.
+    """
+    meant = _inscribed(image.info.get(_FIELD))
+    if meant is None or image.mode != "P":
+        return None
+    image.thumbnail((size, size), Image.Resampling.NEAREST)
+    image.putpalette(palette(meant, *own_scale(meant)))
+    image.info = {"transparency": ALPHA}
+    return encoded(image, caption=meant.title, source="whole", field=meant)
+
+
+def _inscribed(text: object) -> Field | None:
+    """Return the field that a picture says it is of, where it can be true."""
+    try:
+        said = json.loads(str(text)[:_LONGEST])
+        quantity, title, units = (str(said[name]) for name in ("quantity", "title", "units"))
+        values = [float(said[name]) for name in ("minimum", "low", "high", "maximum")]
+    except (KeyError, TypeError, ValueError):
+        return None
+    if values != sorted(values) or not np.isfinite(values).all() or values[1] == values[2]:
+        return None
+    minimum, low, high, maximum = values
+    return Field(quantity, title, units, minimum, low, high, maximum, signed=bool(said.get("signed")))
 
 
 def _entries(shares: NDArray[Any], least: float, most: float) -> NDArray[np.float64]:
@@ -125,12 +154,17 @@ def picture(pixels: Pixels, *, size: int, caption: str, source: Source, photo: b
     return encoded(image.resize(wanted, method), caption=caption, source=source, photo=photo)
 
 
-def encoded(image: Image.Image, *, caption: str, source: Source, photo: bool = False) -> Preview:
-    """Encode a picture at the size it has: WebP for a photo, PNG for data."""
+def encoded(
+    image: Image.Image, *, caption: str, source: Source, photo: bool = False, field: Field | None = None
+) -> Preview:
+    """Encode a picture at the size it has: WebP for a photo, PNG for data, which says of what field it is."""
     out = io.BytesIO()
     if photo:
         image.save(out, "WEBP", quality=85, method=2)  # half the time for 3 % more bytes
     else:
-        image.save(out, "PNG", optimize=True)
+        told = PngInfo()
+        if field is not None:
+            told.add_text(_FIELD, json.dumps(field.to_json()))
+        image.save(out, "PNG", optimize=True, pnginfo=told)
     kind = "image/webp" if photo else "image/png"
-    return Preview(out.getvalue(), kind, image.width, image.height, caption, source)
+    return Preview(out.getvalue(), kind, image.width, image.height, caption, source, field)

@@ -17,7 +17,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from s3magic.errors import UnreadableFormat
 from s3magic.formats import camera, jpeg
 from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
-from s3magic.formats.drawing import encoded, limits, stretch
+from s3magic.formats.drawing import encoded, field_again, limits, stretch
 from s3magic.formats.exif import Exif, read_exif
 from s3magic.formats.room import DECODED
 from s3magic.formats.watch import WatchedFile
@@ -83,6 +83,8 @@ def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Previe
         _check_size(file, width, height, most=_MOST_THINNED_PIXELS if is_thinned else _MOST_PIXELS)
     whole = io.BytesIO(file.read_at(0, file.size))  # in one go, where decoders would ask for 64 KiB at a time
     with _DECODERS[format_](whole) as image:
+        if format_ == "png" and (drawn := field_again(image, size=size)):
+            return drawn
         image.draft("RGB", (size, size))
         orientation = _exif(image).orientation
         with DECODED.take(image.width * image.height * (_WIDE if _is_wide(image) else _NARROW)):

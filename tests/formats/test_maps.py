@@ -50,6 +50,31 @@ def test_exchanged_colours_are_those_of_the_numbers(*, low, span, below, above, 
     assert (seen[known][:, 3] == 255).all()
 
 
+def test_a_stored_picture_of_numbers_still_knows_them(reader):
+    values = np.linspace(-5, 20, 400).reshape(20, 20)
+    first = drawing.field(
+        values, size=40, caption="", source="slice", quantity="q K", title="q", units="K", signed=True
+    )
+    again = registry.find("a.png").preview(reader(first.image, "a.png"), size=40)
+    assert again.field == first.field
+    assert (pixels(again.image) == pixels(first.image)).all()
+    other = repaint(first.image, first.field, -100, 100)
+    assert registry.find("a.png").preview(reader(other, "a.png"), size=40).image == again.image
+
+
+@pytest.mark.parametrize(
+    "lie", ['"minimum": NaN', '"minimum": 1e999', '"low": 1e9', '"high": "much"', '"title": 3, "low": null', "["]
+)
+def test_a_picture_that_lies_of_its_numbers_is_a_picture(reader, lie):
+    from PIL.PngImagePlugin import PngInfo
+
+    field = '{"quantity": "q", "title": "q", "units": "", "minimum": 0, "low": 1, "high": 2, "maximum": 3, '
+    told, out = PngInfo(), io.BytesIO()
+    told.add_text("s3magic-field", field + lie + "}")
+    Image.new("P", (20, 20)).save(out, "PNG", pnginfo=told)
+    assert registry.find("a.png").preview(reader(out.getvalue(), "a.png")).field is None
+
+
 def test_what_is_no_picture_of_numbers_stays_as_it_is():
     found = drawing.field(np.eye(3), size=16, caption="", source="slice")
     for data in (b"", b"GIF89a", found.image[:40], b"\x89PNG\r\n\x1a\n"):
