@@ -59,6 +59,11 @@ def mount(
     memory: int | None = None,
     fresh: float = 10,
     version_at: datetime | str | None = None,
+    allow_other: bool = False,
+    uid: int | None = None,
+    gid: int | None = None,
+    file_mode: int = 0o444,
+    dir_mode: int = 0o555,
 ) -> Mount:
     """Show a bucket or a folder of it as ordinary files, read-only.
 
@@ -79,6 +84,11 @@ def mount(
         Seconds that listings and attributes may be old.
     version_at
         A time to show the bucket at, such as ``"2026-01-31T12:00+01:00"``; as it is now when None.
+    allow_other
+        Whether other users of this machine may enter.
+    uid, gid, file_mode, dir_mode
+        Whose files and folders are shown as, and who may read them: by default yours, for all who
+        may enter.
 
     Raises
     ------
@@ -109,6 +119,11 @@ def mount(
             memory=memory,
             fresh=fresh,
             version_at=version_at,
+            allow_other=allow_other,
+            uid=uid,
+            gid=gid,
+            file_mode=file_mode,
+            dir_mode=dir_mode,
             daemon=daemon,
         )
 

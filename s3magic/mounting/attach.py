@@ -29,6 +29,7 @@ _MOUNTINFO = Path("/proc/self/mountinfo")
 _CONNECTIONS = Path("/sys/fs/fuse/connections")
 
 _CONTAINER = "In a container, start it with --device /dev/fuse --cap-add SYS_ADMIN."
+_OTHERS = "Ask the administrator to write user_allow_other into /etc/fuse.conf, or mount for yourself alone."
 _INSTALL = "Install the package fuse3 (Debian, Ubuntu: sudo apt install fuse3)."
 
 
@@ -64,12 +65,13 @@ def check_available() -> None:
         raise FuseUnavailable("The program fusermount3 is not installed; only root can mount without it", _INSTALL)
 
 
-def attach(path: Path, *, source: str) -> int:
-    """Mount on a folder and return the open ``/dev/fuse`` to answer at.
+def attach(path: Path, *, source: str, allow_other: bool = False) -> int:
+    """Mount on a folder and return the open ``/dev/fuse`` to answer at; with ``allow_other``, for all users.
 
     Raises `FuseUnavailable` when the system refuses.
     """
-    return _attach_as_root(path, source) if os.geteuid() == 0 else _attach_as_user(path, source)
+    options = f"default_permissions,max_read={READ_BYTES}{',allow_other' if allow_other else ''}"
+    return _attach_as_root(path, source, options) if os.geteuid() == 0 else _attach_as_user(path, source, options)
 
 
 def detach(path: Path, *, lazy: bool = False) -> bool:
@@ -136,12 +138,12 @@ def _unescape(text: str) -> str:
     return raw.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
-def _attach_as_root(path: Path, source: str) -> int:
+def _attach_as_root(path: Path, source: str, options: str) -> int:
     try:
         device = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
         raise FuseUnavailable(f"{DEVICE} cannot be opened: {error.strerror}", _CONTAINER) from error
-    options = f"fd={device},rootmode=40000,user_id=0,group_id=0,default_permissions,max_read={READ_BYTES}"
+    options = f"fd={device},rootmode=40000,user_id=0,group_id=0,{options}"
     flags = _READ_ONLY | _NO_SUID | _NO_DEVICES | _NO_ACCESS_TIMES
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(os.fsencode(source), os.fsencode(path), TYPE.encode(), ctypes.c_ulong(flags), options.encode()):
@@ -151,9 +153,9 @@ def _attach_as_root(path: Path, source: str) -> int:
     return device
 
 
-def _attach_as_user(path: Path, source: str) -> int:
+def _attach_as_user(path: Path, source: str, options: str) -> int:
     name = source.replace("\\", "\\\\").replace(",", "\\,")
-    options = f"ro,nosuid,nodev,noatime,default_permissions,max_read={READ_BYTES},subtype=s3magic,fsname={name}"
+    options = f"ro,nosuid,nodev,noatime,{options},subtype=s3magic,fsname={name}"
     ours, theirs = socket.socketpair()
     with ours, theirs:
         try:
@@ -166,7 +168,8 @@ def _attach_as_user(path: Path, source: str) -> int:
         except MissingProgram as error:
             raise FuseUnavailable(error.message, _INSTALL) from error
         if done.returncode:
-            raise FuseUnavailable(f"Mounting on {path} was refused: {done.stderr.strip()}", _INSTALL)
+            hint = _OTHERS if "user_allow_other" in done.stderr else _INSTALL
+            raise FuseUnavailable(f"Mounting on {path} was refused: {done.stderr.strip()}", hint)
         theirs.close()
         _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
         if not descriptors:

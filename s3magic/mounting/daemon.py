@@ -27,6 +27,7 @@ from s3magic.errors import InvalidInput, MountError, NoSuchKey
 from s3magic.mounting import attach, control, records
 from s3magic.mounting.disk import DiskCache
 from s3magic.mounting.fuse import Connection
+from s3magic.mounting.layouts import Looks
 from s3magic.mounting.listings import DELIMITER
 from s3magic.mounting.operations import FETCHERS, FileSystem
 from s3magic.mounting.past import AsOf, Pinned, Source
@@ -52,8 +53,9 @@ class Daemon:
     ----------
     config
         ``url``, ``path``, ``location``, ``tuning``, ``memory`` (bytes), ``fresh`` (seconds),
-        ``cache`` (folder and bytes, or None), ``version_at`` (a time in ISO 8601, or empty) and
-        ``ignore``: a ``.gitignore`` to write beside the mount, or None.
+        ``cache`` (folder and bytes, or None), ``looks`` (owner and modes), ``allow_other``,
+        ``version_at`` (a time in ISO 8601, or empty) and ``ignore``: a ``.gitignore`` to write
+        beside the mount, or None.
     store
         The bucket.
     owner
@@ -74,6 +76,8 @@ class Daemon:
         self._url = url if url.version_id else folder
         disk = _disk(config, self._url.bucket)
         self._path = Path(config["path"])
+        self._looks = Looks(*config["looks"])
+        self._allow_other: bool = config["allow_other"]
         self._move = move
         self._began = time.monotonic()
         self._selector = selectors.DefaultSelector()
@@ -105,13 +109,13 @@ class Daemon:
             raise
         self.record.write()  # before there is a mount, so that one whose daemon is killed is always known
         try:
-            device = attach.attach(self._path, source=str(self._url))
+            device = attach.attach(self._path, source=str(self._url), allow_other=self._allow_other)
         except BaseException:
             self.record.remove_folders()
             self.record.remove()
             raise
         agreed = threading.Event()
-        self._connection = Connection(device, self._files, started=agreed.set, ended=self.stop)
+        self._connection = Connection(device, self._files, started=agreed.set, ended=self.stop, looks=self._looks)
         self._connection.start()
         if not agreed.wait(_START_SECONDS):
             self.finish()

@@ -67,6 +67,8 @@ class Connection:
         Called once the kernel and this side have agreed on the protocol.
     ended
         Called once, when the mount is gone.
+    looks
+        Owner and modes; this user's, and for all to read, when None.
 
     Attributes
     ----------
@@ -77,7 +79,13 @@ class Connection:
     """
 
     def __init__(
-        self, device: int, files: FileSystem, *, started: Callable[[], None], ended: Callable[[], None]
+        self,
+        device: int,
+        files: FileSystem,
+        *,
+        started: Callable[[], None],
+        ended: Callable[[], None],
+        looks: layouts.Looks | None = None,
     ) -> None:
         self.errors = 0
         self.last_error = ""
@@ -85,7 +93,7 @@ class Connection:
         self._files = files
         self._started = started
         self._ended = ended
-        self._owner = os.getuid(), os.getgid()
+        self._looks = looks or layouts.Looks(os.getuid(), os.getgid())
         self._expires_only = False
         self._pending: dict[int, tuple[float, int]] = {}
         self._is_pending = threading.Event()
@@ -276,7 +284,7 @@ class Connection:
         return layouts.ENTRY.pack(node.id, 0, *layouts.spans(left, left)) + self._attributes(node.entry)
 
     def _attributes(self, entry: Entry) -> bytes:
-        return layouts.ATTRIBUTES.pack(*layouts.attributes(entry, self._owner, entry.number))
+        return layouts.ATTRIBUTES.pack(*layouts.attributes(entry, self._looks, entry.number))
 
     # Folders
 
@@ -330,7 +338,7 @@ class Connection:
                 nodes.append(node.id)
                 lives = layouts.spans(left, left)
                 answer += (
-                    layouts.DIRENT_PLUS.pack(node.id, 0, *lives, *layouts.attributes(entry, self._owner, number), *here)
+                    layouts.DIRENT_PLUS.pack(node.id, 0, *lives, *layouts.attributes(entry, self._looks, number), *here)
                     + padded
                 )
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from struct import Struct
+from typing import NamedTuple
 
 from s3magic.mounting.inodes import Entry
 
@@ -30,23 +31,32 @@ INVALIDATE = Struct("<QII")
 NO_ENTRY = {False: b"", True: bytes(ENTRY.size + ATTRIBUTES.size)}
 """What goes before a name of a folder where there is no inode to tell of, in READDIR and in READDIRPLUS."""
 
-_FOLDER_MODE = stat.S_IFDIR | 0o555
-_FILE_MODE = stat.S_IFREG | 0o444
+
+class Looks(NamedTuple):
+    """Whose files and folders are, and who may read them."""
+
+    uid: int
+    gid: int
+    file_mode: int = 0o444
+    folder_mode: int = 0o555
 
 
 def kind(entry: Entry) -> int:
     """Return what a name stands for, as a folder tells it."""
-    return (_FOLDER_MODE if entry.is_folder else _FILE_MODE) >> 12
+    return (stat.S_IFDIR if entry.is_folder else stat.S_IFREG) >> 12
 
 
-def attributes(entry: Entry, owner: tuple[int, int], number: int) -> tuple[int, ...]:
-    """Return what ``ATTRIBUTES`` is filled with; user and group are the owner."""
+def attributes(entry: Entry, looks: Looks, number: int) -> tuple[int, ...]:
+    """Return what ``ATTRIBUTES`` is filled with."""
     when = max(0.0, entry.modified)
     whole = int(when)
     part = int((when - whole) * 1e9)
-    mode, links, block = (_FOLDER_MODE, 2, 4096) if entry.is_folder else (_FILE_MODE, 1, READ_BYTES)
+    if entry.is_folder:
+        mode, links, block = stat.S_IFDIR | looks.folder_mode, 2, 4096
+    else:
+        mode, links, block = stat.S_IFREG | looks.file_mode, 1, READ_BYTES
     times = whole, whole, whole, part, part, part
-    return number, entry.size, -(-entry.size // 512), *times, mode, links, *owner, 0, block, 0
+    return number, entry.size, -(-entry.size // 512), *times, mode, links, looks.uid, looks.gid, 0, block, 0
 
 
 def spans(entry: float, attributes: float) -> tuple[int, int, int, int]:

@@ -25,6 +25,8 @@ from s3magic.store.tuning import Tuning
 from s3magic.url import S3Url
 
 MEMORY = 256_000_000
+_ALL_MODES = 0o777
+_MOST_USERS = 2**32 - 1
 SMALLEST_MEMORY = 96_000_000
 _EXIT_SECONDS = 0.5
 _DEFAULT_FOLDER = "s3"
@@ -46,6 +48,11 @@ def mount(
     memory: int | None = None,
     fresh: float = 10,
     version_at: datetime | str | None = None,
+    allow_other: bool = False,
+    uid: int | None = None,
+    gid: int | None = None,
+    file_mode: int = 0o444,
+    dir_mode: int = 0o555,
     daemon: Daemon | None = None,
 ) -> Mount:
     """Show a bucket or a prefix as a folder of read-only files.
@@ -75,6 +82,12 @@ def mount(
         Seconds after which listings and attributes are asked for again.
     version_at
         The time to show the bucket at; as it is now when None. Needs a bucket that keeps versions.
+    allow_other
+        Whether other users may enter.
+    uid, gid
+        Whose files are shown as; this user's when None.
+    file_mode, dir_mode
+        Who may read files and enter folders; whoever may write cannot, nevertheless.
     daemon
         One that was started already, if any; whoever started it ends it where it is not needed.
 
@@ -104,6 +117,8 @@ def mount(
             "memory": memory,
             "fresh": fresh,
             "version_at": at,
+            "looks": _looks(uid, gid, file_mode, dir_mode),
+            "allow_other": allow_other,
             "cache": cache and [os.path.realpath(cache), SIZE if cache_size is None else cache_size],
             "ignore": str(_ignore_file()) if path is None else None,
         }
@@ -261,6 +276,17 @@ def _time_of(url: S3Url, version_at: datetime | str | None) -> str:
     if url.version_id:
         raise InvalidInput(f"A version and a time cannot both be shown: {url}", "Leave one of them out.")
     return time_of(version_at).isoformat()
+
+
+def _looks(uid: int | None, gid: int | None, file_mode: int, dir_mode: int) -> list[int]:
+    for mode in (file_mode, dir_mode):
+        if not 0 <= mode <= _ALL_MODES:
+            raise InvalidInput(f"Not a mode of files: {mode:o}", "Write it like 440: three digits from 0 to 7.")
+    owner = [os.getuid() if uid is None else uid, os.getgid() if gid is None else gid]
+    for number in owner:
+        if not 0 <= number < _MOST_USERS:
+            raise InvalidInput(f"Not the number of a user or group: {number}", "id -u and id -g tell yours.")
+    return [*owner, file_mode, dir_mode]
 
 
 def _check_cache(cache: Path | None, size: int | None, path: Path) -> None:

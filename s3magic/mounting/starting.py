@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +16,7 @@ from s3magic.mounting.records import Record
 
 _SECONDS = 60
 
-_children: list[subprocess.Popen[bytes]] = []  # to be waited for
+_children: list[Any] = []  # to be waited for
 
 
 class Daemon:

@@ -160,6 +160,11 @@ class S3Magics(Magics):
         option("--memory", type=values.size, metavar="SIZE", help="memory it may use, such as 512MB"),
         option("--fresh", type=float, metavar="SECONDS", help="how old a listing may be"),
         option("--version-at", metavar="TIME", help="show it as it stood then, such as 2026-01-31T12:00+01:00"),
+        option("--allow-other", action="store_true", help="let other users of this machine in, too"),
+        option("--uid", type=int, metavar="N", help="whose files they are; yours when left out"),
+        option("--gid", type=int, metavar="N", help="which group's they are; yours when left out"),
+        option("--file-mode", type=values.mode, metavar="MODE", help="who may read files, such as 440 (444)"),
+        option("--dir-mode", type=values.mode, metavar="MODE", help="who may enter folders, such as 550 (555)"),
     )
     def s3mount(self, args: Namespace, cell: str | None = None) -> Mount | MountTable | object:
         """Show a bucket or a folder of it as ordinary files. As %%s3mount, for one cell alone."""

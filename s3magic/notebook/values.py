@@ -9,6 +9,7 @@ from pathlib import Path
 from s3magic.errors import InvalidInput
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?", re.IGNORECASE)
+_MODE = re.compile(r"0?[0-7]{3}")
 _POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _CORNERS = 4
 
@@ -25,6 +26,19 @@ def size(text: str) -> int:
     if not found or float(found[1]) == 0:
         raise ArgumentTypeError(f"not a size: {text!r}; write it like 512MB")
     return int(float(found[1]) * (1024 if found[3] else 1000) ** _POWER[found[2].lower()])
+
+
+def mode(text: str) -> int:
+    """Read who may do what with a file, as `chmod` takes it.
+
+    Examples
+    --------
+    >>> oct(mode("440"))
+    '0o440'
+    """
+    if not _MODE.fullmatch(text):
+        raise ArgumentTypeError(f"not a mode: {text!r}; write it like 440")
+    return int(text, 8)
 
 
 def bbox(text: str) -> tuple[float, float, float, float]:

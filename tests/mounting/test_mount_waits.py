@@ -49,6 +49,9 @@ daemon.run(socket.socket(fileno=int(channel)), int(owner), lambda config: store)
 """
 
 
+LOOKS = {"looks": [os.getuid(), os.getgid()], "allow_other": False}
+
+
 @pytest.fixture
 def hanging(room):
     """Mount a store that never answers for the folder ``hang`` and for the rest of the file ``slow``."""
@@ -64,7 +67,7 @@ def hanging(room):
         os.close(owner)
         config = {"url": "s3://teaching/", "path": str(room / "m"), "location": {}, "memory": 100_000_000}
         with ours:
-            control.send(ours, {**config, "fresh": 0, "cache": None, "version_at": "", "ignore": None})
+            control.send(ours, {**config, "fresh": 0, "cache": None, "version_at": "", "ignore": None, **LOOKS})
             record = Record.from_json(control.read(ours)["record"])
         return Mount(record.url, record.path, record)
 
@@ -187,7 +190,7 @@ def test_a_mount_whose_daemon_is_killed_as_soon_as_it_is_there_is_known(room):
     with ours, subprocess.Popen([sys.executable, "-c", KILLED + DAEMON, *words], pass_fds=(theirs.fileno(), owner)):
         theirs.close()
         os.close(owner)
-        control.send(ours, {**config, "fresh": 0, "cache": None, "version_at": "", "ignore": None})
+        control.send(ours, {**config, "fresh": 0, "cache": None, "version_at": "", "ignore": None, **LOOKS})
         assert not ours.recv(1)
     assert attach.mount_point_at(room / "m") is not None
     assert not api.mounts()
