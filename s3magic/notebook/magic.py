@@ -19,6 +19,7 @@ from s3magic.notebook import expand
 
 Result = TypeVar("Result")
 HELP = ("--help", "-h")
+_INTERRUPTED = ["Interrupted", "What was done is kept; the same line again does the rest."]
 _WORDS = "{name} and $name stand for your variables. Names with spaces, or with a ? at the end, want quotes."
 
 
@@ -79,7 +80,7 @@ def magic(*options: Option, name: str | None = None) -> Callable[[Callable[..., 
         def run(
             self: Magical, line: str, cell: str | None = None, *, local_ns: dict[str, object] | None = None
         ) -> Result | None:
-            with friendly(verbose=self.verbose_errors):
+            with friendly(verbose=self.verbose_errors, interrupts=cell is None):
                 variables = self.shell.user_ns if self.shell is not None else {}
                 words = expand.split(line, {**variables, **(local_ns or {})})
                 if any(word in HELP for word in words):
@@ -101,20 +102,28 @@ def options_of(function: object) -> tuple[Option, ...]:
 
 
 @contextmanager
-def friendly(*, verbose: bool = False) -> Iterator[None]:
-    """Let our own errors show as two lines instead of a traceback; they still fail the cell.
+def friendly(*, verbose: bool = False, interrupts: bool = True) -> Iterator[None]:
+    """Let our own errors, and ``interrupts``, show as two lines instead of a traceback; they still fail the cell.
 
     The error keeps its type, so that ``except`` around a magic works. Other errors are bugs and show
-    themselves whole.
+    themselves whole; so do interrupts of a cell that is the user's own.
     """
     try:
         yield
     except S3MagicError as error:
-        if verbose:
-            vars(error).pop("_render_traceback_", None)
-        else:
-            error._render_traceback_ = error.lines  # type: ignore[attr-defined]
+        _show_as(error, None if verbose else error.lines)
         raise
+    except KeyboardInterrupt as error:
+        _show_as(error, None if verbose or not interrupts else _INTERRUPTED.copy)
+        raise
+
+
+def _show_as(error: BaseException, lines: Callable[[], list[str]] | None) -> None:
+    """Let IPython show an error as lines; as it shows any other when None."""
+    if lines is None:
+        vars(error).pop("_render_traceback_", None)
+    else:
+        error._render_traceback_ = lines  # type: ignore[attr-defined]
 
 
 def _help(parser: MagicArgumentParser) -> str:

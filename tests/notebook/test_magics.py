@@ -106,6 +106,21 @@ def test_a_bug_shows_itself_whole(loaded, monkeypatch, capsys):
     assert "Traceback" in shown
 
 
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("line", "work"), [("%s3ls s3://b/", "ls"), ("%s3link add s3://b/*.laz d", "link")])
+def test_an_interrupt_shows_two_lines_and_stops_the_cell(loaded, monkeypatch, capsys, line, work):
+    monkeypatch.setattr(f"s3magic.api.{work}", interrupt)
+    error, shown = fail(loaded, f"{line}\nafter = 1", capsys)
+    assert isinstance(error, KeyboardInterrupt)
+    assert shown.strip().splitlines() == ["Interrupted", "What was done is kept; the same line again does the rest."]
+    assert "after" not in loaded.user_ns
+    loaded.run_cell("%config S3Magics.verbose_errors = True")
+    assert "Traceback" in fail(loaded, line, capsys)[1]
+
+
 def test_s3ls_returns_what_python_returns(run, loaded, connection):
     listing = run("%s3ls s3://teaching/odd/")
     assert listing == s3magic.ls("s3://teaching/odd/")
