@@ -298,12 +298,18 @@ class Gallery:
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write the page, once complete, as one HTML file that needs nothing else and holds no link.
 
-        Raises `InvalidInput` where there is no folder to write it in.
+        Raises `InvalidInput` where it cannot be written.
         """
         target = Path(path)
         if not target.parent.is_dir():
             raise InvalidInput(f"No such folder: {target.parent}", "Make it first, or write the page elsewhere.")
-        target.write_text(page.document(self.wait()), encoding="utf-8")
+        if target.is_dir():
+            raise InvalidInput(f"A folder, not a file: {target}", f"Name a file in it: {target / 'page.html'}")
+        document = page.document(self.wait())
+        try:
+            target.write_text(document, encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(f"Cannot write {target}: {error.strerror}", "Write the page elsewhere.") from error
         return target
 
     def __reduce__(self) -> NoReturn:

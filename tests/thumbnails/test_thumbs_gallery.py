@@ -111,7 +111,14 @@ def test_a_page_for_a_folder_that_is_not_there_is_refused_before_the_waiting(mak
     store.put("w/slow.word", b"slow".ljust(10))
     with pytest.raises(InvalidInput, match="No such folder"):
         make_gallery().to_html(tmp_path / "nowhere" / "page.html")
+    with pytest.raises(InvalidInput, match="A folder, not a file"):
+        make_gallery().to_html(tmp_path)
     assert not words.gate.is_set()
+
+
+def test_a_page_that_cannot_be_written_is_told(make_gallery):
+    with pytest.raises(InvalidInput, match="Cannot write /dev/full: No space left"):
+        make_gallery().to_html("/dev/full")
 
 
 @pytest.mark.parametrize(
