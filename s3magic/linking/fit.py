@@ -75,7 +75,7 @@ def _difference(one: Described, model: DatasetInfo) -> str:
         return f"a {one.type}"
     if manifest.crs_key(one.crs) != manifest.crs_key(model.crs):
         name, other = manifest.crs_name(one.crs), manifest.crs_name(model.crs)
-        return f"in {name}, not {other}" if name != other else f"in another {name}"
+        return f"in {name}, not {other}" if name != other else f"in another {name.removeprefix('an ')}"
     mine, usual = _parts(one.schema), _parts(model.schema)
     more = [label for key, label in mine.items() if key not in usual]
     less = [label for key, label in usual.items() if key not in mine]

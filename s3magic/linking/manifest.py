@@ -17,6 +17,7 @@ from s3magic.url import S3Url
 
 FORMAT_VERSION = 1
 SIDECAR = "pam"
+_NAMELESS = ("undefined", "unknown")  # as projection libraries write it
 Box = tuple[float, float, float, float]
 
 
@@ -257,7 +258,7 @@ def crs_name(wkt: str | None) -> str:
     if not wkt:
         return "an unknown CRS"
     found = re.match(r'\s*\w+\s*\[\s*"([^"]*)"', wkt)
-    return found.group(1) if found else "a CRS without a name"
+    return found.group(1) if found and found.group(1) not in _NAMELESS else "an unnamed CRS"
 
 
 def crs_key(wkt: str | None) -> str | None:

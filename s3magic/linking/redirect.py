@@ -62,6 +62,8 @@ def redirect(
         No tile is at the old place, or one is not at the new place as it was linked; nothing changed.
     """
     start, end = _beginning(old), _beginning(new)
+    if start == end:
+        raise InvalidInput(f"The old place and the new one are the same: {start}", "Name where the objects are now.")
     with folder.writing():
         info, known = folder.info(), folder.tiles()
         redirects = with_redirect(info.redirects, start, end)

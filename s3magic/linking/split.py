@@ -127,6 +127,6 @@ def _part(folder: Folder, order: Order, sources: tuple[str, ...]) -> Part:
 def _name(one: Described, key: str, *, taken: set[str]) -> str:
     """Return what a sub-folder is called: type and CRS, and a mark of the schema where that is not enough."""
     code = manifest.crs_key(one.crs)
-    crs = "" if code is None else code if code.startswith("EPSG:") else manifest.crs_name(one.crs)
+    crs = "" if code is None else code if code.startswith("EPSG:") else manifest.crs_name(one.crs).removeprefix("an ")
     plain = re.sub(r"[^a-z0-9]+", "-", f"{one.type} {crs}".lower()).strip("-")[:80]
     return plain if plain not in taken else f"{plain}-{hashlib.sha256(key.encode()).hexdigest()[:6]}"

@@ -9,7 +9,7 @@ import secrets
 import pytest
 
 import s3magic
-from s3magic.errors import AccessDenied, ArchivedObject, TilesFailed
+from s3magic.errors import AccessDenied, ArchivedObject, LinkError, TilesFailed
 from s3magic.linking.add import add
 from s3magic.linking.order import Order
 from s3magic.store.client import Client
@@ -22,6 +22,15 @@ from s3magic.url import S3Url
 def scratch(connection):
     """Return the versioned scratch bucket, and a prefix of this test's own in it."""
     return connection.store("scratch"), f"link-{secrets.token_hex(4)}/"
+
+
+@pytest.mark.usefixtures("connection")
+def test_grids_whose_crs_nobody_named_are_told_as_such(tmp_path):
+    odd = [f"s3://teaching/iris/{name}.nc" for name in ("E1_north_america", "hybrid_height")]
+    with pytest.raises(LinkError, match="in another unnamed CRS"):
+        s3magic.link(odd, tmp_path / "ds")
+    datasets = s3magic.link(odd, tmp_path / "ds", split=True)
+    assert {one.path.name[:16] for one in datasets} == {"grid-unnamed-crs"}
 
 
 @pytest.mark.usefixtures("connection")

@@ -124,6 +124,7 @@ def test_one_crs_may_be_written_in_two_ways():
     )
     assert manifest.crs_key(None) is None
     assert manifest.crs_name(old) == "NZTM"
+    assert manifest.crs_name('GEOGCRS["undefined",ID["EPSG",1]]') == "an unnamed CRS"
 
 
 @pytest.mark.parametrize(

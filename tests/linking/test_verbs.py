@@ -269,6 +269,10 @@ class TestRedirect:
             anywhere.redirect(old, "s3://archive/2020/")
         assert not anywhere.info.redirects
 
+    def test_the_same_place_is_refused(self, anywhere):
+        with pytest.raises(InvalidInput, match="the same: s3://teaching/x/"):
+            anywhere.redirect("s3://teaching/x", "s3://teaching/x/")
+
 
 class TestGc:
     def test_files_become_pointers_that_can_be_fetched(self, dataset):
