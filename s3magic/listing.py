@@ -83,8 +83,8 @@ class Listing:
         return rows
 
     def _note(self) -> str:
-        parts = [f"{len(self.folders)} folders"] if self.folders else []
-        parts.append(f"{len(self)} objects, {html.bytes_text(self.size)}")
+        parts = [_counted(len(self.folders), "folder")] if self.folders else []
+        parts.append(f"{_counted(len(self), 'object')}, {html.bytes_text(self.size)}")
         if self.truncated:
             parts.append("there are more: raise the limit, or look into a folder")
         return " · ".join(parts)
@@ -176,6 +176,10 @@ def list_objects(store: Store, url: S3Url, *, recursive: bool = False, limit: in
         )
     folders = folders[:limit]
     return Listing(url, tuple(objects[: limit - len(folders)]), tuple(folders), truncated)
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _one_line(name: str) -> str:

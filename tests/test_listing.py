@@ -42,6 +42,7 @@ def test_a_pattern_and_a_single_object(bucket):
 
 def test_a_folder_named_without_its_slash_is_looked_into(bucket):
     listing = list_objects(bucket, S3Url("teaching", "d"))
+    assert repr(listing).endswith("1 folder · 1 object, 5 B")
     assert (str(listing.url), names(listing), listing.folders) == (
         "s3://teaching/d/",
         ["d/b.nc"],

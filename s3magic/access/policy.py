@@ -137,8 +137,11 @@ def policy(
     chosen = _chosen(name, write=write)
     _check_partition(partition)
     if (account is None) is (name == "delegated") or (external_id is None) is (name == "delegated"):
-        given = "needs account= and external_id=" if name == "delegated" else "takes no account and no external ID"
-        raise InvalidInput(f"The purpose {name!r} {given}", "They say who may take on a role: that is 'delegated'.")
+        given = "needs account=" if name == "delegated" else "takes no account and no external ID"
+        raise InvalidInput(
+            f"The purpose {name!r} {given}",
+            "account= says who may take on a role, external_id= what they say then: that is for 'delegated'.",
+        )
     rights = [(action, place) for action in chosen.actions]
     if write:
         changed = place if name == "checksums" else folder(place)
