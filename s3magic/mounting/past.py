@@ -124,8 +124,16 @@ class AsOf(_Versions):
                     if not version.is_deletion:
                         objects.append(_pinned(version.info))
             inner = page.next_token
-            if objects or page.prefixes or inner is None:
-                return ListPage(tuple(objects), page.prefixes, None if inner is None else json.dumps([inner, settled]))
+            taken = {
+                f"{info.key}{delimiter}" for info in objects
+            }  # of an object and a folder of one name, one was there
+            prefixes = tuple(one for one in page.prefixes if one not in taken or self._held(one))
+            if objects or prefixes or inner is None:
+                return ListPage(tuple(objects), prefixes, None if inner is None else json.dumps([inner, settled]))
+
+    def _held(self, prefix: str) -> bool:
+        """Whether anything was under a prefix."""
+        return bool(self.list_page(prefix).objects)
 
     def _was_there(self, version: Version) -> bool:
         written = version.info.last_modified
