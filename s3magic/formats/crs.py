@@ -19,6 +19,7 @@ from pyproj.crs import CompoundCRS, ProjectedCRS
 from pyproj.exceptions import CRSError, ProjError
 
 from s3magic.formats.base import Extent
+from s3magic.formats.projecting import in_one_thread
 
 _USER_DEFINED = 32767
 _POLAR_STEREOGRAPHIC = 15
@@ -63,10 +64,8 @@ def crs84_extent(wkt: str | None, bounds: Extent | None) -> Extent | None:
     """
     if wkt is None or bounds is None or not all(math.isfinite(value) for value in bounds):
         return None
-    transformer = _to_crs84(wkt)
-    if transformer is None:
-        return None
-    return degrees_extent(*transformer.transform_bounds(*bounds))
+    degrees = _transformed(wkt, bounds)
+    return None if degrees is None else degrees_extent(*degrees)
 
 
 def degrees_extent(west: float, south: float, east: float, north: float) -> Extent | None:
@@ -88,6 +87,8 @@ def degrees_extent(west: float, south: float, east: float, north: float) -> Exte
 
 
 @lru_cache(maxsize=256)
+@in_one_thread
+@lru_cache(maxsize=256)  # again: many threads may ask the same at first
 def crs_name(wkt: str) -> str:
     """Return the name of a CRS for people, with its EPSG code where the WKT holds it."""
     crs = _crs(wkt)
@@ -95,6 +96,12 @@ def crs_name(wkt: str) -> str:
         return "not understood"
     codes = [_id(part) for part in (crs.sub_crs_list if crs.is_compound else [crs])]
     return f"{crs.name} ({' + '.join(codes)})" if all(codes) else str(crs.name)
+
+
+@in_one_thread
+def _transformed(wkt: str, bounds: Extent) -> Extent | None:
+    transformer = _to_crs84(wkt)
+    return None if transformer is None else transformer.transform_bounds(*bounds)
 
 
 @lru_cache(maxsize=256)
@@ -119,6 +126,8 @@ def _to_crs84(wkt: str) -> Any:
         return None
 
 
+@lru_cache(maxsize=256)
+@in_one_thread
 @lru_cache(maxsize=256)
 def _wkt_of_keys(items: tuple[tuple[int, Any], ...]) -> str | None:
 
