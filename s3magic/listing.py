@@ -137,7 +137,7 @@ class Summary:
 
 
 def list_objects(store: Store, url: S3Url, *, recursive: bool = False, limit: int = 1000) -> Listing:
-    """List what a URL names: a prefix one level deep, or all below it, a pattern, or one object.
+    """List what a URL names: a prefix one level deep, or all below it, a pattern, one object, or one version of it.
 
     A URL that names no object but a folder without its closing slash is read as the folder. Of a
     huge bucket a pattern is looked for in the first hundred thousand keys or so; the listing is
@@ -146,12 +146,16 @@ def list_objects(store: Store, url: S3Url, *, recursive: bool = False, limit: in
     Raises
     ------
     InvalidInput
-        When the limit is not positive.
+        When the limit is not positive, or a folder is given a version.
     NoSuchKey
         When the URL names one object and it is not there.
     """
     if limit < 1:
         raise InvalidInput(f"A listing of {limit} objects is none", "Choose a limit of at least 1.")
+    if url.version_id:
+        if url.is_prefix or url.is_pattern:
+            raise InvalidInput(f"Only an object has versions: {url}", "Name one object, or leave the version out.")
+        return Listing(url, (store.head(url.key, version_id=url.version_id),), (), truncated=False)
     asked = url
     if not url.is_prefix and not url.is_pattern:
         found = store.list_page(url.key, max_keys=1).objects

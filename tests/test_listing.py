@@ -40,6 +40,17 @@ def test_a_pattern_and_a_single_object(bucket):
     assert names(list_objects(bucket, S3Url("teaching", "a.txt"))) == ["a.txt"]
 
 
+def test_a_version_of_an_object_is_that_version(memory):
+    first = memory.put("a.txt", b"first")
+    memory.put("a.txt", b"the second")
+    listing = list_objects(memory, S3Url("teaching", "a.txt", version_id=first.version_id))
+    assert [info.size for info in listing] == [5]
+    assert "a.txt" in repr(listing).splitlines()[1]
+    for url in ("s3://teaching/d/?versionId=1", "s3://teaching/*.nc?versionId=1"):
+        with pytest.raises(InvalidInput):
+            list_objects(memory, S3Url.parse(url))
+
+
 def test_a_folder_named_without_its_slash_is_looked_into(bucket):
     listing = list_objects(bucket, S3Url("teaching", "d"))
     assert repr(listing).endswith("1 folder · 1 object, 5 B")
