@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from s3magic.sandboxes.process import Sandbox
     from s3magic.thumbnails.gallery import Gallery
 
+_PATIENCE = 5
+"""Seconds that %s3umount waits for a mount in use: mostly this notebook uses it, and closes no file meanwhile."""
+
 
 @magics_class
 class S3Magics(Magics):
@@ -171,6 +174,8 @@ class S3Magics(Magics):
         if args.url is None:
             if cell is not None:
                 raise InvalidInput("%%s3mount was given nothing to mount", "Write %%s3mount s3://bucket/prefix/ [DIR].")
+            if any(value not in (None, False) for value in vars(args).values()):
+                raise InvalidInput("%s3mount was given options and no URL", "Alone it shows the mounts.")
             return api.mounts()
         before = {mount.path for mount in api.mounts()} if cell is not None else set()
         fresh = self.mount_fresh if args.fresh is None else args.fresh
@@ -186,7 +191,7 @@ class S3Magics(Magics):
     @line_magic
     @magic(
         option("dirs", nargs="*", metavar="DIR", help="folders to take the mount from"),
-        option("--all", action="store_true", help="every mount"),
+        option("--all", action="store_true", help="every mount of yours, those of other notebooks too"),
         option("--force", action="store_true", help="also when somebody still uses it"),
     )
     def s3umount(self, args: Namespace) -> MountTable:
@@ -194,7 +199,7 @@ class S3Magics(Magics):
         if bool(args.dirs) == args.all:
             raise InvalidInput("%s3umount needs folders, or --all", "%s3mount alone shows what is mounted where.")
         for path in args.dirs or [None]:
-            api.unmount(path, all=args.all, force=args.force)
+            api.unmount(path, all=args.all, timeout=_PATIENCE, force=args.force)
         return api.mounts()
 
     @line_magic
