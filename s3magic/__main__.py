@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import s3magic
-from s3magic.errors import S3MagicError
+from s3magic.errors import InvalidInput, S3MagicError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +68,8 @@ def _demo(options: argparse.Namespace) -> int:
 def _sandbox(options: argparse.Namespace) -> int:
     from s3magic import api
 
+    if options.exec == []:
+        raise InvalidInput("--exec was given no command", "Write s3magic sandbox --exec COMMAND.")
     asked = {name: getattr(options, name) for name in ("port", "data", "users", "latency", "faults")}
     with api.sandbox(**asked) as box:
         teacher = box.users["teacher"]

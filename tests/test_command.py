@@ -97,6 +97,7 @@ def test_the_sandbox_serves_the_command_beside_it(command):
     assert done.returncode == 0, done.stderr
     assert "photos/alps-at-noon.jpg" in json.loads(done.stdout)
     assert command("sandbox", "--exec", sys.executable, "-c", "raise SystemExit(7)").returncode == 7
+    assert command("sandbox", "--exec").stderr.startswith("--exec was given no command")
 
 
 def test_mistakes_get_two_lines(command):
