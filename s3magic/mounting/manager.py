@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey, S3MagicError
+from s3magic.html import bytes_text
 from s3magic.mounting import attach, control, ending, records
 from s3magic.mounting.disk import SIZE
 from s3magic.mounting.inodes import file_name
@@ -247,7 +248,10 @@ def _check(url: S3Url, *, memory: int, fresh: float) -> None:
     if url.version_id and url.is_prefix:
         raise InvalidInput(f"A folder has no version: {url}", "Name one object, or a time: version_at=….")
     if memory < SMALLEST_MEMORY:
-        raise InvalidInput(f"{memory} bytes are too few for a mount", f"Give it at least {SMALLEST_MEMORY}.")
+        raise InvalidInput(
+            f"{bytes_text(memory)} of memory are too few for a mount",
+            f"Give it at least {bytes_text(SMALLEST_MEMORY)}.",
+        )
     if fresh < 0:
         raise InvalidInput(f"Listings cannot be {fresh} s old", "Give 0 or more seconds.")
 

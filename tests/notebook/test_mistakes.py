@@ -20,6 +20,7 @@ EVERYTHING = {
     "a web address": ("%s3mount https://teaching/iris here", errors.InvalidUrl, "https"),
     "no bucket": ("%s3check s3://", errors.InvalidUrl, "bucket"),
     "a file to mount": ("%s3mount s3://teaching/iris/E1_north_america.nc here", errors.InvalidInput, "E1_north"),
+    "too little memory": ("%s3mount s3://teaching/iris/ here --memory 50MB", errors.InvalidInput, "50.0 MB"),
     "a version of a folder": ("%s3ls s3://teaching/iris/?versionId=abc", errors.InvalidInput, "iris"),
     "no such version": ("%s3ls s3://teaching/iris/air_temp.pp?versionId=abc", errors.S3MagicError, "air_temp"),
     "options and no URL": ("%s3mount --version-at 2020-01-01", errors.InvalidInput, "no URL"),
