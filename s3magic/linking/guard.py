@@ -1,4 +1,4 @@
-"""The hook that git runs before a commit: refuses edits of linked tiles, whose bytes git does not keep.
+"""The hook that git runs before a commit: refuses edits of linked tiles, and datasets that are half written.
 
 Run as ``python -m s3magic.linking.guard`` by the hook that `clone.install` writes.
 """
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from s3magic.errors import S3MagicError
-from s3magic.linking import local, manifest, pointers
+from s3magic.linking import journal, local, manifest, pointers
+from s3magic.linking.folder import Folder
 from s3magic.linking.git import Repository, literal
 from s3magic.linking.history import DATASETS, dataset_of
 from s3magic.linking.manifest import LinkedTile
@@ -40,19 +41,30 @@ def edits(repository: Repository) -> list[Edit]:
     return sorted((edit for home in touched for edit in _look(repository, home, touched[home])), key=lambda e: e.path)
 
 
+def unfinished(repository: Repository) -> list[str]:
+    """Return the folders that this commit touches while old and new records stand side by side in them."""
+    folders = {folder for path in _changed(repository) for folder in PurePosixPath(path).parents}
+    return sorted(str(one) for one in folders if journal.is_open(Folder(repository.root / one).scratch))
+
+
 def main() -> int:
-    """Judge what is staged; return ``REFUSED`` when it edits a linked tile, after saying which."""
+    """Judge what is staged; return ``REFUSED`` when it must not be committed, after saying why."""
     try:
         repository = Repository.here()
-        complaint = _complaint(edits(repository)) if repository is not None else []
+        complaint = _complaint(repository) if repository is not None else []
     except S3MagicError as error:
         complaint = ["s3magic cannot tell whether linked tiles were edited:", *error.lines()]
     sys.stderr.write("".join(f"{line}\n" for line in complaint))
     return REFUSED if complaint else 0
 
 
-def _complaint(found: list[Edit]) -> list[str]:
-    if not found:
+def _complaint(repository: Repository) -> list[str]:
+    if folders := unfinished(repository):
+        return [
+            f"A new version is half in place, because that was interrupted or goes on still: {', '.join(folders)}",
+            "Run the same %s3link again, which finishes it, then git add DIR and commit.",
+        ]
+    if not (found := edits(repository)):
         return []
     more = [f"  and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
     return [

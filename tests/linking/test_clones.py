@@ -8,12 +8,14 @@ import os
 import secrets
 import shutil
 import sys
+from unittest.mock import Mock
 
 import pytest
 
 import s3magic
 from s3magic import process
 from s3magic.errors import LinkError
+from s3magic.linking import local
 from s3magic.linking.claims import claim
 from s3magic.url import S3Url
 
@@ -95,8 +97,8 @@ def texts(store):
     return prefix
 
 
-def link(git, prefix, name="ds"):
-    return s3magic.link(f"s3://scratch/{prefix}*.txt", git.folder / name)
+def link(git, prefix, name="ds", **words):
+    return s3magic.link(f"s3://scratch/{prefix}*.txt", git.folder / name, **words)
 
 
 def content(git, name):
@@ -366,6 +368,28 @@ def test_edits_are_refused_at_commit(git, texts, change):
     git("restore", "--staged", "--worktree", ".")
     (git.folder / "notes.md").write_text("x")
     git.commit("Write beside it")
+
+
+def test_a_version_that_is_half_in_place_is_not_committed(git, texts, store, monkeypatch):
+    link(git, texts).install()
+    git.commit()
+    store.delete(f"{texts}c.txt")
+    store.put(f"{texts}d.txt", b"new")
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "give_way", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            link(git, texts, replace=True)
+    (git.folder / "notes.md").write_text("x")
+    git("add", "notes.md")
+    git("commit", "-m", "Write beside it")
+    git("add", "-A")
+    said = git("commit", "-m", "Half", fails=True)
+    assert said.splitlines()[0].endswith("goes on still: ds")
+    assert "git add DIR" in said
+    link(git, texts, replace=True)
+    git.commit()
+    assert "ds/d.txt" in git("ls-files")
+    assert "ds/c.txt" not in git("ls-files")
 
 
 def test_a_dataset_may_go_whole(git, texts):
