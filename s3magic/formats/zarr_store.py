@@ -138,6 +138,7 @@ def _check(data: bytes) -> None:
             name = str(value.get("id", value.get("name", ""))).removeprefix("numcodecs.").lower()
             if is_codec and name not in _CODECS:
                 raise ValueError(f"it uses the codec {name[:40] or 'without a name'}, which is not opened here")
-            waiting += [(one, key in _CODEC_KEYS) for key, one in value.items() if key != "attributes"]
+            is_node = isinstance(value.get("zarr_format"), int)  # else "attributes" may be the name of an array
+            waiting += [(one, key in _CODEC_KEYS) for key, one in value.items() if key != "attributes" or not is_node]
         elif is_codec and isinstance(value, str) and value.removeprefix("numcodecs.").lower() not in _CODECS:
             raise ValueError(f"it uses the codec {value[:40]}, which is not opened here")

@@ -151,9 +151,10 @@ def test_no_pickle_is_ever_opened(tmp_path, said):
     files = Files({".zarray": document, "0.0": pickle.dumps(_Run(made))})
     for question in (ZARR.describe, ZARR.preview):
         assert "pickle, which is not opened here" in refusal(question, files).hint.lower()
-    inner = json.dumps({"zarr_format": 3, "node_type": "group", "consolidated_metadata": {
-        "metadata": {"x": json.loads(document)}}}).encode()  # fmt: skip
-    assert refusal(ZARR.describe, Files({"zarr.json": inner})) is not None
+    for name in ("x", "attributes"):
+        inner = json.dumps({"zarr_format": 3, "node_type": "group", "consolidated_metadata": {
+            "metadata": {"zarr_format": {}, name: json.loads(document)}}}).encode()  # fmt: skip
+        assert "pickle, which is not opened here" in refusal(ZARR.describe, Files({"zarr.json": inner})).hint.lower()
     assert not made.exists()
 
 
