@@ -60,7 +60,7 @@ class _Task:
 
 def plan(order: Order, path: Path, *, opener: StoreOpener) -> LinkPlan:
     """Tell what `add` would do, from listings alone; changes nothing."""
-    _refuse_file(Folder(path))
+    _check_folder(Folder(path))
     return _task(order, Folder(path), opener).plan
 
 
@@ -100,7 +100,7 @@ def add(
         Nothing has such a name.
     """
     folder = Folder(path)
-    _refuse_file(folder)
+    _check_folder(folder)
     with at_work(folder):
         task = _task(order, folder, opener)
         drafts = Drafts(folder.described, hash=order.hash)
@@ -159,7 +159,9 @@ def renewal(folder: Folder, *, hash: str = "auto", read_limit: int = READ_LIMIT)
     )
 
 
-def _refuse_file(folder: Folder) -> None:
+def _check_folder(folder: Folder) -> None:
+    if taken := {".git", ".s3link"} & set(folder.path.absolute().parts):
+        raise LinkError(f"{folder.path} is inside of {taken.pop()}", "Choose a folder outside of it.")
     if folder.path.exists() and not folder.path.is_dir():
         raise LinkError(f"{folder.path} is a file", "Give a folder for the tiles.")
 

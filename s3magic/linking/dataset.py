@@ -30,6 +30,8 @@ from s3magic.linking.verify import VerifyReport, verify
 from s3magic.store.base import StoreOpener
 from s3magic.url import S3Url
 
+_LISTED = 5
+
 
 class LinkedDataset:
     """A folder of linked tiles.
@@ -62,7 +64,15 @@ class LinkedDataset:
         self._folder = Folder(Path(path))
         self._opener: StoreOpener = opener or current.open_store
         if not self._folder.is_dataset:
-            raise LinkError(f"No linked tiles in {self.path}", "Link some with %s3link add URL DIR.")
+            raise LinkError(f"No linked tiles in {self.path}", self._elsewhere())
+
+    def _elsewhere(self) -> str:
+        """Return where linked tiles are, if not here."""
+        below = sorted(found.parent.parent.name for found in self.path.glob("*/.s3link/dataset.json"))
+        if not below:
+            return "Link some with %s3link add URL DIR."
+        more = f" and {len(below) - _LISTED} more" if len(below) > _LISTED else ""
+        return f"Name one of its sub-folders: {', '.join(below[:_LISTED])}{more}."
 
     @property
     def path(self) -> Path:

@@ -42,6 +42,9 @@ def test_each_kind_has_a_folder_that_says_what_it_holds(link):
     assert "5 datasets" in repr(datasets)
     assert "raster-epsg-4326" in datasets._repr_html_()
     assert not (link.path / ".s3link").exists()
+    with pytest.raises(LinkError, match="No linked tiles in") as caught:
+        LinkedDataset(link.path)
+    assert "raster-epsg-4326" in caught.value.hint
 
 
 @pytest.mark.usefixtures("mixed")
