@@ -338,6 +338,8 @@ def thumbs(
     from s3magic.thumbnails.presign import LinkMaker
 
     parsed = S3Url.parse(url)
+    if parsed.version_id and (parsed.is_prefix or parsed.is_pattern):
+        raise InvalidInput(f"Only an object has versions: {parsed}", "Name one object, or leave the version out.")
     full = full or suffix == ""
     if full and (generate or output is not None):
         raise InvalidInput("Pictures of whole objects are not stored", "Leave out full, or generate and output.")

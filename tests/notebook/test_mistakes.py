@@ -22,6 +22,12 @@ EVERYTHING = {
     "a file to mount": ("%s3mount s3://teaching/iris/E1_north_america.nc here", errors.InvalidInput, "E1_north"),
     "too little memory": ("%s3mount s3://teaching/iris/ here --memory 50MB", errors.InvalidInput, "50.0 MB"),
     "a version of a folder": ("%s3ls s3://teaching/iris/?versionId=abc", errors.InvalidInput, "iris"),
+    "previews of a version of a folder": (
+        "%s3thumbs s3://teaching/photos/?versionId=abc",
+        errors.InvalidInput,
+        "photos",
+    ),
+    "links inside of .s3link": ("%s3link add s3://teaching/tiles/ full/.s3link/x", errors.LinkError, ".s3link"),
     "no such version": ("%s3ls s3://teaching/iris/air_temp.pp?versionId=abc", errors.S3MagicError, "air_temp"),
     "options and no URL": ("%s3mount --version-at 2020-01-01", errors.InvalidInput, "no URL"),
     "a full folder": ("%s3mount s3://teaching/iris/ full", errors.FolderNotEmpty, "full"),
