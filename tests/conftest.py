@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -44,3 +46,24 @@ def memory():
     from s3magic.store.memory import MemoryStore
 
     return MemoryStore("teaching")
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A file of a certificate of 127.0.0.1 that nobody vouches for, and its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    alone = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    draft = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    draft = draft.add_extension(alone, critical=False)
+    draft = draft.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    made = draft.sign(key, hashes.SHA256())
+    encoding = serialization.Encoding.PEM
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path_factory.mktemp("tls") / "own.pem"
+    path.write_bytes(made.public_bytes(encoding) + private)
+    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -212,10 +213,17 @@ class Client:
     def _send(self, location: Location, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:
         retries = self._pace.begin(request.method, repeatable=request.repeatable)
         parts, signed = self._prepare(location, request)
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
         try:
+            if request.method == "HEAD" and self._is_plain(request) and (head := self._sockets.head(parts, signed)):
+                told = urllib3.HTTPResponse(io.BytesIO(), head.headers, head.status)
+                if not retries.is_retry("HEAD", head.status, "retry-after" in head.headers):
+                    return told
+                retries = retries.increment("HEAD", path, response=told)
+                retries.sleep(told)
             answer: urllib3.BaseHTTPResponse = self._pool(parts).urlopen(
                 request.method,
-                parts.path + (f"?{parts.query}" if parts.query else ""),
+                path,
                 body=request.body or None,
                 headers=signed,
                 retries=retries,

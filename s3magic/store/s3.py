@@ -14,7 +14,7 @@ from s3magic.errors import InvalidInput, NoSuchKey, ObjectChanged, ServerError, 
 from s3magic.store.answers import known_version, read_headers, read_listing, read_versions, unquoted
 from s3magic.store.base import ListPage, ObjectInfo, VersionPage
 from s3magic.store.client import Client, Request
-from s3magic.store.sockets import Head
+from s3magic.store.sockets import PIECE, Head
 
 _ATTEMPTS = 5  # at a small body whose connection breaks
 _META = "x-amz-meta-"
@@ -88,9 +88,15 @@ class S3Store:
         """See `Store.get`."""
         if stop is not None and stop <= start:
             return b""
-        headers = _read_conditions(start, stop, etag)
+        request = Request("GET", self.bucket, self._key(key), _query(version_id), _read_conditions(start, stop, etag))
         try:
-            answer = self.client.send(Request("GET", self.bucket, self._key(key), _query(version_id), headers))
+            if etag is not None and stop is not None and stop - start <= PIECE:  # it is there: an error is rare
+
+                def begun(head: Head) -> None:
+                    self._check(key, head.status, head.headers, start, etag)
+
+                return self._small(request, stop - start, begun)
+            answer = self.client.send(request)
         except ServerError as error:
             if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return b""
@@ -103,7 +109,6 @@ class S3Store:
     def whole(self, key: str, *, most: int, version_id: str | None = None) -> tuple[ObjectInfo, bytes] | None:
         """See `Store.whole`; asked without a range, for only then S3 tells checksums."""
         request = Request("GET", self.bucket, self._key(key), _query(version_id), _WITH_CHECKSUMS)
-        into = memoryview(bytearray(most))
         told: list[ObjectInfo] = []
 
         def begun(head: Head) -> None:
@@ -111,17 +116,24 @@ class S3Store:
             if told[0].size > most:
                 raise _TooLarge
 
+        try:
+            body = self._small(request, most, begun)
+        except _TooLarge:
+            return None
+        return told[0], body
+
+    def _small(self, request: Request, most: int, begun: Callable[[Head], None]) -> bytes:
+        """Return the body of a GET of at most ``most`` bytes; it is asked for again when the connection breaks."""
+        into = memoryview(bytearray(most))
         for left in reversed(range(_ATTEMPTS)):
+            sizes: list[int] = []
             try:
-                self.client.receive(request, into, begun=begun, arrived=lambda _: None)
-            except _TooLarge:
-                return None
+                self.client.receive(request, into, begun=begun, arrived=sizes.append)
+                return bytes(into[: sum(sizes)])
             except Unreachable:
                 if not left:
                     raise
-            else:
-                break
-        return told[0], bytes(into[: told[0].size])
+        raise AssertionError("there is a last attempt")
 
     @contextmanager
     def stream(

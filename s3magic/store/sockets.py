@@ -1,4 +1,4 @@
-"""Bodies received from a socket straight into a buffer: the plain case of a GET, and nothing but that.
+"""Bodies received from a socket straight into a buffer: the plain case of a GET or HEAD, and nothing but that.
 
 Whatever is not plain (an error, chunks, a proxy, no answer at all) it leaves to `client.Client`,
 which asks again in the usual way and knows what each failure means.
@@ -130,25 +130,47 @@ class Sockets:
 
     def begin(self, address: SplitResult, headers: Mapping[str, str], *, most: int | None = None) -> Body | None:
         """Send a GET; return its answer, to be closed, or None when it is not a plain one of at most ``most`` bytes."""
-        request = _request(address, headers)
-        if request is None:
+        answer = self._answer("GET", address, headers)
+        if answer is None:
             return None
-        try:
-            connection, received = self._ask(address, request)
-        except OSError:
-            return None
-        head, first = _parse(received)
+        connection, head, first = answer
         length = _length(head)
         if length is None or len(first) > length or (most is not None and length > most):
             connection.close()
             return None
         return Body(head, connection, first, length, partial(self._keep, address))
 
+    def head(self, address: SplitResult, headers: Mapping[str, str]) -> Head | None:
+        """Send a HEAD and return what was answered, good or bad; None when nothing plain was."""
+        answer = self._answer("HEAD", address, headers)
+        if answer is None:
+            return None
+        connection, head, more = answer
+        is_plain = head.status >= HTTPStatus.OK and not more
+        with closing(Body(head, connection, b"", 0 if is_plain else 1, partial(self._keep, address))):
+            return head if is_plain else None
+
+    def _answer(
+        self, method: str, address: SplitResult, headers: Mapping[str, str]
+    ) -> tuple[socket.socket, Head, bytes] | None:
+        """Send a request; return the connection, the head and what came behind it, or None where nothing did."""
+        request = _request(method, address, headers)
+        if request is None:
+            return None
+        try:
+            connection, received = self._ask(address, request)
+        except OSError:
+            return None
+        return connection, *_parse(received)
+
     def _ask(self, address: SplitResult, request: bytes) -> tuple[socket.socket, bytes]:
         """Return a connection and what came over it, the head at least; one kept too long is passed over."""
         while kept := self._kept(address):
             try:
                 return kept, _send(kept, request)
+            except (BlockingIOError, TimeoutError):  # another one would be waited for as long
+                kept.close()
+                raise
             except OSError:
                 kept.close()
         connection = self._connect(address)
@@ -175,13 +197,14 @@ class Sockets:
         host = address.hostname or ""
         connection = socket.create_connection((host, address.port or _PORTS[address.scheme]), CONNECT_SECONDS)
         try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if address.scheme == "https":  # the kernel's time would be waited for again and again
+                connection.settimeout(READ_SECONDS)
+                return self._context().wrap_socket(connection, server_hostname=host)
             # The kernel keeps the time: a socket that Python keeps it for cannot wait for a whole piece at once.
             connection.settimeout(None)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", READ_SECONDS, 0))
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", READ_SECONDS, 0))
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if address.scheme == "https":
-                return self._context().wrap_socket(connection, server_hostname=host)
         except BaseException:
             connection.close()
             raise
@@ -200,10 +223,10 @@ def _close(idle: Mapping[tuple[str, str], deque[socket.socket]]) -> None:
             connection.close()
 
 
-def _request(address: SplitResult, headers: Mapping[str, str]) -> bytes | None:
-    """Return the bytes of a GET; None where a header cannot be sent as it is."""
+def _request(method: str, address: SplitResult, headers: Mapping[str, str]) -> bytes | None:
+    """Return the bytes of a request; None where a header cannot be sent as it is."""
     host = address.netloc.removesuffix(f":{_PORTS[address.scheme]}")
-    lines = [f"GET {address.path}{'?' if address.query else ''}{address.query} HTTP/1.1", f"Host: {host}"]
+    lines = [f"{method} {address.path}{'?' if address.query else ''}{address.query} HTTP/1.1", f"Host: {host}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if any("\r" in line or "\n" in line for line in lines):
         return None

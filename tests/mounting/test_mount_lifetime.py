@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -138,29 +136,9 @@ def brokers():
     return found
 
 
-def self_signed(path):
-    """Write a certificate of 127.0.0.1, and its key."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    alone = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    draft = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
-    draft = draft.add_extension(alone, critical=False)
-    draft = draft.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    made = draft.sign(key, hashes.SHA256())
-    encoding = serialization.Encoding.PEM
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(made.public_bytes(encoding) + private)
-    return path
-
-
-def test_over_tls_whose_certificate_a_bundle_of_ones_own_vouches_for(serve, room, base, monkeypatch):
+def test_over_tls_whose_certificate_a_bundle_of_ones_own_vouches_for(serve, room, base, certificate, monkeypatch):
     from s3magic.errors import Unreachable
 
-    certificate = self_signed(room / "own.pem")
     _, port = serve([9 * MIB], certificate=certificate)
     connect(f"https://127.0.0.1:{port}")
     with pytest.raises(Unreachable, match="safe"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from contextlib import contextmanager, suppress
 
@@ -29,8 +30,11 @@ def requests_on(connection):
 
 
 @contextmanager
-def speaking(*answers):
+def speaking(*answers, certificate=None):
     """Serve raw answers in turn, the last for good; "close" in one ends the connection. Yields URL, requests."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
+    if tls:
+        tls.load_cert_chain(certificate)
     listener = socket.create_server(("127.0.0.1", 0))
     left, asked, held = list(answers), [], []
 
@@ -48,13 +52,14 @@ def speaking(*answers):
         with suppress(OSError):
             while True:
                 connection, _ = listener.accept()
+                connection = tls.wrap_socket(connection, server_side=True) if tls else connection
                 held.append(connection)
                 threading.Thread(target=converse, args=(connection,)).start()
 
     thread = threading.Thread(target=accept)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
+        yield f"http{'s' if tls else ''}://127.0.0.1:{listener.getsockname()[1]}", asked
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
@@ -160,6 +165,49 @@ def test_an_error_of_who_reads_a_stream_is_no_error_of_the_network():
     with speaking(WHOLE) as (url, _), pytest.raises(OSError, match="disk full") as caught:
         read(url)
     assert not isinstance(caught.value, Unreachable)
+
+
+def test_a_head_is_answered_over_a_connection_that_is_kept():
+    head = answer(200, b"0123456789", 'ETag: "e"', "x-amz-version-id: 7")[:-10]
+    with speaking([head], [head], [head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), "close"], [head]) as (
+        url,
+        asked,
+    ):
+        store = store_at(url)
+        for _ in range(4):
+            info = store.head("k")
+            assert (info.size, info.etag, info.version_id) == (10, "e", "7")
+    assert [request.split(b" ")[0] for request in asked] == [b"HEAD"] * 4
+
+
+def test_a_head_of_what_is_not_there_asks_once_and_a_busy_server_again():
+    missing, busy = answer(404, b""), answer(503, b"")
+    with speaking(missing) as (url, asked), pytest.raises(NoSuchKey):
+        store_at(url).head("k")
+    assert len(asked) == 1
+    with speaking(busy, answer(200, b"", 'ETag: "e"')) as (url, asked):
+        assert store_at(url).head("k").etag == "e"
+    assert len(asked) == 2
+    with speaking(busy) as (url, asked), pytest.raises(ServerError):
+        store_at(url).head("k")
+    assert sum(request.startswith(b"HEAD") for request in asked) == 1 + QUICK.max_retries
+
+
+def test_a_range_of_a_known_object_is_asked_for_again_when_its_connection_breaks():
+    with speaking([WHOLE[:-2], "close"], WHOLE) as (url, asked):
+        assert store_at(url).get("k", start=2, stop=6, etag="e") == b"2345"
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_server_that_falls_silent_is_waited_for_once_over_tls_too(kept, certificate, monkeypatch):
+    monkeypatch.setattr("s3magic.store.sockets.READ_SECONDS", 1)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    with speaking(*[WHOLE] * kept, b"", WHOLE, certificate=certificate) as (url, asked):
+        store = store_at(url)
+        got = [store.get("k", start=2, stop=6, etag="e") for _ in range(kept + 1)]
+    assert got == [b"2345"] * (kept + 1)
+    assert len(asked) == kept + 2
 
 
 @pytest.mark.parametrize(
