@@ -18,6 +18,7 @@ from s3magic.linking.folder import Folder
 from s3magic.linking.manifest import DatasetInfo, LinkedTile
 from s3magic.linking.order import Order
 from s3magic.linking.plan import LinkPlan
+from s3magic.linking.survey import PAM
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,11 @@ class Parts(dict[str, Part]):
             if key not in names:
                 names[key] = _name(group[0], key, taken={*names.values()})
             groups[names[key]] = group
-        homes = {name: home for home, part in self.items() for tile in part.tiles.values() for name in tile.sidecars}
-        homes |= {name: home for home, group in groups.items() for one in group for name in one.tile.sidecars}
+        homes = {name: home for home, part in self.items() for name in part.tiles}
+        homes |= {one.name: home for home, group in groups.items() for one in group}
         for one in described:
             if one.tile.is_sidecar:
-                groups.setdefault(homes[one.name], []).append(one)
+                groups.setdefault(homes[one.name.removesuffix(PAM)], []).append(one)
         return groups
 
 

@@ -48,6 +48,14 @@ def test_each_kind_has_a_folder_that_says_what_it_holds(link):
 
 
 @pytest.mark.usefixtures("mixed")
+def test_a_sidecar_that_comes_later_joins_its_tile(link, memory):
+    link("m/", split=True)
+    memory.put("m/e.tif.aux.xml", b"<PAMDataset/>")
+    datasets = link("m/", split=True)
+    assert names(datasets["raster-epsg-4326"]) == ["d.tif", "d.tif.aux.xml", "e.tif", "e.tif.aux.xml"]
+
+
+@pytest.mark.usefixtures("mixed")
 def test_the_same_tiles_give_the_same_folders(link, tmp_path, tree):
     link("m/", split=True)
     before = tree(link.path)
