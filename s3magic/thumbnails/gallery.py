@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from s3magic.errors import InvalidInput
+from s3magic.errors import InvalidInput, S3MagicError
 from s3magic.formats.base import PLAIN, Look
 from s3magic.parallel import WORKERS
 from s3magic.store.base import ObjectInfo
@@ -343,7 +343,10 @@ class Gallery:
         shelf = self._shelf
         if shelf is None or self.wanted != PLAIN or not (shelf.is_certain or self._catalogue.has_hidden):
             return None
-        thumbnail = shelf.picture(info, size=self.size, decoder=self._decoder, cache=self._cache)
+        try:
+            thumbnail = shelf.picture(info, size=self.size, decoder=self._decoder, cache=self._cache)
+        except S3MagicError:
+            return None  # the object itself may still be seen, or tells what is wrong
         if thumbnail is not None:
             self._count(thumbnail.bytes_read)
         return thumbnail

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from s3magic.access import current
-from s3magic.errors import AccessDenied, InvalidInput
+from s3magic.errors import AccessDenied, InvalidInput, Unreachable
 from s3magic.formats.base import PLAIN
 from s3magic.thumbnails import TEMPLATE
 from s3magic.thumbnails.catalogue import Catalogue
@@ -213,6 +213,16 @@ def test_what_is_not_true_is_not_shown(photos, make_shelf, run, make_gallery):
     gallery = make_gallery("s3://teaching/p/", shelf=make_shelf()).wait()
     assert [item.preview.source for item in gallery.items] == ["whole", "whole", "stored", "icon"]
     assert all(item.error is None for item in gallery.items)
+
+
+def test_where_the_place_of_thumbnails_fails_the_objects_are_shown(photos, make_shelf, make_gallery):
+    def fails(_):
+        raise Unreachable("Nobody answers")
+
+    shelf = replace(make_shelf(is_certain=True), opener=fails)
+    gallery = make_gallery("s3://teaching/p/", shelf=shelf).wait()
+    assert [item.preview.source for item in gallery.items] == ["whole", "whole", "whole", "icon"]
+    assert "a.png" in gallery._repr_html_()
 
 
 def test_none_are_looked_for_where_none_were_met(photos, make_shelf, make_gallery, monkeypatch):
