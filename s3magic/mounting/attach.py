@@ -17,10 +17,10 @@ from pathlib import Path
 
 from s3magic import process
 from s3magic.errors import FuseUnavailable, MissingProgram, MountError
+from s3magic.mounting.layouts import READ_BYTES
 
 DEVICE = Path("/dev/fuse")
 TYPE = "fuse.s3magic"
-READ_BYTES = 1 << 20
 
 _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_ACCESS_TIMES = 1, 2, 4, 1024
 _DETACH = 2

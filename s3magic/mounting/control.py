@@ -6,6 +6,7 @@ Carries no bytes of files and no secrets.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import socket
 import threading
@@ -22,14 +23,16 @@ _LONGEST = 1 << 20
 _SECONDS = 10.0
 
 
-def ask(path: Path, question: dict[str, Any], *, descriptors: Sequence[int] = ()) -> dict[str, Any]:
+def ask(
+    path: Path, question: dict[str, Any], *, descriptors: Sequence[int] = (), seconds: float = 10
+) -> dict[str, Any]:
     """Send a question, with open descriptors if it needs any, and return the answer.
 
     Raises what the daemon answered with, and `MountError` when there is none to answer.
     """
     try:
         with socket.socket(socket.AF_UNIX) as channel:
-            channel.settimeout(_SECONDS)
+            channel.settimeout(seconds)
             channel.connect(str(path))
             send(channel, question, descriptors=descriptors)
             return read(channel)
@@ -80,6 +83,8 @@ def error_message(error: Exception) -> dict[str, Any]:
 def serve(path: Path, answer: Answer) -> socket.socket:
     """Answer at a path until the returned socket is closed; each question in a thread of its own.
 
+    To be called in a turn of `records`.
+
     Raises `MountError` where somebody else answers there.
     """
     if _is_answered(path):
@@ -94,7 +99,8 @@ def serve(path: Path, answer: Answer) -> socket.socket:
 
 def _is_answered(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as channel:
-        return channel.connect_ex(str(path)) == 0
+        channel.setblocking(False)
+        return channel.connect_ex(str(path)) not in {errno.ENOENT, errno.ECONNREFUSED}
 
 
 def _accept(listener: socket.socket, answer: Answer) -> None:

@@ -76,6 +76,7 @@ class Daemon:
         self._url = url if url.version_id else folder
         disk = _disk(config, self._url.bucket)
         self._path = Path(config["path"])
+        self._ignore: str | None = config["ignore"]
         self._looks = Looks(*config["looks"])
         self._allow_other: bool = config["allow_other"]
         self._move = move
@@ -84,6 +85,8 @@ class Daemon:
         self._end = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._selector.register(self._end, selectors.EVENT_READ)
         self._owners: set[int] = set()
+        self._is_ending = False
+        self._lock = threading.Lock()
         self._adopt(owner)
         self.record = Record(
             url=str(self._url),
@@ -91,7 +94,6 @@ class Daemon:
             location=config["location"],
             pid=os.getpid(),
             started=records.started(os.getpid()) or 0,
-            created=tuple(_make_folders(self._path, ignore=config["ignore"])),
             version_at=config["version_at"],
         )
         self._files = FileSystem(
@@ -101,18 +103,20 @@ class Daemon:
 
     def start(self) -> None:
         """Mount and begin to answer; return when the kernel and this side have agreed."""
-        try:
-            self._check_place()
+        with records.turn():
+            if attach.mount_point_at(self._path) is not None:
+                raise MountError(f"Something else was mounted on {self._path} meanwhile", "Try again.")
             control.serve(self.record.socket, self._answer)
-        except BaseException:
-            self.record.remove_folders()
-            raise
-        self.record.write()  # before there is a mount, so that one whose daemon is killed is always known
+            try:
+                self.record = replace(self.record, created=tuple(_make_folders(self._path, ignore=self._ignore)))
+                self.record.write()  # before there is a mount, so that one whose daemon is killed is always known
+            except BaseException:
+                self._leave_place()
+                raise
         try:
             device = attach.attach(self._path, source=str(self._url), allow_other=self._allow_other)
         except BaseException:
-            self.record.remove_folders()
-            self.record.remove()
+            self.finish()
             raise
         agreed = threading.Event()
         self._connection = Connection(device, self._files, started=agreed.set, ended=self.stop, looks=self._looks)
@@ -129,29 +133,42 @@ class Daemon:
         """Return when the mount is gone or the last owner is, or when asked to end."""
         while True:
             for key, _ in self._selector.select():
-                if key.fd == self._end:
-                    return
-                self._selector.unregister(key.fd)
-                self._owners.discard(key.fd)
-                os.close(key.fd)
-            if not self._owners:
-                return
+                with self._lock:
+                    if key.fd != self._end:
+                        self._selector.unregister(key.fd)
+                        self._owners.discard(key.fd)
+                        os.close(key.fd)
+                    if key.fd == self._end or not self._owners:
+                        self._is_ending = True
+                        return
 
     def finish(self) -> None:
         """Leave nothing behind: no mount, no record, no folder that was made for it."""
-        if attach.mount_point_at(self._path) is not None:
-            with contextlib.suppress(MountError):
-                attach.detach(self._path) or attach.detach(self._path, lazy=True)
+        with records.turn():
+            if self.record.mount_point is not None:
+                with contextlib.suppress(MountError):
+                    attach.detach(self._path) or attach.detach(self._path, lazy=True)
+            self._leave_place()
+
+    def _leave_place(self) -> None:
         self.record.remove_folders()
         self.record.remove()
 
-    def _check_place(self) -> None:
-        if attach.mount_point_at(self._path) is not None:
-            raise MountError(f"Something else was mounted on {self._path} meanwhile", "Try again.")
-
     def _adopt(self, owner: int) -> None:
-        self._owners.add(owner)
-        self._selector.register(owner, selectors.EVENT_READ)
+        with self._lock:
+            if self._is_ending:
+                raise MountError(f"The mount on {self._path} ends just now", "Try again.")
+            self._owners.add(owner)
+            self._selector.register(owner, selectors.EVENT_READ)
+
+    def _users(self) -> set[int]:
+        return {_field(f"/proc/self/fdinfo/{owner}", "Pid") for owner in self._owners}
+
+    def _leave(self, pid: int) -> bool:
+        """Tell whether one process is the only owner; nobody else may become one then, for it ends the mount."""
+        with self._lock:
+            self._is_ending = self._is_ending or self._users() <= {pid}
+            return self._is_ending
 
     def _answer(self, question: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         match question.get("ask"):
@@ -174,10 +191,13 @@ class Daemon:
                     self._connection.refresh()
                 return {}
             case "owners":
-                return {"owners": [_field(f"/proc/self/fdinfo/{owner}", "Pid") for owner in self._owners]}
+                with self._lock:
+                    return {"owners": list(self._users())}
+            case "leave":
+                return {"is_last": self._leave(question["pid"])}
             case unknown:
                 raise InvalidInput(
-                    f"A mount's daemon knows no {unknown!r}", "It knows stats, refresh, adopt, owners, move."
+                    f"A mount's daemon knows no {unknown!r}", "It knows stats, refresh, adopt, owners, leave, move."
                 )
 
     def _stats(self) -> dict[str, Any]:
@@ -293,8 +313,9 @@ def _make_folders(path: Path, *, ignore: str | None) -> list[Path]:
     made: list[Path] = []
     try:
         for folder in missing:
-            folder.mkdir()
-            made.append(folder)
+            with contextlib.suppress(FileExistsError):  # a mount beside this one made it just now
+                folder.mkdir()
+                made.append(folder)
         if ignore is not None and not Path(ignore).exists():
             Path(ignore).write_text("*\n")
     except OSError as error:

@@ -8,7 +8,7 @@ import signal
 import time
 
 from s3magic.errors import MountBusy, MountError
-from s3magic.mounting import attach
+from s3magic.mounting import attach, records
 from s3magic.mounting.holders import holders
 from s3magic.mounting.records import Record
 
@@ -26,7 +26,7 @@ def end(record: Record, *, timeout: float, force: bool = False) -> None:
         _force(record)
         return
     deadline = time.monotonic() + timeout
-    while record.mount_point is not None and not attach.detach(record.path):
+    while not _is_detached(record):
         if time.monotonic() >= deadline:
             raise _busy(record)
         time.sleep(_PAUSE)
@@ -37,19 +37,28 @@ def end(record: Record, *, timeout: float, force: bool = False) -> None:
 
 def clear(record: Record) -> None:
     """Clear away what a daemon that was killed left behind."""
-    point = record.mount_point
-    if point is not None and attach.is_stale(point.path):
-        attach.detach(point.path, lazy=True)
+    with records.turn():
+        point = record.mount_point
+        if point is not None and attach.is_stale(point.path):
+            attach.detach(point.path, lazy=True)
     _tidy(record)
+
+
+def _is_detached(record: Record) -> bool:
+    """Try once; in a turn, so that it is this mount that goes and none that came there since."""
+    with records.turn():
+        return record.mount_point is None or attach.detach(record.path)
 
 
 def _force(record: Record) -> None:
     """Detach first, so that nobody comes in; then end the daemon and with it all that waits."""
-    point = record.mount_point
-    if point is not None:
-        with attach.abortable(point) as abort:
-            attach.detach(point.path, lazy=True)
-            abort()
+    with records.turn():
+        point = record.mount_point
+        if point is not None:
+            with attach.abortable(point) as abort:
+                if record.mount_point == point:  # still, so it is its number that is held
+                    attach.detach(point.path, lazy=True)
+                    abort()
     _signal(record, signal.SIGTERM)
     if not _await_daemon(record, _DAEMON_SECONDS / 2):
         _signal(record, signal.SIGKILL)
@@ -78,10 +87,14 @@ def _await_daemon(record: Record, seconds: float) -> bool:
 
 
 def _tidy(record: Record) -> None:
-    if record.mount_point is None:
-        record.remove_folders()
-    if not record.is_alive:
-        record.remove()
+    with records.turn():
+        written = records.at(record.path)
+        if written is not None and written.pid != record.pid:
+            return  # the place is another's by now
+        if record.mount_point is None:
+            record.remove_folders()
+        if not record.is_alive:
+            record.remove()
 
 
 def _busy(record: Record) -> MountBusy:

@@ -182,7 +182,7 @@ def unmount_ours() -> None:
         with contextlib.suppress(MountError):
             if not record.is_alive:
                 ending.clear(record)
-            elif set(control.ask(record.socket, {"ask": "owners"})["owners"]) <= {os.getpid()}:
+            elif control.ask(record.socket, {"ask": "leave", "pid": os.getpid()})["is_last"]:
                 try:
                     ending.end(record, timeout=_EXIT_SECONDS)
                 except MountBusy:
@@ -223,7 +223,7 @@ def _move(record: Record, location: Location, attach: Callable[[], socket.socket
         if set(control.ask(record.socket, {"ask": "owners"})["owners"]) <= {os.getpid()}:
             with attach() as broker:
                 question = {"ask": "move", "location": location.to_json()}
-                control.ask(record.socket, question, descriptors=[broker.fileno()])
+                control.ask(record.socket, question, descriptors=[broker.fileno()], seconds=60)
             return True
     return False
 
@@ -257,11 +257,13 @@ def _check(url: S3Url, *, memory: int, fresh: float) -> None:
 
 
 def _check_folder(path: Path) -> None:
-    point = attach.mount_point_at(path)
-    if point is not None:
-        if not attach.is_stale(path):
-            raise MountError(f"Already a mount of {point.source}: {path}", "Unmount it, or choose another folder.")
-        attach.detach(path, lazy=True)
+    with records.turn():
+        point = attach.mount_point_at(path)
+        if point is not None:
+            written = records.at(path)
+            if (written is not None and written.is_alive) or not attach.is_stale(path):
+                raise MountError(f"Already a mount of {point.source}: {path}", "Unmount it, or choose another folder.")
+            attach.detach(path, lazy=True)
     for record in _live():
         if path.is_relative_to(record.path):
             raise InvalidInput(f"{path} is inside the mount of {record.url}", "Choose a folder outside of it.")

@@ -64,7 +64,7 @@ class Mount:
 
     def refresh(self) -> None:
         """Forget all listings, so that the next look shows what S3 has now."""
-        control.ask(self.record.socket, {"ask": "refresh"})
+        control.ask(self.record.socket, {"ask": "refresh"}, seconds=60)
 
     def unmount(self, *, timeout: float = 30, force: bool = False) -> None:
         """Take the mount away; for a folder inside one, the whole of it.

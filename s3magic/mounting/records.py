@@ -6,12 +6,14 @@ One small file a mount, in a folder that only its user may enter. No secrets.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import stat
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,10 @@ from s3magic.mounting.attach import MountPoint
 
 _NAME_CHARACTERS = 20
 _PRIVATE = 0o700
+
+
+def _space() -> int:
+    return Path("/proc/self/ns/pid").stat().st_ino
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,9 @@ class Record:
         Folders made for the mount, the outermost first.
     version_at
         The time that it shows, in ISO 8601; empty for what is there now.
+    space
+        The space of process numbers that the daemon's is from: a container that shares the folder
+        of records has another, where the daemon seems not to run.
     """
 
     url: str
@@ -48,6 +57,7 @@ class Record:
     started: int
     created: tuple[Path, ...] = ()
     version_at: str = ""
+    space: int = field(default_factory=_space)
 
     def to_json(self) -> dict[str, object]:
         """Return the fields as JSON types."""
@@ -59,6 +69,7 @@ class Record:
             "started": self.started,
             "created": [str(path) for path in self.created],
             "version_at": self.version_at,
+            "space": self.space,
         }
 
     @classmethod
@@ -66,8 +77,8 @@ class Record:
         """Read what `to_json` gave."""
         created = tuple(Path(path) for path in fields["created"])
         path = Path(fields["path"])
-        at = fields.get("version_at", "")
-        return cls(fields["url"], path, fields["location"], fields["pid"], fields["started"], created, at)
+        at, space = fields.get("version_at", ""), fields.get("space", _space())
+        return cls(fields["url"], path, fields["location"], fields["pid"], fields["started"], created, at, space)
 
     @property
     def socket(self) -> Path:
@@ -98,8 +109,8 @@ class Record:
         """Strike it out, unless another daemon wrote there since."""
         written = at(self.path)
         if written is None or written.pid == self.pid:
-            self.socket.unlink(missing_ok=True)
             _file(self.path, ".json").unlink(missing_ok=True)
+            self.socket.unlink(missing_ok=True)
 
     def remove_folders(self) -> None:
         """Remove the folders made for the mount, as far as they are empty."""
@@ -135,9 +146,21 @@ def _runtime() -> Path:
 
 
 def all_records() -> list[Record]:
-    """Return every record, of live daemons and of dead ones."""
+    """Return every record, of live daemons and of dead ones; none of another container's."""
     found = [_read(path) for path in sorted(folder().glob("*.json"))]
-    return [record for record in found if record is not None]
+    return [record for record in found if record is not None and record.space == _space()]
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """Take a place, or clear one, while no other process does; nothing that waits for a store belongs in it."""
+    descriptor = os.open(folder(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing would not do it where a forked child holds it too
+        os.close(descriptor)
 
 
 def at(path: Path) -> Record | None:
@@ -149,7 +172,7 @@ def started(pid: int) -> int | None:
     """Return when a process began, in the kernel's ticks; None when it does not run."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):  # and no other: a live mount must not pass for one left behind
         return None
     return None if fields[0] in "ZX" else int(fields[19])
 

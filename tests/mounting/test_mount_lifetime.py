@@ -16,8 +16,10 @@ from faulty import LARGEST, MIB, piece
 import s3magic
 from s3magic import api
 from s3magic.access import current
-from s3magic.errors import InvalidInput
-from s3magic.mounting import attach, records
+from s3magic.errors import InvalidInput, MountError
+from s3magic.mounting import attach, control, ending, records
+from s3magic.mounting.records import Record
+from s3magic.mounting.starting import own_pidfd
 
 MEMORY = 128_000_000
 READERS = 8
@@ -193,3 +195,36 @@ def test_a_daemon_started_early_ends_when_it_is_not_needed(room, connection):
     daemons = [child for child in psutil.Process().children() if child.pid not in before]
     assert not [child for child in daemons if "s3magic.mounting.daemon" in child.cmdline()]
     assert not (room / "m").exists()
+
+
+def test_what_is_left_of_one_mount_is_cleared_without_harm_to_the_next(room):
+    path = room / "m"
+    path.mkdir()
+    gone = Record("s3://teaching/", path, {}, os.getpid(), 1, (path,))
+    coming = Record("s3://scratch/", path, {}, os.getppid(), records.started(os.getppid()), (path,))
+    coming.write()
+    ending.clear(gone)
+    assert (path.is_dir(), records.at(path)) == (True, coming)
+    coming.remove()
+
+
+def test_what_another_container_mounted_is_not_taken_for_left_behind(room):
+    """It shares the folder of records, and its daemons are not to be seen from here."""
+    path = room / "m"
+    path.mkdir()
+    there = Record("s3://teaching/", path, {}, os.getpid(), 1, (path,), space=1)
+    there.write()
+    assert not api.mounts()
+    assert (path.is_dir(), records.at(path)) == (True, there)
+    there.remove()
+
+
+def test_a_mount_that_its_last_kernel_takes_away_is_given_to_no_other(mount):
+    mounted = mount("s3://public/")
+    asked = mounted.record.socket
+    with own_pidfd() as owner:
+        assert not control.ask(asked, {"ask": "leave", "pid": os.getppid()})["is_last"]
+        control.ask(asked, {"ask": "adopt"}, descriptors=[owner])
+        assert control.ask(asked, {"ask": "leave", "pid": os.getpid()})["is_last"]
+        with pytest.raises(MountError, match="ends just now"):
+            control.ask(asked, {"ask": "adopt"}, descriptors=[owner])
