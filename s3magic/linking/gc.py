@@ -75,6 +75,7 @@ class _Copy:
     path: Path
     tiles: tuple[LinkedTile, ...]
     is_file: bool
+    stamp: tuple[int, ...]
 
     @property
     def name(self) -> str:
@@ -117,15 +118,16 @@ def gc(
                 partial(_judge, opener=opener), copies, executor=executor, on_value=lambda _copy, _value: bar(1)
             )
         harvest.raise_stop()
-        freed = [(copy.name, copy.path.stat().st_size) for copy, why in harvest.values if not why]
-        kept = [(copy.name, why) for copy, why in harvest.values if why]
+        judged = [(copy, why or _changed(copy)) for copy, why in harvest.values]  # asking S3 takes its time
+        freed = [(copy.name, copy.path.stat().st_size) for copy, why in judged if not why]
+        kept = [(copy.name, why) for copy, why in judged if why]
         kept += [(name, reason(error)) for name, error in harvest.failures]
         halves = [path for path in _halves(folder, repository) if path.is_file()]
         freed += [(path.name, path.stat().st_size) for path in halves]
         if not dry_run:
             for path in halves:
                 path.unlink(missing_ok=True)
-            _free(folder, [copy for copy, why in harvest.values if not why])
+            _free(folder, [copy for copy, why in judged if not why])
     return GcReport(tuple(sorted(freed)), tuple(sorted(kept)), dry_run)
 
 
@@ -134,8 +136,9 @@ def _files(folder: Folder, match: str | None, bbox: Sequence[float] | None) -> I
         path = folder.place(tile.name)
         pointer = pointer_of(tile)
         is_larger = pointer is not None and tile.size > len(pointers.to_text(pointer))
+        stamp = _stamp(path)
         if is_larger and path.is_file() and local_state(path, tile) == "file":
-            yield _Copy(path, (tile,), is_file=True)
+            yield _Copy(path, (tile,), is_file=True, stamp=stamp)
 
 
 def _cached(folder: Folder, repository: Repository) -> Iterator[_Copy]:
@@ -146,13 +149,26 @@ def _cached(folder: Folder, repository: Repository) -> Iterator[_Copy]:
         for oid, linked in history.of(repository.inside(folder.path)).items():
             path = repository.lfs_object(oid)
             if path.is_file():
-                yield _Copy(path, tuple(one.tile for one in linked), is_file=False)
+                yield _Copy(path, tuple(one.tile for one in linked), is_file=False, stamp=_stamp(path))
 
 
 def _halves(folder: Folder, repository: Repository | None) -> Iterator[Path]:
     yield from folder.scratch.glob("*.part")
     if repository is not None:
         yield from idle(repository.lfs_storage / "tmp" / sharing.NAME)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return what is another when a file was changed; nothing where there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _changed(copy: _Copy) -> str:
+    return "" if copy.stamp == _stamp(copy.path) else "somebody changed it meanwhile"
 
 
 def _judge(copy: _Copy, *, opener: StoreOpener) -> tuple[_Copy, str]:

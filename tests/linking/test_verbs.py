@@ -298,6 +298,22 @@ class TestGc:
         assert content(dataset, "a") == b"first a " * 50
         assert content(dataset, "c") == b"edited here"
 
+    def test_an_edit_while_s3_is_asked_stays(self, dataset, store, tmp_path, monkeypatch):
+        dataset.fetch()
+        edited, head = b"my own a" * 50, store.head
+
+        def editing(key, **words):
+            if key == "x/a.txt":
+                (tmp_path / "edited").write_bytes(edited)
+                (tmp_path / "edited").rename(dataset.path / "a.txt")
+            return head(key, **words)
+
+        monkeypatch.setattr(store, "head", editing)
+        report = dataset.gc(files=True)
+        assert report.kept == (("a.txt", "somebody changed it meanwhile"),)
+        assert content(dataset, "a") == edited
+        assert dataset.status().local == {"modified": 1, "pointer": 2}
+
     def test_what_s3_does_not_answer_for_stays(self, dataset, store):
         dataset.fetch()
         store.denied.add("head")
