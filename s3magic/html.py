@@ -63,6 +63,11 @@ def bytes_text(size: float) -> str:
     raise AssertionError
 
 
+def count_text(count: int) -> str:
+    """Return a whole number with its thousands apart, for people: ``1 234 567``."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
 def number_text(value: float) -> str:
     """Return a number with four digits that count, for people: ``0.0312``, ``273.2``, ``49850``."""
     text = f"{value:.4g}"

@@ -12,6 +12,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from s3magic.formats.base import Extent, TileInfo
+from s3magic.html import count_text
 
 HEAD_ROWS = 40
 """Rows that a picture can show at its largest."""
@@ -72,7 +73,7 @@ class Table:
         columns = f"{len(self.columns)} column{'s' if len(self.columns) != 1 else ''}"
         if self.count is None:
             return f"{columns}, first rows"
-        return f"{grouped(self.count)} row{'s' if self.count != 1 else ''}, {columns}"
+        return f"{count_text(self.count)} row{'s' if self.count != 1 else ''}, {columns}"
 
 
 def describe(table: Table) -> TileInfo:
@@ -134,11 +135,6 @@ def typed(names: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[Column, 
 def is_text(cell: str) -> bool:
     """Whether a cell holds words: neither a number, a time nor nothing."""
     return _kind(cell) == "text"
-
-
-def grouped(number: int) -> str:
-    """Return a number with its thousands apart."""
-    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def _kind(cell: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Protocol
 
-from s3magic.html import bytes_text
+from s3magic.html import bytes_text, count_text
 from s3magic.thumbnails import colour_bar
 from s3magic.thumbnails.icon import letters
 from s3magic.thumbnails.item import GalleryItem
@@ -135,7 +135,7 @@ def part(gallery: Shown, *, room: int | None = None) -> str:
 
 
 def _kept(shown: int, count: int) -> str:
-    return f" · the first {_count(shown)} of them here" if shown < count else ""
+    return f" · the first {count_text(shown)} of them here" if shown < count else ""
 
 
 def document(gallery: Shown) -> str:
@@ -215,13 +215,13 @@ def note(gallery: Shown) -> str:
     items = gallery.items
     count, found = len(items), gallery.found
     if not items:
-        return "no objects here" if gallery.complete else f"no match among the first {_count(found)} objects"
+        return "no objects here" if gallery.complete else f"no match among the first {count_text(found)} objects"
     if not gallery.complete:
-        shown = f"{_count(count)} of more than {_count(found)} objects"
+        shown = f"{count_text(count)} of more than {count_text(found)} objects"
     elif count < found:
-        shown = f"{_count(count)} of {_count(found)} objects"
+        shown = f"{count_text(count)} of {count_text(found)} objects"
     else:
-        shown = f"{_count(count)} object{'s' if count > 1 else ''}"
+        shown = f"{count_text(count)} object{'s' if count > 1 else ''}"
     total, here = bytes_text(sum(item.size for item in items)), gallery.bytes_here
     read = f"read {bytes_text(here)} of {total}"
     if gallery.bytes_read > here:
@@ -242,7 +242,3 @@ def shorten(name: str, length: int) -> str:
     tail = (length - 1) * 2 // 5
     head = length - 1 - tail
     return f"{name[:head]}…{name[-tail:]}"
-
-
-def _count(number: int) -> str:
-    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

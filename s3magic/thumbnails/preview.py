@@ -19,7 +19,7 @@ from s3magic.errors import (
 )
 from s3magic.formats import camera, jpeg, registry
 from s3magic.formats.base import PLAIN, Field, Look, TileInfo
-from s3magic.html import bytes_text
+from s3magic.html import bytes_text, count_text
 from s3magic.store.base import ObjectInfo, Store
 from s3magic.store.reader import FIRST_BLOCK, ByteLimitReached
 from s3magic.thumbnails.cache import DiskCache, Entry
@@ -170,7 +170,7 @@ def to_facts(info: TileInfo) -> Facts:
     if info.dimensions:
         facts["dimensions"] = info.dimensions.replace("x", " x ")
     if info.point_count is not None:
-        facts["points"] = f"{info.point_count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+        facts["points"] = count_text(info.point_count)
     for name, value in info.details.items():
         facts.setdefault(str(name), _text(value))
     if info.crs84_extent:
@@ -218,7 +218,7 @@ def _thumbnail(seen: Seen, source: Source | FolderSource) -> Thumbnail:
         made = replace(made, **{name: getattr(seen.preview, name) for name in names})
     facts = () if seen.info is None else to_facts(seen.info)
     if isinstance(source.info, FolderInfo):
-        count = f"{source.info.count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+        count = count_text(source.info.count)
         facts = (*facts, ("objects", count if source.info.is_complete else f"more than {count}"))
     return replace(made, format=seen.info.format if seen.info else made.format, facts=facts)
 
