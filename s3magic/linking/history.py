@@ -121,7 +121,9 @@ class History:
     def _newest(self, folder: str) -> DatasetInfo | None:
         """Return what the newest commit says: while an old one is checked out, only that knows of redirects."""
         path = str(PurePosixPath(folder) / ".s3link" / "dataset.json")
-        newest = self._repository.ask(*("log", "--all", "-1", "--diff-filter=AM", "--format=%H", "--", literal(path)))
+        # commits of one second come in no order of their own: --date-order puts children before their parents
+        asked = ("log", "--all", "--date-order", "-1", "--diff-filter=AM", "--format=%H", "--", literal(path))
+        newest = self._repository.ask(*asked)
         text = self._repository.ask("cat-file", "blob", f"{newest.decode().strip()}:{path}") if newest else None
         with suppress(LinkError, UnicodeDecodeError):
             return manifest.parse_dataset(text.decode()) if text else None

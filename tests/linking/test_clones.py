@@ -60,6 +60,7 @@ def git(tmp_path, sandbox, monkeypatch):
         "GIT_CONFIG_NOSYSTEM": "1",
         "AWS_ACCESS_KEY_ID": teacher.access_key_id,
         "AWS_SECRET_ACCESS_KEY": teacher.secret_access_key,
+        "GIT_COMMITTER_DATE": "2026-01-01T12:00:00Z",  # all within a second, as a script commits
     }
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
