@@ -76,7 +76,8 @@ class View {
       ...Object.keys(ORDERS).map((name) => make("option", { value: name }, `by ${name}`)),
     );
     this.count = make("span", { class: "s3m-note", role: "status" });
-    this.none = button("Select none", () => this.select([...this.slots.keys()], false), { hidden: true });
+    const everywhere = "Give the selection back, that of other pages too";
+    this.none = button("Select none", () => this.select(null, false), { hidden: true, title: everywhere });
     this.tools = make(
       "div", { class: "s3m-tools", role: "toolbar", "aria-label": "Gallery" }, this.filter, this.sort,
       button("Select all", () => this.select(this.shown(), true), { title: "Select what is shown on this page" }),
@@ -289,7 +290,7 @@ class View {
   }
 
   select(urls, on) {
-    for (const url of urls) {
+    for (const url of urls ?? this.slots.keys()) {
       const one = this.slots.get(url);
       one.box.checked = on;
       one.slot.classList.toggle("s3m-chosen", on);

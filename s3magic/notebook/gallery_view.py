@@ -84,9 +84,10 @@ class GalleryView:
         except S3MagicError as error:
             self.tell({"tell": "trouble", "lines": error.lines(), "about": message})
 
-    def _select(self, urls: list[str], *, on: bool) -> None:
-        there = {item.url: item for item in [*self.gallery.items, *self.gallery.selected]}
-        self.gallery.select([there[url] for url in urls if url in there], on=on)
+    def _select(self, urls: list[str] | None, *, on: bool) -> None:
+        """Choose items, or give them back; those of all pages when None."""
+        there = [*self.gallery.items, *self.gallery.selected]
+        self.gallery.select([item for item in there if urls is None or item.url in urls], on=on)
         self.tell({"tell": "selected", "count": len(self.gallery.selected)})
 
     def _page(self, message: dict[str, Any]) -> None:

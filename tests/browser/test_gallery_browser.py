@@ -94,6 +94,9 @@ def test_the_keyboard_is_enough(gallery):
     expect(shown).to_contain_text("8 selected")
     shown.get_by_role("button", name="Link").click()
     expect(shown.get_by_label("line for a cell")).to_have_value(re.compile(r"^%s3link add s3://teaching/.* linked$"))
+    shown.get_by_role("button", name="Select none").click()
+    expect(shown.get_by_text("8 selected")).to_be_hidden()
+    expect(shown.get_by_role("checkbox", checked=True)).to_have_count(0)
     assert page.locator(".jp-Cell").count() == 2  # no key reached the notebook
 
 
