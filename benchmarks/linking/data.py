@@ -10,8 +10,8 @@ from pathlib import Path
 DISTINCT = {"tiny": 20, "small": 20, "large": 3, "fetch": 10}
 """How many differ; the others are links to them."""
 POINTS = {"tiny": 20, "small": 3_600, "large": 3_440_000, "fetch": 1_845_000}
-COUNTS = {"tiny": 100_000, "small": 10_000, "large": 200, "fetch": 200}
-"""Tiles of 3 KB, 24 KB, 20 MB and 10.7 MB (2 GiB of them)."""
+COUNTS = {"tiny": 100_000, "small": 10_000, "large": 1_000, "fetch": 200}
+"""Tiles of 3 KB, 24 KB, 20 MB (20 GB, a survey of 350 km²) and 10.7 MB (2 GiB of them)."""
 KNOWN = ("large", "fetch")
 """Those whose SHA-256 the server knows."""
 

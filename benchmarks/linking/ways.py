@@ -28,7 +28,7 @@ def link(url: str, folder: Path) -> Work:
     s3magic = _connected()
 
     def work() -> dict[str, object]:
-        return {"tiles": len(s3magic.link(url, folder).tiles)}
+        return {"tiles": len(s3magic.link(url, folder).changes.added)}
 
     return work
 
@@ -125,10 +125,13 @@ WAYS: dict[str, Callable[[str, Path], Work]] = {
 
 
 def _connected() -> object:
+    import tqdm.auto  # noqa: F401 - what the progress bars load
+
     import s3magic
     import s3magic.api.data
     import s3magic.formats.las
     import s3magic.linking.add
+    import s3magic.store.s3
 
     s3magic.connect("environment", request_concurrency=CONCURRENCY)
     return s3magic

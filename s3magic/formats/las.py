@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from s3magic.errors import UnreadableFormat
@@ -78,7 +79,7 @@ def describe(file: WatchedFile) -> TileInfo:
         native_extent=native,
         bounds=bounds,
         point_count=header.point_count,
-        schema=_schema(header),
+        schema=list(_schema(header.point_format, header.extra_length, header.records.get(EXTRA_BYTES, b""))),
         details=details,
     )
 
@@ -148,10 +149,12 @@ def _crs(header: Header) -> str | None:
     return wkt_of_keys(keys) or (texts[0] if texts else None)
 
 
-def _schema(header: Header) -> list[dict[str, Any]]:
-    fields = [_field(*text.rsplit(" ", 1)) for text in _FIELDS[header.point_format].split(", ")]
-    left = header.extra_length
-    for name, kind in _extra_bytes(header.records.get(EXTRA_BYTES, b"")):
+@lru_cache(maxsize=64)
+def _schema(point_format: int, extra_length: int, extra_bytes: bytes) -> tuple[dict[str, Any], ...]:
+    """Return the fields of a point; many tiles share them, and they are not to be changed."""
+    fields = [_field(*text.rsplit(" ", 1)) for text in _FIELDS[point_format].split(", ")]
+    left = extra_length
+    for name, kind in _extra_bytes(extra_bytes):
         extra = _field(name, kind)
         if extra["size"] > 8 * left:
             break
@@ -159,7 +162,7 @@ def _schema(header: Header) -> list[dict[str, Any]]:
         fields.append(extra)
     if left:
         fields.append({"name": "Extra Bytes", "dataType": "bytes", "size": 8 * left})
-    return fields
+    return tuple(fields)
 
 
 def _field(name: str, kind: str) -> dict[str, Any]:

@@ -119,6 +119,8 @@ def add(
             additions = _hash(task, additions, chosen, harvest, drafts, opener=opener, executor=executor)
         if task.known and order.replace:
             harvest.raise_stop()
+        harvest.values.clear()  # what is recorded now is in the additions
+        chosen.clear()
         additions = [one for one in additions if one.fresh or one.known]
         fresh = {tile.name for one in additions for tile in one.fresh}
         for one in additions:

@@ -84,7 +84,7 @@ def _describe(candidate: Candidate, store: Store, hash_word: str, report: Report
         oid_from=source,
         crc64nvme=info.checksums.get("CRC64NVME"),
         last_modified=time_text(info.last_modified),
-        format=about.format if is_tile or candidate.is_sidecar else "file",
+        format=sys.intern(about.format) if is_tile or candidate.is_sidecar else "file",
         sidecars=candidate.sidecars,
     )
     if not is_tile:

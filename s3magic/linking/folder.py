@@ -24,7 +24,7 @@ try:
 except ImportError:  # pragma: no cover - Windows has no flock; there nobody keeps a second writer out
     fcntl = None  # type: ignore[assignment]
 
-_BATCH = 10_000  # files flushed together
+_BATCH = 2_500  # files flushed together
 _LOOKS = 5  # at records that are being replaced
 _KEPT = frozenset({".part", ".notes"})  # what the next run goes on with
 
