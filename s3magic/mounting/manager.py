@@ -13,12 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey, S3MagicError
-from s3magic.html import bytes_text
-from s3magic.mounting import attach, control, ending, records
+from s3magic.mounting import attach, control, ending, records, wishes
 from s3magic.mounting.disk import SIZE
 from s3magic.mounting.inodes import file_name
 from s3magic.mounting.model import Mount, MountTable
-from s3magic.mounting.past import time_of
 from s3magic.mounting.records import Record
 from s3magic.mounting.starting import Daemon, own_pidfd, reap
 from s3magic.store.credentials import Location
@@ -26,10 +24,9 @@ from s3magic.store.tuning import Tuning
 from s3magic.url import S3Url
 
 MEMORY = 256_000_000
-_ALL_MODES = 0o777
-_MOST_USERS = 2**32 - 1
-SMALLEST_MEMORY = 96_000_000
 _EXIT_SECONDS = 0.5
+_MAKING_SECONDS = 20
+_PAUSE = 0.05
 _DEFAULT_FOLDER = "s3"
 
 _lock = threading.Lock()
@@ -99,8 +96,8 @@ def mount(
     """
     memory = MEMORY if memory is None else memory
     with broker, _lock:
-        _check(url, memory=memory, fresh=fresh)
-        at = _time_of(url, version_at)
+        wishes.check(url, memory=memory, fresh=fresh)
+        at = wishes.moment(url, version_at)
         _clear_dead()
         target = Path(os.path.realpath(default_path(url, at) if path is None else path))
         live = _find(url, at, target, location, anywhere=path is None)
@@ -108,8 +105,7 @@ def mount(
             _share(live.record)
             return live
         attach.check_available()
-        _check_folder(target)
-        _check_cache(cache, cache_size, target)
+        wishes.check_cache(cache, cache_size, target)
         config = {
             "url": str(url),
             "path": str(target),
@@ -118,13 +114,21 @@ def mount(
             "memory": memory,
             "fresh": fresh,
             "version_at": at,
-            "looks": _looks(uid, gid, file_mode, dir_mode),
+            "looks": wishes.looks(uid, gid, file_mode, dir_mode),
             "allow_other": allow_other,
             "cache": cache and [os.path.realpath(cache), SIZE if cache_size is None else cache_size],
             "ignore": str(_ignore_file()) if path is None else None,
         }
-        with daemon or Daemon() as started:
-            record = started.mount(config, broker)
+        try:
+            _check_folder(target)
+            with daemon or Daemon() as started:
+                record = started.mount(config, broker)
+        except MountError:
+            live = _made_meanwhile(target, lambda: _find(url, at, target, location, anywhere=False))
+            if live is None:
+                raise
+            _share(live.record)
+            return live
         _keep(record)
         return Mount(record.url, record.path, record)
 
@@ -242,20 +246,6 @@ def default_path(url: S3Url, version_at: str = "") -> Path:
     return Path(_DEFAULT_FOLDER, bucket, *known)
 
 
-def _check(url: S3Url, *, memory: int, fresh: float) -> None:
-    if url.is_pattern:
-        raise InvalidInput(f"A pattern cannot be mounted: {url}", f"Mount its folder: s3://{url.bucket}/{url.prefix}")
-    if url.version_id and url.is_prefix:
-        raise InvalidInput(f"A folder has no version: {url}", "Name one object, or a time: version_at=….")
-    if memory < SMALLEST_MEMORY:
-        raise InvalidInput(
-            f"{bytes_text(memory)} of memory are too few for a mount",
-            f"Give it at least {bytes_text(SMALLEST_MEMORY)}.",
-        )
-    if fresh < 0:
-        raise InvalidInput(f"Listings cannot be {fresh} s old", "Give 0 or more seconds.")
-
-
 def _check_folder(path: Path) -> None:
     with records.turn():
         point = attach.mount_point_at(path)
@@ -274,32 +264,6 @@ def _check_folder(path: Path) -> None:
             raise FolderNotEmpty(f"The folder is not empty: {path}", "Choose an empty or a new folder.")
         if not os.access(path, os.W_OK):
             raise MountError(f"You may not write in {path}", "Choose a folder of your own.")
-
-
-def _time_of(url: S3Url, version_at: datetime | str | None) -> str:
-    if version_at is None:
-        return ""
-    if url.version_id:
-        raise InvalidInput(f"A version and a time cannot both be shown: {url}", "Leave one of them out.")
-    return time_of(version_at).isoformat()
-
-
-def _looks(uid: int | None, gid: int | None, file_mode: int, dir_mode: int) -> list[int]:
-    for mode in (file_mode, dir_mode):
-        if not 0 <= mode <= _ALL_MODES:
-            raise InvalidInput(f"Not a mode of files: {mode:o}", "Write it like 440: three digits from 0 to 7.")
-    owner = [os.getuid() if uid is None else uid, os.getgid() if gid is None else gid]
-    for number in owner:
-        if not 0 <= number < _MOST_USERS:
-            raise InvalidInput(f"Not the number of a user or group: {number}", "id -u and id -g tell yours.")
-    return [*owner, file_mode, dir_mode]
-
-
-def _check_cache(cache: Path | None, size: int | None, path: Path) -> None:
-    if cache is None and size is not None:
-        raise InvalidInput("A size of the cache was given, and no folder for it", "Say where to keep it: cache=DIR.")
-    if cache is not None and Path(os.path.realpath(cache)).is_relative_to(path):
-        raise InvalidInput(f"The cache would be inside the mount: {cache}", "Choose a folder outside of it.")
 
 
 def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anywhere: bool) -> Mount | None:
@@ -325,6 +289,18 @@ def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anyw
                 raise InvalidInput(f"Only folders can be mounted, and {url} is one object", f"It is here: {path}")
             raise NoSuchKey(f"There is nothing at {folder}", "Check the spelling; %s3ls shows what is there.")
         return Mount(str(folder), path, record)
+    return None
+
+
+def _made_meanwhile(target: Path, find: Callable[[], Mount | None]) -> Mount | None:
+    """Return what another kernel was quicker to mount with the same words, waited for while it is being made."""
+    deadline = time.monotonic() + _MAKING_SECONDS
+    while (written := records.at(target)) is not None and written.is_alive and time.monotonic() < deadline:
+        is_there = written.mount_point is not None
+        live = find()
+        if live is not None or is_there:
+            return live
+        time.sleep(_PAUSE)
     return None
 
 

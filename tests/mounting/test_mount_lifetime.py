@@ -64,6 +64,18 @@ def test_several_kernels_on_one_bucket(sandbox, room, programs, mount, eventuall
     assert len(api.mounts()) == 3
 
 
+def test_kernels_that_mount_the_same_at_once_share_it(sandbox, room, programs):
+    teacher = sandbox.users["teacher"]
+    keys = json.dumps([teacher.access_key_id, teacher.secret_access_key, sandbox.endpoint_url])
+    kernels = [programs("soak_kernel.py", room / "m", "idle") for _ in range(4)]
+    for kernel in kernels:
+        kernel.stdin.write(keys + "\n")
+        kernel.stdin.flush()
+    (said,) = {kernel.stdout.readline() for kernel in kernels}
+    assert said == f"daemon {api.mounts()[0].record.pid}\n"
+    assert [point.path for point in attach.mount_points() if point.path.is_relative_to(room)] == [room / "m"]
+
+
 def test_reads_fail_within_bounds_while_the_server_is_gone_and_go_on_by_themselves(serve, room, base, eventually):
     server, port = serve([3 * MIB, 3 * MIB])
     connect(f"http://127.0.0.1:{port}")
