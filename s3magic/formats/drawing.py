@@ -39,7 +39,8 @@ def limits(values: NDArray[Any], low: float = 2, high: float = 98) -> tuple[floa
     first, last = (float(value) for value in np.percentile(finite, (low, high)))
     if first == last:
         first, last = float(finite.min()), float(finite.max())
-    return (first, last) if first < last else (first - 0.5, first + 0.5)
+    half = 0.0 if first < last else max(0.5, abs(first) * 1e-6)
+    return first - half, last + half
 
 
 def stretch(values: NDArray[Any], bounds: tuple[float, float]) -> NDArray[np.float64]:

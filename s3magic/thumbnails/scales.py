@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -44,7 +45,7 @@ class Scale:
     def ticks(self) -> tuple[float, ...]:
         """A few round values between the ends."""
         span = self.high - self.low
-        if not 0 < span < math.inf:
+        if not sys.float_info.min < span < math.inf:
             return ()
         rough = span / _TICKS
         unit = 10.0 ** math.floor(math.log10(rough))

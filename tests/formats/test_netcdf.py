@@ -207,6 +207,14 @@ def test_a_series_is_drawn_as_a_line(preview, tmp_path):
     assert 0.005 < (pixels[..., 3] > 0).mean() < 0.2
 
 
+def test_one_great_number_everywhere_is_drawn(preview, tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["same"] = np.full((4, 4), 1e20)
+    drawn, _ = preview((tmp_path / "x.h5").read_bytes(), "a.h5")
+    assert drawn.caption.endswith("1e+20 to 1e+20")
+    assert drawn.field.low < 1e20 < drawn.field.high
+
+
 def test_plain_hdf5_says_so(describe, preview, tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_group("deep/er")["image"] = temperatures()

@@ -152,6 +152,7 @@ def test_a_scale_that_is_none_is_refused(ramps):
         (0.031, 0.062, (0.04, 0.05, 0.06)),
         (5, 5, ()),
         (-1e308, 1e308, ()),
+        (0, 1e-323, ()),
     ],
 )
 def test_ticks_are_round_and_few(low, high, ticks):
