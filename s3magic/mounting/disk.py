@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Self
 
 from s3magic.errors import InvalidInput, MountError
+from s3magic.html import bytes_text
 from s3magic.mounting.ahead import PART, UNIT
 from s3magic.mounting.inodes import Entry
 
@@ -76,7 +77,9 @@ class DiskCache:
         would be too small.
         """
         if size < SMALLEST:
-            raise InvalidInput(f"{size} bytes are too few for a cache on disk", f"Give it at least {SMALLEST}.")
+            raise InvalidInput(
+                f"{bytes_text(size)} are too few for a cache on disk", f"Give it at least {bytes_text(SMALLEST)}."
+            )
         blocks = folder / _FOLDER
         try:
             folder.mkdir(parents=True, exist_ok=True)

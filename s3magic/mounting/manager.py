@@ -183,7 +183,7 @@ def unmount_ours() -> None:
     """
     for record in list(_ours.values()):
         _ours.pop(record.pid, None)
-        with contextlib.suppress(MountError):
+        with contextlib.suppress(S3MagicError):
             if not record.is_alive:
                 ending.clear(record)
             elif control.ask(record.socket, {"ask": "leave", "pid": os.getpid()})["is_last"]:

@@ -124,9 +124,7 @@ class AsOf(_Versions):
                     if not version.is_deletion:
                         objects.append(_pinned(version.info))
             inner = page.next_token
-            taken = {
-                f"{info.key}{delimiter}" for info in objects
-            }  # of an object and a folder of one name, one was there
+            taken = {f"{info.key}{delimiter}" for info in objects}  # of two that share a name, one was there
             prefixes = tuple(one for one in page.prefixes if one not in taken or self._held(one))
             if objects or prefixes or inner is None:
                 return ListPage(tuple(objects), prefixes, None if inner is None else json.dumps([inner, settled]))

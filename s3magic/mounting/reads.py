@@ -285,9 +285,7 @@ class Reads:
         size = self._disk.read(entry, span.start, into)
         if size and not content.is_proved:
             self.requests += 1
-            self._store.get(
-                entry.key, stop=1, etag=entry.etag
-            )  # one byte, to be told that it may be read and is the same
+            self._store.get(entry.key, stop=1, etag=entry.etag)  # to be told that it may be read and is the same
             content.is_proved = True
         if size:
             self._arrived(span, size, is_fetched=False)
