@@ -97,10 +97,6 @@ class Folder:
         found = [redirected(tile, redirects) for tile in found] if redirects else found
         return tuple(sorted(found, key=lambda tile: tile.name))
 
-    def save_info(self, info: DatasetInfo) -> None:
-        """Write ``dataset.json``."""
-        self.write(self.records / "dataset.json", manifest.dataset_text(info).encode())
-
     def save_tiles(self, tiles: Iterable[LinkedTile]) -> None:
         """Write what was learnt of tiles into the files that hold them."""
         (self.records / "tiles").mkdir(exist_ok=True)
