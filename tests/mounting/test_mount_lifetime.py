@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -218,6 +219,18 @@ def test_what_is_left_of_one_mount_is_cleared_without_harm_to_the_next(room):
     ending.clear(gone)
     assert (path.is_dir(), records.at(path)) == (True, coming)
     coming.remove()
+
+
+def test_who_is_out_of_descriptors_takes_no_daemon_for_dead(room):
+    here = Record("s3://teaching/", room / "m", {}, os.getpid(), records.started(os.getpid()))
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, usual[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            _ = here.is_alive
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+    assert here.is_alive
 
 
 def test_what_another_container_mounted_is_not_taken_for_left_behind(room):
