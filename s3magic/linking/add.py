@@ -125,7 +125,7 @@ def add(
         fresh = {tile.name for one in additions for tile in one.fresh}
         for one in additions:
             refuse_strangers(one)
-            refuse_last_copies(one, fresh)
+            refuse_last_copies(one, fresh, opener=opener)
         changes = [record(one, is_held=one.folder == folder) for one in additions]
         folder.described.forget()
         harvest.raise_stop()

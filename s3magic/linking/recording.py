@@ -1,4 +1,4 @@
-"""Writing a dataset's new state: nothing where files of other people stand, all of it else; asks S3 nothing."""
+"""Writing a dataset's new state: nothing where files of other people or last copies stand, all of it else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from s3magic.linking.changes import Changes
 from s3magic.linking.folder import Folder
 from s3magic.linking.local import local_state
 from s3magic.linking.manifest import DatasetInfo, LinkedTile
+from s3magic.linking.standing import ask
 from s3magic.linking.work import meter
+from s3magic.store.base import StoreOpener
 
 _LISTED = 10
 _OURS = frozenset({"absent", "pointer", "file"})
@@ -66,13 +68,14 @@ def refuse_strangers(one: Addition) -> None:
         )
 
 
-def refuse_last_copies(one: Addition, elsewhere: Container[str]) -> None:
-    """Raise `LinkError` when a tile is gone from S3, no version of it was pinned, and its file here would go too.
+def refuse_last_copies(one: Addition, elsewhere: Container[str], *, opener: StoreOpener) -> None:
+    """Raise `LinkError` when S3 has a tile's bytes no more, and its file here would go too.
 
     What is recorded ``elsewhere`` now is not gone.
     """
-    gone = (tile for tile in one.gone if tile.version_id is None and tile.size and tile.name not in elsewhere)
-    last = sorted(tile.name for tile in gone if local_state(one.folder.place(tile.name), tile) == "file")
+    gone = (tile for tile in one.gone if tile.size and tile.name not in elsewhere)
+    here = (tile for tile in gone if local_state(one.folder.place(tile.name), tile) == "file")
+    last = sorted(tile.name for tile in here if ask(tile, opener=opener).linked is None)
     if last:
         more = f"; and {len(last) - _LISTED} more" if len(last) > _LISTED else ""
         raise LinkError(

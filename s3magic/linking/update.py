@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import Executor
 
 from s3magic.errors import LinkError
@@ -14,11 +13,8 @@ from s3magic.linking.fetch import bring
 from s3magic.linking.folder import Folder
 from s3magic.linking.local import quick_state
 from s3magic.linking.order import READ_LIMIT
-from s3magic.linking.standing import ask
 from s3magic.linking.work import raise_failures
 from s3magic.store.base import StoreOpener
-
-_LISTED = 10
 
 
 def update(
@@ -50,7 +46,6 @@ def update(
     if not differing:
         return Changes(kept=tuple(tile.name for tile in folder.tiles()))
     here = {tile.name for tile in folder.tiles() if quick_state(folder.place(tile.name), tile) == "file"}
-    _refuse_last_copies(folder, here & set(differing.names("removed")), opener)
     order = renewal(folder, hash=hash, read_limit=read_limit)
     made = add(order, folder.path, opener=opener, access=folder.info().access, executor=executor)
     changes = made.changes if isinstance(made, LinkedDataset) else None
@@ -60,15 +55,3 @@ def update(
         _, failures = bring(folder, opener=opener, only=again, executor=executor)
         raise_failures(failures, len(again) - len(failures), "fetched")
     return changes
-
-
-def _refuse_last_copies(folder: Folder, names: Iterable[str], opener: StoreOpener) -> None:
-    """Raise where a tile that is gone from S3 stands here as a file, and S3 has no version of it either."""
-    tiles = {tile.name: tile for tile in folder.tiles()}
-    last = [name for name in sorted(names) if ask(tiles[name], opener=opener).linked is None]
-    if last:
-        more = f" and {len(last) - _LISTED} more" if len(last) > _LISTED else ""
-        raise LinkError(
-            f"Gone from S3, and the files here are the last of them: {', '.join(last[:_LISTED])}{more}",
-            f"Move them out of {folder.path}, then update again.",
-        )

@@ -115,12 +115,23 @@ def test_a_file_that_somebody_edited_stops_it_all(store, link, tree, name):
     assert tree(dataset.path) == before
 
 
-def test_the_last_copy_of_a_tile_is_not_thrown_away(link, tree):
-    class Forgetful(MemoryStore):
-        def head(self, key, **options):
-            return replace(super().head(key, **options), version_id=None)
+class Forgetful(MemoryStore):
+    """Keeps no versions."""
 
-    store = Forgetful("teaching")
+    def head(self, key, **options):
+        return replace(super().head(key, **options), version_id=None)
+
+
+class Expiring(MemoryStore):
+    """Keeps versions, and forgets those that are not the newest."""
+
+    def head(self, key, *, version_id=None, part_number=None):
+        return super().head(key, version_id=version_id and "none-is-kept", part_number=part_number)
+
+
+@pytest.mark.parametrize("kind", [Forgetful, Expiring])
+def test_the_last_copy_of_a_tile_is_not_thrown_away(link, tree, kind):
+    store = kind("teaching")
     for name in "ab":
         store.put(f"x/{name}.txt", name.encode())
     dataset = link("x/*", store=store, checkout=True)
@@ -131,6 +142,14 @@ def test_the_last_copy_of_a_tile_is_not_thrown_away(link, tree):
     assert tree(dataset.path) == before
     (dataset.path / "b.txt").unlink()
     assert link("x/*", store=store, replace=True).changes.removed == ("b.txt",)
+
+
+def test_a_file_that_s3_gives_again_is_no_last_copy(link):
+    store = Forgetful("teaching")
+    for name in "ab":
+        store.put(f"x/{name}.txt", name.encode())
+    link("x/*", store=store, checkout=True)
+    assert link("x/*", store=store, replace=True, match="a*").changes.removed == ("b.txt",)
 
 
 def test_other_sources_may_take_the_place_of_old_ones(store, link):
