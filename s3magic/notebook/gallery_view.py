@@ -147,11 +147,6 @@ class GalleryView:
     }  # fmt: skip
 
 
-def display_bundle(gallery: Gallery) -> dict[str, object]:
-    """Return the widget of a gallery as a display bundle, with its name for those who have no widgets."""
-    return _bundle(gallery, GalleryView(gallery))
-
-
 def show(gallery: Gallery) -> None:
     """Display a gallery as a widget and, hidden while that lives, as the page that a saved notebook keeps.
 

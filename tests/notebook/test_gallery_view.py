@@ -309,12 +309,6 @@ def test_no_more_is_kept_than_a_server_passes_on(make):
     assert f"30 objects · read 30 B of 30 B · the first {count} of them here" in kept
 
 
-def test_a_bundle_has_widgets_and_words(gallery):
-    bundle = gallery_view.display_bundle(gallery)
-    assert bundle["text/plain"] == "<Gallery s3://teaching/d/>"
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"]
-
-
 def test_what_is_shown_can_be_saved_complete(make, dots, monkeypatch):
     shown, updated = [], threading.Event()
     monkeypatch.setattr(gallery_view, "PATIENCE", 0.01)
@@ -328,7 +322,8 @@ def test_what_is_shown_can_be_saved_complete(make, dots, monkeypatch):
     dots.gate.clear()
     gallery_view.show(make({f"{number}.dot": b"." for number in range(5)}))
     (live, _), (early, options) = shown
-    assert "application/vnd.jupyter.widget-view+json" in live
+    assert live["text/plain"] == "<Gallery s3://teaching/d/>"
+    assert live["application/vnd.jupyter.widget-view+json"]["model_id"]
     assert "s3m-tile s3m-pending" in early["text/html"]
     dots.gate.set()
     assert updated.wait(30)
