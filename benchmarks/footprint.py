@@ -38,7 +38,7 @@ with open(m / "E1_north_america.nc", "rb") as file:
 seconds = time.perf_counter() - begun
 daemon = next(p for p in psutil.Process().children() if "s3magic.mounting.daemon" in p.cmdline())
 result = {"seconds": seconds, "megabytes": daemon.memory_info().rss / 1e6}
-get_ipython().run_line_magic("s3umount", "--all")
+get_ipython().run_line_magic("s3umount", "mounted")
 get_ipython().run_line_magic("s3sandbox", "stop")
 print(json.dumps(result))
 """

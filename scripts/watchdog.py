@@ -64,9 +64,11 @@ class Run:
         """Abort, kill and unmount whatever is left; return what that was."""
         left = [f"mount {path}" for path in self.mounts()]
         left += [f"process {pid} ({words})" for pid, words in self.processes().items()]
-        for connection in self.mounts().values():
-            with suppress(OSError):
-                Path(f"/sys/fs/fuse/connections/{connection}/abort").write_text("1", encoding="utf-8")
+        for path, connection in self.mounts().items():
+            control = Path(f"/sys/fs/fuse/connections/{connection}/abort")
+            with suppress(OSError), control.open("wb", buffering=0) as abort:
+                if self.mounts().get(path) == connection:  # once it is unmounted, the number may be another's
+                    abort.write(b"1")
         for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
