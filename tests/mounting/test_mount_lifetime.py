@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -183,7 +184,31 @@ def test_the_daemon_keeps_to_its_memory_while_eight_readers_stream(serve, room, 
     assert stats["memory_peak_bytes"] <= MEMORY, stats["memory_peak_bytes"]
 
 
-def test_a_connection_that_was_unmounted_cannot_abort_the_one_that_took_its_number(room):
+@pytest.fixture
+def connections(room, monkeypatch):
+    """The kernel's folder of FUSE connections, which many a machine does not show."""
+    folder = room / "connections"
+    folder.mkdir()
+    shown = subprocess.run(["mount", "-t", "fusectl", "fusectl", folder], check=False, capture_output=True)
+    if shown.returncode:
+        pytest.skip("only root can show the connections")
+    monkeypatch.setattr(attach, "_CONNECTIONS", folder)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_an_aborted_connection_lets_go_of_who_waits(room, connections):
+    path = room / "m"
+    path.mkdir()
+    device = attach.attach(path, source="s3://first/")
+    with attach.abortable(attach.mount_point_at(path)) as abort:
+        abort()
+        assert attach.is_stale(path)
+        attach.detach(path, lazy=True)
+    os.close(device)
+
+
+def test_a_connection_that_was_unmounted_cannot_abort_the_one_that_took_its_number(room, connections):
     """The kernel gives the number of a mount that is gone to the next one."""
     first, second = room / "first", room / "second"
     devices = []
