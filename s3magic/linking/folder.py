@@ -246,7 +246,8 @@ class Folder:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        for path in (self.records, self.records / "tiles", self.scratch, self.path / ".gitattributes"):
+        places = (self.records, self.records / "tiles", self.scratch, journal.staged_tiles(self.scratch))
+        for path in (*places, self.path / ".gitattributes"):
             if path.is_symlink():
                 raise LinkError(f"{path} is a symbolic link", "Remove it: a dataset keeps its records in itself.")
         self.scratch.mkdir(parents=True, exist_ok=True)

@@ -26,8 +26,13 @@ def record(records: Path, scratch: Path, name: str) -> Path:
 
 def record_names(records: Path, scratch: Path) -> list[str]:
     """Return the names of all files of tiles, sorted."""
-    found = {path.name for place in (scratch / _STAGED, records) for path in (place / "tiles").glob("??.jsonl")}
+    found = {path.name for place in (staged_tiles(scratch), records / "tiles") for path in place.glob("??.jsonl")}
     return [f"tiles/{name}" for name in sorted(found)]
+
+
+def staged_tiles(scratch: Path) -> Path:
+    """Return the folder that holds the files of tiles of a new state."""
+    return scratch / _STAGED / "tiles"
 
 
 def state(records: Path, scratch: Path) -> tuple[object, ...]:
@@ -80,7 +85,7 @@ def settle(records: Path, scratch: Path) -> list[LinkedTile]:
     """
     staged = scratch / _STAGED
     (records / "tiles").mkdir(exist_ok=True)
-    for path in sorted((staged / "tiles").glob("??.jsonl")):
+    for path in sorted(staged_tiles(scratch).glob("??.jsonl")):
         _settle(path, records / "tiles" / path.name)
     disk.sync_folder(records / "tiles")
     if (staged / "dataset.json").exists():

@@ -84,11 +84,12 @@ def test_records_elsewhere_are_not_followed(tmp_path):
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
-@pytest.mark.parametrize("name", [".s3link/tiles", ".s3link/partial", ".gitattributes"])
+@pytest.mark.parametrize("name", [".s3link/tiles", ".s3link/partial", ".s3link/partial/next/tiles", ".gitattributes"])
 def test_a_part_of_the_records_that_leads_elsewhere_is_refused(tmp_path, name):
-    (tmp_path / "ds" / ".s3link").mkdir(parents=True)
+    place = tmp_path / "ds" / name
+    place.parent.mkdir(parents=True)
     (tmp_path / "secret").write_text("my own")
-    (tmp_path / "ds" / name).symlink_to(tmp_path / "secret")
+    place.symlink_to(tmp_path / "secret")
     with pytest.raises(LinkError, match="symbolic link"), Folder(tmp_path / "ds").writing():
         pass
     assert (tmp_path / "secret").read_text() == "my own"
