@@ -79,7 +79,7 @@ bench-thumbs: $(STAMPS)/bench  ## Measure pages of thumbnails beside downloads, 
 bench-thumbs-short: $(STAMPS)/bench  ## The same once, with a tenth of the objects (2 minutes)
 	$(BIN)/python -m benchmarks.thumbnails --runs 1 --scale 0.1
 
-bench-link: $(STAMPS)/bench  ## Measure linked tiles beside Kart's way and s5cmd (10 minutes)
+bench-link: $(STAMPS)/bench  ## Measure linked tiles beside Kart's way and s5cmd (15 minutes)
 	$(BIN)/python -m benchmarks.linking
 
 bench-link-short: $(STAMPS)/bench  ## The same once, with a fiftieth of the tiles
