@@ -24,7 +24,7 @@ from typing import Any
 
 from s3magic.access.wire import BrokerSource
 from s3magic.errors import InvalidInput, MountError, NoSuchKey
-from s3magic.mounting import attach, control, records
+from s3magic.mounting import attach, control, records, wishes
 from s3magic.mounting.disk import DiskCache
 from s3magic.mounting.fuse import Connection
 from s3magic.mounting.layouts import Looks
@@ -95,6 +95,7 @@ class Daemon:
             pid=os.getpid(),
             started=records.started(os.getpid()) or 0,
             version_at=config["version_at"],
+            wishes=wishes.of(config),
         )
         self._files = FileSystem(
             source, folder.key, memory=config["memory"], fresh=config["fresh"], disk=disk, root=root

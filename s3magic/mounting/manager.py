@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey, S3MagicError
 from s3magic.mounting import attach, control, ending, records, wishes
@@ -24,6 +25,8 @@ from s3magic.store.tuning import Tuning
 from s3magic.url import S3Url
 
 MEMORY = 256_000_000
+FRESH = 10
+FILE_MODE, DIR_MODE = 0o444, 0o555
 _EXIT_SECONDS = 0.5
 _MAKING_SECONDS = 20
 _PAUSE = 0.05
@@ -44,19 +47,19 @@ def mount(
     cache: Path | None = None,
     cache_size: int | None = None,
     memory: int | None = None,
-    fresh: float = 10,
+    fresh: float = FRESH,
     version_at: datetime | str | None = None,
     allow_other: bool = False,
     uid: int | None = None,
     gid: int | None = None,
-    file_mode: int = 0o444,
-    dir_mode: int = 0o555,
+    file_mode: int = FILE_MODE,
+    dir_mode: int = DIR_MODE,
     daemon: Daemon | None = None,
 ) -> Mount:
     """Show a bucket or a prefix as a folder of read-only files.
 
-    The same URL on the same folder gives the mount that is there. Without a folder, a URL inside
-    a mount of this process gives its sub-folder.
+    The same URL on the same folder gives the mount that is there, unless it is asked to be another
+    one. Without a folder, a URL inside a mount of this process gives its sub-folder.
 
     Parameters
     ----------
@@ -100,11 +103,6 @@ def mount(
         at = wishes.moment(url, version_at)
         _clear_dead()
         target = Path(os.path.realpath(default_path(url, at) if path is None else path))
-        live = _find(url, at, target, location, anywhere=path is None)
-        if live is not None:
-            _share(live.record)
-            return live
-        attach.check_available()
         wishes.check_cache(cache, cache_size, target)
         config = {
             "url": str(url),
@@ -119,6 +117,12 @@ def mount(
             "cache": cache and [os.path.realpath(cache), SIZE if cache_size is None else cache_size],
             "ignore": str(_ignore_file()) if path is None else None,
         }
+        live = _find(url, at, target, location, anywhere=path is None)
+        if live is not None:
+            wishes.check_same(config, _usual(), live.record.wishes, live.record.path)
+            _share(live.record)
+            return live
+        attach.check_available()
         try:
             _check_folder(target)
             with daemon or Daemon() as started:
@@ -131,6 +135,12 @@ def mount(
             return live
         _keep(record)
         return Mount(record.url, record.path, record)
+
+
+def _usual() -> dict[str, Any]:
+    """Return what a mount is where nothing else is asked for."""
+    looks = wishes.looks(None, None, FILE_MODE, DIR_MODE)
+    return {"memory": MEMORY, "fresh": FRESH, "looks": looks, "allow_other": False, "cache": None}
 
 
 def mounts() -> MountTable:

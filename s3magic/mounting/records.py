@@ -45,6 +45,8 @@ class Record:
         Folders made for the mount, the outermost first.
     version_at
         The time that it shows, in ISO 8601; empty for what is there now.
+    wishes
+        What else was asked of it, by name.
     space
         The space of process numbers that the daemon's is from: a container that shares the folder
         of records has another, where the daemon seems not to run.
@@ -57,6 +59,7 @@ class Record:
     started: int
     created: tuple[Path, ...] = ()
     version_at: str = ""
+    wishes: dict[str, Any] = field(default_factory=dict)
     space: int = field(default_factory=_space)
 
     def to_json(self) -> dict[str, object]:
@@ -69,6 +72,7 @@ class Record:
             "started": self.started,
             "created": [str(path) for path in self.created],
             "version_at": self.version_at,
+            "wishes": self.wishes,
             "space": self.space,
         }
 
@@ -77,8 +81,8 @@ class Record:
         """Read what `to_json` gave."""
         created = tuple(Path(path) for path in fields["created"])
         path = Path(fields["path"])
-        at, space = fields.get("version_at", ""), fields.get("space", _space())
-        return cls(fields["url"], path, fields["location"], fields["pid"], fields["started"], created, at, space)
+        later = {name: fields[name] for name in ("version_at", "wishes", "space") if name in fields}
+        return cls(fields["url"], path, fields["location"], fields["pid"], fields["started"], created, **later)
 
     @property
     def socket(self) -> Path:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from s3magic.errors import InvalidInput
 from s3magic.html import bytes_text
@@ -13,6 +15,13 @@ from s3magic.url import S3Url
 
 SMALLEST_MEMORY = 96_000_000
 _ALL_MODES = 0o777
+_WORDS = {
+    "memory": "another memory",
+    "fresh": "another age of listings",
+    "looks": "other owners or modes",
+    "allow_other": "no other users let in",
+    "cache": "another cache, or none",
+}
 _MOST_USERS = 2**32 - 1
 
 
@@ -50,6 +59,18 @@ def looks(uid: int | None, gid: int | None, file_mode: int, dir_mode: int) -> li
         if not 0 <= number < _MOST_USERS:
             raise InvalidInput(f"Not the number of a user or group: {number}", "id -u and id -g tell yours.")
     return [*owner, file_mode, dir_mode]
+
+
+def of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a mount's configuration is asked for beside what is mounted and where."""
+    return {name: config[name] for name in _WORDS}
+
+
+def check_same(asked: Mapping[str, Any], usual: Mapping[str, Any], live: Mapping[str, Any], path: Path) -> None:
+    """Refuse to share a live mount that is not as somebody asks; what is not asked for is as it is."""
+    for name, words in _WORDS.items():
+        if asked[name] != usual[name] and asked[name] != live.get(name):
+            raise InvalidInput(f"Mounted already, with {words}: {path}", "Unmount it first, or leave that out.")
 
 
 def check_cache(cache: Path | None, size: int | None, path: Path) -> None:

@@ -84,6 +84,21 @@ def test_the_same_words_give_the_same_mount(filled, mount):
     assert (first.backend, first.read_only) == ("builtin", True)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [{"memory": 128_000_000}, {"fresh": 1}, {"file_mode": 0o400}, {"uid": 1}, {"allow_other": True}, {"cache": "kept"}],
+    ids=lambda asked: next(iter(asked)),
+)
+def test_a_live_mount_is_not_given_for_one_that_should_be_another(filled, mount, asked):
+    mount("s3://scratch/p/")
+    with pytest.raises(InvalidInput, match="Mounted already"):
+        mount("s3://scratch/p/", **asked)
+    api.unmount()
+    if "allow_other" not in asked:  # which an ordinary user may not ask for everywhere
+        other = mount("s3://scratch/p/", **asked)
+        assert mount("s3://scratch/p/", **asked) == mount("s3://scratch/p/") == other
+
+
 def test_a_url_inside_a_mount_is_a_folder_of_it(filled, mount, room):
     whole = mount("s3://scratch/")
     inside = mount("s3://scratch/p/sub/", None)
