@@ -9,8 +9,8 @@ from s3magic.store.reader import ByteLimitReached
 _SMALL = 64 << 10
 
 
-class Source:
-    """Gives ranges of an object as it was listed; what a decoder may read.
+class _Counted:
+    """What is read of one thing in a bucket.
 
     Parameters
     ----------
@@ -29,6 +29,10 @@ class Source:
         self.bytes_read = 0
         self.requests = 0
         self._store = store
+
+
+class Source(_Counted):
+    """Gives ranges of an object as it was listed; what a decoder may read."""
 
     def __call__(self, start: int, stop: int) -> bytes:
         """Return the bytes from ``start`` to ``stop``; raise what the store raises, `ObjectChanged` among it."""
@@ -40,28 +44,14 @@ class Source:
         return data
 
 
-class FolderSource:
+class FolderSource(_Counted):
     """Gives the files of a folder that is one thing; a `s3magic.formats.base.Folder`.
 
     What is small is kept, for what describes a folder is asked for by picture and description both.
-
-    Parameters
-    ----------
-    limit
-        The most bytes it gives; above it `ByteLimitReached` is raised.
-
-    Attributes
-    ----------
-    bytes_read, requests : int
-        What was read so far.
     """
 
     def __init__(self, store: Store, info: ObjectInfo, *, limit: int) -> None:
-        self.info = info
-        self.limit = limit
-        self.bytes_read = 0
-        self.requests = 0
-        self._store = store
+        super().__init__(store, info, limit=limit)
         self._kept: dict[str, bytes | None] = {}
 
     @property

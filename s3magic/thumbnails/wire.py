@@ -85,8 +85,9 @@ def read_seen(message: Message, image: bytes) -> Seen:
         if preview is not None:
             scale = preview.pop("field", None)
             preview = Preview(**preview, image=image, field=None if scale is None else Field(**scale))
-            if not all(isinstance(side, int) for side in (preview.width, preview.height)):
-                raise TypeError("sides that are no numbers")  # noqa: TRY301 - one end for all that is wrong
+            sides, words = (preview.width, preview.height), (preview.media_type, preview.caption, preview.source)
+            if not (all(isinstance(side, int) for side in sides) and all(isinstance(one, str) for one in words)):
+                raise TypeError("sides that are no numbers, or words that are none")  # noqa: TRY301 - one end for all
         return Seen(preview, None if info is None else TileInfo(**info))
     except (AttributeError, KeyError, TypeError) as error:
         raise Garbled("a picture that is none") from error
