@@ -95,37 +95,36 @@ $(BIN)/python: scripts/system-packages
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || scripts/system-packages python3-venv
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
-	mkdir -p $(STAMPS)
 	touch $@
 
 $(STAMPS)/demo: $(BIN)/python $(NEEDS)
 	scripts/system-packages fuse3
 	test -e $(STAMPS)/test || test -e $(STAMPS)/lab || S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[demo]'
-	touch $@
+	mkdir -p $(@D) && touch $@
 
 $(STAMPS)/lab: $(BIN)/python $(NEEDS) $(PANEL)
 	scripts/system-packages fuse3
 	$(BIN)/pip install --quiet --group panel
 	$(WITH_NODE) $(BIN)/pip install --quiet -e '.[demo,lab]'
-	touch $@
+	mkdir -p $(@D) && touch $@
 
 $(STAMPS)/test: $(BIN)/python $(NEEDS) $(PANEL)
 	scripts/system-packages fuse3 git-lfs chromium libatomic1 nginx-light s3fs
 	$(BIN)/pip install --quiet --group panel
 	$(WITH_NODE) $(BIN)/pip install --quiet -e '.[all]' --group test
-	touch $@
+	mkdir -p $(@D) && touch $@
 
 $(STAMPS)/lint: $(STAMPS)/test
 	$(BIN)/pip install --quiet --group lint
-	touch $@
+	mkdir -p $(@D) && touch $@
 
 $(STAMPS)/build: $(BIN)/python $(NEEDS)
 	$(BIN)/pip install --quiet --group build --group panel
-	touch $@
+	mkdir -p $(@D) && touch $@
 
 $(STAMPS)/bench: $(BIN)/python $(NEEDS)
 	scripts/system-packages nginx-light fuse3
 	scripts/system-packages s3fs || echo "Going on without s3fs-fuse."
 	test -e $(STAMPS)/test || S3MAGIC_LABEXTENSION=skip $(BIN)/pip install --quiet -e '.[geo,iris]'
 	$(BIN)/pip install --quiet --group bench
-	touch $@
+	mkdir -p $(@D) && touch $@
