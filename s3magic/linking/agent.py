@@ -46,8 +46,13 @@ def serve(requests: Iterable[str], answers: IO[str]) -> None:
 
     with _Agent(say) as agent:
         for line in requests:
-            request = json.loads(line)
-            event = request["event"]
+            try:
+                request = json.loads(line)
+                event = request["event"]
+            except (ValueError, TypeError, KeyError) as error:
+                raise LinkError(
+                    "s3magic lfs-agent was told what git-lfs does not say", "git-lfs starts it itself: git lfs pull."
+                ) from error
             if event == "terminate":
                 return
             if event == "init":

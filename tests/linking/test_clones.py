@@ -13,7 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 import s3magic
-from s3magic import process
+from s3magic import __main__, process
 from s3magic.errors import LinkError
 from s3magic.linking import local
 from s3magic.linking.claims import claim
@@ -474,3 +474,11 @@ def test_an_agent_outside_a_clone_says_so(tmp_path):
     first, second = done.stdout.splitlines()
     assert first == "{}"
     assert "no git repository" in second
+
+
+@pytest.mark.parametrize("line", ["hello", "[]", "{}", "1"])
+def test_an_agent_that_is_told_nonsense_says_so(line, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", [line])
+    assert __main__.main(["lfs-agent"]) == 1
+    said = capsys.readouterr()
+    assert (said.out, len(said.err.splitlines())) == ("", 2)
