@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
-from uuid import uuid4
 
 import anywidget
 import traitlets
@@ -18,6 +17,7 @@ from IPython.display import display, update_display
 
 from s3magic.errors import InvalidInput, S3MagicError, UnreadableFormat
 from s3magic.notebook import gallery_parts as parts
+from s3magic.notebook import kept
 from s3magic.notebook.hand_over import common_folder, link_line, mount_line
 from s3magic.notebook.tile_sender import TileSender
 from s3magic.thumbnails import page
@@ -56,7 +56,7 @@ class GalleryView:
 
     def __init__(self, gallery: Gallery) -> None:
         self.gallery = gallery
-        self.identity = f"s3m-live-{uuid4().hex[:12]}"
+        self.identity = kept.new_identity()
         self.widget = GalleryWidget(
             where=str(gallery.url), measures=page.measures(gallery.size), identity=self.identity
         )
@@ -153,15 +153,15 @@ def show(gallery: Gallery) -> None:
     Waits a moment for the previews; those that come later find their way into the saved page too.
     """
     view = GalleryView(gallery)
-    display(_bundle(gallery, view), raw=True)  # type: ignore[no-untyped-call]
+    display(kept.live(view.widget, f"<Gallery {gallery.url}>"), raw=True)  # type: ignore[no-untyped-call]
     gallery.wait(PATIENCE)
-    saved, is_complete = f"saved-{view.identity}", all(item.ready for item in gallery.items)
-    display(_saved(gallery, view), raw=True, display_id=saved)  # type: ignore[no-untyped-call]
+    place, is_complete = f"kept-{view.identity}", all(item.ready for item in gallery.items)
+    display(_kept(gallery, view), raw=True, display_id=place)  # type: ignore[no-untyped-call]
     if not is_complete:
 
         def work() -> None:
             gallery.wait()
-            update_display(_saved(gallery, view), raw=True, display_id=saved)  # type: ignore[no-untyped-call]
+            update_display(_kept(gallery, view), raw=True, display_id=place)  # type: ignore[no-untyped-call]
 
         in_background(work)
 
@@ -171,14 +171,5 @@ def in_background(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="s3magic-gallery", daemon=True).start()
 
 
-def _bundle(gallery: Gallery, view: GalleryView) -> dict[str, object]:
-    widget = {"version_major": 2, "version_minor": 0, "model_id": view.widget.model_id}
-    return {"text/plain": f"<Gallery {gallery.url}>", "application/vnd.jupyter.widget-view+json": widget}
-
-
-def _saved(gallery: Gallery, view: GalleryView) -> dict[str, object]:
-    live, saved, child = f":has(.{view.identity})", f"saved-{view.identity}", ".jp-OutputArea-child"
-    alone = f"body:not({live}) {child}:has(+ {child} .{saved})"  # JupyterLab's note that the widgets are gone
-    rules = f"<style>body{live} .{saved},{alone}{{display:none}}</style>"
-    html = f'{rules}<div class="{saved}">{page.part(gallery, room=page.ROOM)}</div>'
-    return {"text/plain": "", "text/html": html}
+def _kept(gallery: Gallery, view: GalleryView) -> dict[str, object]:
+    return kept.page(page.part(gallery, room=page.ROOM), view.identity)

@@ -10,6 +10,7 @@ from IPython.display import display
 
 from s3magic.errors import MountError
 from s3magic.mounting.model import Mount
+from s3magic.notebook import kept
 
 PAUSE = 1.0
 """Seconds between two looks at the daemon."""
@@ -70,14 +71,14 @@ class MountCard:
 
 
 def show(mount: Mount) -> None:
-    """Display a mount as a live card, with its text and its HTML for those who have no widgets.
+    """Display a mount as a live card and, hidden while that lives, as the card that a saved notebook keeps.
 
     A former card of the same mount is renewed no more.
     """
     former, _shown[mount.path] = _shown.get(mount.path), MountCard(mount)
     if former is not None:
         former.close()
-    view = {"version_major": 2, "version_minor": 0, "model_id": _shown[mount.path].widget.model_id}
-    html = mount._repr_html_()
-    bundle = {"text/plain": repr(mount), "text/html": html, "application/vnd.jupyter.widget-view+json": view}
-    display(bundle, raw=True)  # type: ignore[no-untyped-call]
+    card, identity = _shown[mount.path].widget, kept.new_identity()
+    card.add_class(identity)
+    display(kept.live(card, repr(mount)), raw=True)  # type: ignore[no-untyped-call]
+    display(kept.page(mount._repr_html_(), identity), raw=True)  # type: ignore[no-untyped-call]

@@ -46,11 +46,12 @@ def test_a_card_that_is_closed_asks_no_more(mounted):
     assert mounted.state == "mounted"
 
 
-def test_a_mount_is_displayed_as_widget_html_and_text(shell, mounted):
+def test_a_mount_is_displayed_as_a_widget_and_as_what_a_saved_notebook_keeps(shell, mounted):
     with capture_output() as shown:
         extension._show_mount(mounted)
-    (output,) = shown.outputs
-    assert {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"} <= output.data.keys()
+    live, saved = shown.outputs
+    assert live.data.keys() == {"text/plain", "application/vnd.jupyter.widget-view+json"}
+    assert "read-only" in saved.data["text/html"]
 
 
 def test_only_the_latest_card_of_a_mount_is_renewed(shell, mounted):
