@@ -8,7 +8,7 @@ from s3magic.formats.colours import colour
 from s3magic.html import number_text
 from s3magic.thumbnails.scales import Scale
 
-RULES = """.s3m-gallery .s3m-bars{display:flex;flex-wrap:wrap;gap:4px 28px;margin:0 0 10px}
+RULES = """.s3m-gallery .s3m-bars{display:flex;flex-wrap:wrap;gap:4px 28px;margin:0 0 10px;padding:0 14px}
 .s3m-gallery .s3m-scale{flex:0 1 300px;min-width:200px;font-size:11px;line-height:1.4;color:var(--s3m-ink)}
 .s3m-gallery .s3m-colours{height:10px;border-radius:2px;margin:1px 0}
 .s3m-gallery .s3m-under{clip-path:polygon(0 50%,9px 0,100% 0,100% 100%,9px 100%)}
