@@ -1,8 +1,8 @@
-"""What S3 answers, read: listings and the headers of an object; refuses what no S3 server says."""
+"""What S3 answers, read, and the one document that it is sent; refuses what no S3 server says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -123,6 +123,25 @@ class _Page:
             checksum_type=text(entry, "ChecksumType") or None,
             algorithms=tuple(found.text or "" for found in entry.iterfind(f"{space}ChecksumAlgorithm")),
         )
+
+
+def read_field(body: bytes, name: str) -> str:
+    """Return one field of an answer that has no more to it; empty where it is another one, as an error is."""
+    try:
+        root = ElementTree.fromstring(body.strip())  # noqa: S314 - expat bounds entities itself
+    except ElementTree.ParseError:
+        return ""
+    return next((node.text or "" for node in root if node.tag.rpartition("}")[2] == name), "")
+
+
+def write_parts(etags: Iterable[str]) -> bytes:
+    """Return the list of parts that completes an upload."""
+    root = ElementTree.Element("CompleteMultipartUpload")
+    for number, etag in enumerate(etags, 1):
+        part = ElementTree.SubElement(root, "Part")
+        ElementTree.SubElement(part, "PartNumber").text = str(number)
+        ElementTree.SubElement(part, "ETag").text = f'"{etag}"'
+    return ElementTree.tostring(root)
 
 
 def known_version(text: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -242,12 +242,33 @@ class Store(Protocol):
         """
         ...
 
-    def begin_upload(self, key: str) -> str:
+    def begin_upload(
+        self, key: str, *, content_type: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> str:
         """Begin to upload an object in parts and return the upload's id; nothing is seen of it yet."""
         ...
 
     def upload_part(self, key: str, upload_id: str, number: int, data: bytes) -> str:
         """Send a part of an upload, checksummed, and return its ETag; `NoSuchKey` where there is no such upload."""
+        ...
+
+    def complete_upload(
+        self,
+        key: str,
+        upload_id: str,
+        etags: Sequence[str],
+        *,
+        size: int,
+        crc32: str | None = None,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+    ) -> ObjectInfo:
+        """Make an object of the parts, whose ETags are given in order, and return its ETag and version.
+
+        ``size`` and ``crc32`` (base64) are those of the whole: one that does not fit is refused by
+        a server that told it would compare it. Conditions are those of `put`. `NoSuchKey` where there
+        is no such upload.
+        """
         ...
 
     def abort_upload(self, key: str, upload_id: str) -> None:

@@ -6,13 +6,14 @@ import base64
 import hashlib
 import threading
 import uuid
+import zlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from s3magic.errors import NoSuchKey, ObjectChanged
+from s3magic.errors import NoSuchKey, ObjectChanged, ServerError
 from s3magic.store.base import ListPage, ObjectInfo, Version, VersionPage
 
 _CHUNK = 1 << 20
@@ -35,11 +36,11 @@ class MemoryStore:
         self._history: dict[str, list[Version]] = {}  # the newest first
         self._versions: dict[tuple[str, str], tuple[ObjectInfo, bytes]] = {}
         self._made = 0
-        self._uploads: dict[tuple[str, str], dict[int, bytes]] = {}
+        self._uploads: dict[tuple[str, str], _Upload] = {}
 
     @property
     def uploads(self) -> list[str]:
-        """The keys of the uploads that were begun and not aborted."""
+        """The keys of the uploads that were begun, and neither completed nor aborted."""
         with self._lock:
             return sorted(key for key, _ in self._uploads)
 
@@ -143,27 +144,37 @@ class MemoryStore:
         if_none_match: bool = False,
     ) -> ObjectInfo:
         """See `Store.put`."""
+        etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
         with self._lock:
-            live = self._live.get(key)
-            if (if_none_match and live) or (if_match is not None and (live is None or live.etag != if_match)):
-                raise _changed(f"s3://{self.bucket}/{key}")
-            self._made += 1
-            sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
-            info = ObjectInfo(
-                url=f"s3://{self.bucket}/{key}",
-                key=key,
-                size=len(data),
-                etag=hashlib.md5(data, usedforsecurity=False).hexdigest(),
-                last_modified=datetime.now(UTC),
-                version_id=f"v{self._made}",
-                content_type=content_type or "binary/octet-stream",
-                checksums={"SHA256": sha256},
-                checksum_type="FULL_OBJECT",
-                metadata=dict(metadata or {}),
-            )
-            self._note(Version(info, is_latest=True))
-            self._versions[key, str(info.version_id)] = (info, bytes(data))
-            return info
+            self._check(key, if_match=if_match, if_none_match=if_none_match)
+            return self._keep(key, bytes(data), etag, content_type, metadata)
+
+    def _check(self, key: str, *, if_match: str | None, if_none_match: bool) -> None:
+        """Refuse a write whose condition does not hold; under the lock, as the next."""
+        live = self._live.get(key)
+        if (if_none_match and live) or (if_match is not None and (live is None or live.etag != if_match)):
+            raise _changed(f"s3://{self.bucket}/{key}")
+
+    def _keep(
+        self, key: str, data: bytes, etag: str, content_type: str | None, metadata: Mapping[str, str] | None
+    ) -> ObjectInfo:
+        self._made += 1
+        sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        info = ObjectInfo(
+            url=f"s3://{self.bucket}/{key}",
+            key=key,
+            size=len(data),
+            etag=etag,
+            last_modified=datetime.now(UTC),
+            version_id=f"v{self._made}",
+            content_type=content_type or "binary/octet-stream",
+            checksums={"SHA256": sha256},
+            checksum_type="FULL_OBJECT",
+            metadata=dict(metadata or {}),
+        )
+        self._note(Version(info, is_latest=True))
+        self._versions[key, str(info.version_id)] = (info, data)
+        return info
 
     def delete(self, key: str, *, version_id: str | None = None) -> str | None:
         """See `Store.delete`; what never was leaves no marker here."""
@@ -195,22 +206,55 @@ class MemoryStore:
         else:
             self._live.pop(key, None)
 
-    def begin_upload(self, key: str) -> str:
+    def begin_upload(
+        self, key: str, *, content_type: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> str:
         """See `Store.begin_upload`."""
         upload_id = uuid.uuid4().hex
         with self._lock:
-            self._uploads[key, upload_id] = {}
+            self._uploads[key, upload_id] = _Upload(content_type, dict(metadata or {}))
         return upload_id
 
     def upload_part(self, key: str, upload_id: str, number: int, data: bytes) -> str:
         """See `Store.upload_part`."""
+        etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
         with self._lock:
-            if (key, upload_id) not in self._uploads:
-                raise NoSuchKey(
-                    f"No such upload to s3://{self.bucket}/{key}", "It was completed or given up already; begin anew."
-                )
-            self._uploads[key, upload_id][number] = bytes(data)
-        return hashlib.md5(data, usedforsecurity=False).hexdigest()
+            self._upload(key, upload_id).parts[number] = (etag, bytes(data))
+        return etag
+
+    def complete_upload(
+        self,
+        key: str,
+        upload_id: str,
+        etags: Sequence[str],
+        *,
+        size: int,
+        crc32: str | None = None,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+    ) -> ObjectInfo:
+        """See `Store.complete_upload`."""
+        with self._lock:
+            begun = self._upload(key, upload_id)
+            self._check(key, if_match=if_match, if_none_match=if_none_match)
+            parts = [begun.parts.get(number, ("", b"")) for number in range(1, len(etags) + 1)]
+            data = b"".join(data for _, data in parts)
+            told = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+            whole = [etag for etag, _ in parts] == list(etags) and len(data) == size and crc32 in {None, told}
+            if not whole:
+                raise ServerError(f"The parts of s3://{self.bucket}/{key} are not those that were sent", "Begin anew.")
+            digest = hashlib.md5(b"".join(map(bytes.fromhex, etags)), usedforsecurity=False).hexdigest()
+            info = self._keep(key, data, f"{digest}-{len(etags)}", begun.content_type, begun.metadata)
+            del self._uploads[key, upload_id]
+            return info
+
+    def _upload(self, key: str, upload_id: str) -> _Upload:
+        try:
+            return self._uploads[key, upload_id]
+        except KeyError:
+            raise NoSuchKey(
+                f"No such upload to s3://{self.bucket}/{key}", "It was completed or given up already; begin anew."
+            ) from None
 
     def abort_upload(self, key: str, upload_id: str) -> None:
         """See `Store.abort_upload`."""
@@ -227,6 +271,15 @@ class MemoryStore:
                 raise NoSuchKey(
                     f"No such object: s3://{self.bucket}/{key}", "Check the key; %s3ls shows what is there."
                 ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """An upload that was begun, its parts by number with their ETags."""
+
+    content_type: str | None
+    metadata: Mapping[str, str]
+    parts: dict[int, tuple[str, bytes]] = field(default_factory=dict)
 
 
 def _utf8(key: str) -> bytes:

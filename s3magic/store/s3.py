@@ -5,20 +5,30 @@ from __future__ import annotations
 import base64
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from xml.etree import ElementTree
 
 from s3magic.errors import InvalidInput, NoSuchKey, ObjectChanged, ServerError, Unreachable
-from s3magic.store.answers import known_version, read_headers, read_listing, read_versions, unquoted
+from s3magic.store.answers import (
+    known_version,
+    read_field,
+    read_headers,
+    read_listing,
+    read_versions,
+    unquoted,
+    write_parts,
+)
 from s3magic.store.base import ListPage, ObjectInfo, VersionPage
-from s3magic.store.client import Client, Request
+from s3magic.store.client import Client, Request, Response
+from s3magic.store.failures import Failure
 from s3magic.store.sockets import PIECE, Head
 
 _ATTEMPTS = 5  # at a small body whose connection breaks
 _META = "x-amz-meta-"
 _WITH_CHECKSUMS = {"x-amz-checksum-mode": "ENABLED"}
+_WHOLE_CHECKSUM = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
+_GONE = "Somebody deleted it; write it as a new one if it shall be there."
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/")
 
 
@@ -36,6 +46,7 @@ class S3Store:
     def __init__(self, bucket: str, client: Client) -> None:
         self.bucket = bucket
         self.client = client
+        self._compared: set[str] = set()  # uploads of which the server said that it compares the whole checksum
 
     def list_page(
         self,
@@ -183,22 +194,38 @@ class S3Store:
         if_none_match: bool = False,
     ) -> ObjectInfo:
         """See `Store.put`; the body carries its CRC-32, which S3 checks."""
-        headers = {"Content-Type": content_type or "binary/octet-stream", "x-amz-checksum-crc32": _crc32(data)}
-        headers |= {f"{_META}{name}": value for name, value in (metadata or {}).items()}
-        if if_match is not None:
-            headers["If-Match"] = f'"{if_match}"'
-        if if_none_match:
-            headers["If-None-Match"] = "*"
+        headers = {**_described(content_type, metadata), **_write_conditions(if_match, if_none_match=if_none_match)}
+        headers["x-amz-checksum-crc32"] = _crc32(data)
         conditional = if_none_match or if_match is not None
-        answer = self.client.send(
-            Request("PUT", self.bucket, self._key(key), headers=headers, body=bytes(data), repeatable=not conditional)
-        )
+        request = Request("PUT", self.bucket, self._key(key), {}, headers, bytes(data), repeatable=not conditional)
+        answer = self._write(request, if_match)
+        return self._written(key, len(data), answer.headers.get("etag"), answer.headers, content_type)
+
+    def _write(self, request: Request, if_match: str | None) -> Response:
+        """Send a write that may have a condition; what must be there and is gone has changed, too."""
+        try:
+            return self.client.send(request)
+        except NoSuchKey as error:
+            if if_match is None or self._is_there(request.key):
+                raise
+            raise ObjectChanged(f"The object is gone: s3://{self.bucket}/{request.key}", _GONE) from error
+
+    def _is_there(self, key: str) -> bool:
+        try:
+            self.head(key)
+        except NoSuchKey:
+            return False
+        return True
+
+    def _written(
+        self, key: str, size: int, etag: str | None, headers: Mapping[str, str], content_type: str | None = None
+    ) -> ObjectInfo:
         return ObjectInfo(
             url=f"s3://{self.bucket}/{key}",
             key=key,
-            size=len(data),
-            etag=unquoted(answer.headers.get("etag")),
-            version_id=answer.headers.get("x-amz-version-id"),
+            size=size,
+            etag=unquoted(etag),
+            version_id=headers.get("x-amz-version-id"),
             content_type=content_type,
         )
 
@@ -208,19 +235,20 @@ class S3Store:
         marks = version_id is None and answer.headers.get("x-amz-delete-marker") == "true"
         return known_version(answer.headers.get("x-amz-version-id")) if marks else None
 
-    def begin_upload(self, key: str) -> str:
+    def begin_upload(
+        self, key: str, *, content_type: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> str:
         """See `Store.begin_upload`; sent once only, for a second upload would stay unknown."""
-        request = Request("POST", self.bucket, self._key(key), {"uploads": ""}, repeatable=False)
-        body = self.client.send(request).body
-        try:
-            told = ElementTree.fromstring(body)  # noqa: S314 - expat bounds entities itself
-        except ElementTree.ParseError:
-            told = ElementTree.Element("nothing")
-        upload_id = next((node.text for node in told if node.tag.endswith("UploadId")), None)
+        headers = {**_described(content_type, metadata), **_WHOLE_CHECKSUM}
+        request = Request("POST", self.bucket, self._key(key), {"uploads": ""}, headers, repeatable=False)
+        answer = self.client.send(request)
+        upload_id = read_field(answer.body, "UploadId")
         if not upload_id:
             raise ServerError(
                 f"No upload was begun at s3://{self.bucket}/{key}", "Is the endpoint really an S3 server?"
             )
+        if all(answer.headers.get(name) == value for name, value in _WHOLE_CHECKSUM.items()):
+            self._compared.add(upload_id)
         return upload_id
 
     def upload_part(self, key: str, upload_id: str, number: int, data: bytes) -> str:
@@ -230,8 +258,34 @@ class S3Store:
         answer = self.client.send(Request("PUT", self.bucket, self._key(key), query, headers, bytes(data)))
         return unquoted(answer.headers.get("etag"))
 
+    def complete_upload(
+        self,
+        key: str,
+        upload_id: str,
+        etags: Sequence[str],
+        *,
+        size: int,
+        crc32: str | None = None,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+    ) -> ObjectInfo:
+        """See `Store.complete_upload`; S3 may begin to answer well, and then tell of an error."""
+        headers = _write_conditions(if_match, if_none_match=if_none_match)
+        if crc32 is not None and upload_id in self._compared:
+            headers |= {"x-amz-checksum-crc32": crc32, "x-amz-checksum-type": "FULL_OBJECT"}
+        request = Request(
+            "POST", self.bucket, self._key(key), {"uploadId": upload_id}, headers, write_parts(etags), repeatable=False
+        )
+        answer = self._write(request, if_match)
+        etag = read_field(answer.body, "ETag")
+        if not etag:
+            raise Failure.read(answer.status, answer.headers, answer.body).to_error("POST", self.bucket, key)
+        self._compared.discard(upload_id)
+        return self._written(key, size, etag, answer.headers)
+
     def abort_upload(self, key: str, upload_id: str) -> None:
         """See `Store.abort_upload`."""
+        self._compared.discard(upload_id)
         with suppress(NoSuchKey):
             self.client.send(Request("DELETE", self.bucket, self._key(key), {"uploadId": upload_id}))
 
@@ -254,6 +308,16 @@ class S3Store:
             raise ServerError(
                 f"The server sent other bytes than asked of {url}", "Check the endpoint, or a proxy between."
             )
+
+
+def _described(content_type: str | None, metadata: Mapping[str, str] | None) -> dict[str, str]:
+    named = {f"{_META}{name}": value for name, value in (metadata or {}).items()}
+    return {"Content-Type": content_type or "binary/octet-stream", **named}
+
+
+def _write_conditions(if_match: str | None, *, if_none_match: bool) -> dict[str, str]:
+    headers = {} if if_match is None else {"If-Match": f'"{if_match}"'}
+    return headers | ({"If-None-Match": "*"} if if_none_match else {})
 
 
 class _TooLarge(Exception):

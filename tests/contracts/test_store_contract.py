@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from s3magic.errors import InvalidInput, NoSuchKey, ObjectChanged
+from s3magic.errors import InvalidInput, NoSuchKey, ObjectChanged, ServerError
 from s3magic.store.client import Client
 from s3magic.store.credentials import Location
 from s3magic.store.listing import expand, pages
@@ -211,6 +211,34 @@ def test_an_upload_begun_and_aborted_leaves_nothing(store, prefix):
             store.upload_part(key, upload, 1, b"part")
     assert keys(store.list_page(prefix)) == [key]
     assert store.get(key) == b"there"
+
+
+def test_an_upload_is_completed_with_the_parts_that_were_sent_alone(store, prefix):
+    key, parts = f"{prefix}a b.bin", [bytes(5 << 20), b"the end"]
+    upload = store.begin_upload(key, content_type="text/plain", metadata={"who": "me"})
+    etags = [store.upload_part(key, upload, number, part) for number, part in enumerate(parts, 1)]
+    words = {"size": (5 << 20) + 7}
+    for wrong in ([*etags, etags[0]], etags[::-1]):
+        with pytest.raises(ServerError):
+            store.complete_upload(key, upload, wrong, **words)
+    with pytest.raises(ServerError):
+        store.complete_upload(key, upload, etags, crc32="AAAAAA==", **words)
+    with pytest.raises(NoSuchKey):
+        store.complete_upload(key, "nonsense", etags, **words)
+    with pytest.raises(ObjectChanged):
+        store.complete_upload(key, upload, etags, if_match="0" * 32, **words)
+    assert keys(store.list_page(prefix)) == []
+    info = store.complete_upload(key, upload, etags, if_none_match=True, **words)
+    head = store.head(key)
+    assert (info.etag, info.size, head.size) == (head.etag, words["size"], words["size"])
+    assert (head.content_type, head.metadata["who"]) == ("text/plain", "me")
+    assert store.get(key, start=5 << 20) == b"the end"
+    again = store.begin_upload(key)
+    etags = [store.upload_part(key, again, 1, b"other")]
+    with pytest.raises(ObjectChanged):
+        store.complete_upload(key, again, etags, size=5, if_none_match=True)
+    store.complete_upload(key, again, etags, size=5, if_match=info.etag)
+    assert store.get(key) == b"other"
 
 
 def test_listing_pages_join_in_key_order(store, prefix):
