@@ -9,8 +9,9 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from s3magic.mounting.inodes import Entry, file_name, is_plain
+from s3magic.mounting.inodes import Entry
 from s3magic.mounting.pages import utf8
+from s3magic.naming import file_name, is_plain
 from s3magic.store.base import ListPage
 
 DELIMITER = b"/"

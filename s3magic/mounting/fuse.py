@@ -15,10 +15,11 @@ from itertools import chain
 
 from s3magic.mounting import layouts
 from s3magic.mounting.failures import errno_of
-from s3magic.mounting.inodes import NAME_BYTES, Entry
+from s3magic.mounting.inodes import Entry
 from s3magic.mounting.nodes import Node
 from s3magic.mounting.operations import FileSystem
 from s3magic.mounting.workers import Workers
+from s3magic.naming import NAME_BYTES
 
 METADATA_SECONDS = 10
 DATA_SECONDS = 60

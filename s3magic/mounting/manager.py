@@ -16,10 +16,10 @@ from typing import Any
 from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey, S3MagicError
 from s3magic.mounting import attach, control, ending, records, wishes
 from s3magic.mounting.disk import SIZE
-from s3magic.mounting.inodes import file_name
 from s3magic.mounting.model import Mount, MountTable
 from s3magic.mounting.records import Record
 from s3magic.mounting.starting import Daemon, own_pidfd, reap
+from s3magic.naming import file_name
 from s3magic.store.credentials import Location
 from s3magic.store.tuning import Tuning
 from s3magic.url import S3Url

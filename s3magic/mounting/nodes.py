@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import NamedTuple
 
-from s3magic.mounting.inodes import Entry, file_name, is_plain
+from s3magic.mounting.inodes import Entry
 from s3magic.mounting.pages import utf8
+from s3magic.naming import file_name, is_plain
 
 ROOT = 1
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3magic.mounting.inodes import Entry, file_name, folder_entry, segment_of
+from s3magic.mounting.inodes import Entry, folder_entry
 from s3magic.mounting.nodes import ROOT, NodeTable
+from s3magic.naming import file_name, segment_of
 
 SEGMENTS = st.one_of(
     st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), max_size=30),

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3magic.mounting.inodes import Entry, file_name, folder_entry
+from s3magic.mounting.inodes import Entry, folder_entry
 from s3magic.mounting.listings import Listing
 from s3magic.mounting.nodes import ROOT, NodeTable
 from s3magic.mounting.operations import FileSystem
 from s3magic.mounting.pages import AT_ONCE
+from s3magic.naming import file_name
 from s3magic.store.base import ListPage, ObjectInfo
 from s3magic.store.memory import MemoryStore
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3magic.errors import ArchivedObject
-from s3magic.mounting.inodes import file_name
 from s3magic.mounting.nodes import ROOT
 from s3magic.mounting.operations import FileSystem
+from s3magic.naming import file_name
 from s3magic.store.memory import MemoryStore
 
 PART = st.sampled_from(["a", "b", "a.b", "a!", "", ".", "..", "%2F", "x" * 256, "é"])
