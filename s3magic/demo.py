@@ -248,7 +248,7 @@ def _demand(condition: bool, message: str) -> None:  # noqa: FBT001
 
 
 def _received() -> int:
-    return api.connection().store("teaching").client.bytes_received
+    return api.connection().store("teaching").client.traffic.received
 
 
 def _count_points(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,10 +23,13 @@ from s3magic.store.failures import Failure
 from s3magic.store.pacing import Pace
 from s3magic.store.signing import object_url, sign
 from s3magic.store.sockets import PIECE, Head, Sockets
+from s3magic.store.traffic import Tally, Traffic
 from s3magic.store.tuning import Tuning
 
 CONNECTIONS = 64
 _TIMEOUT = urllib3.Timeout(connect=5, read=30)
+_ANSWERS = (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +71,32 @@ class Client:
 
     Attributes
     ----------
-    requests, bytes_received : int
-        What was asked and what bodies brought, since the client was made.
+    location : Location
+        The same.
     """
 
     def __init__(self, location: Location, credentials: CredentialSource, tuning: Tuning | None = None) -> None:
         self.location = location
-        self.requests = 0
-        self.bytes_received = 0
         self._credentials = credentials
-        self._pace = Pace(tuning or Tuning())
-        self._tries_again = (tuning or Tuning()).max_retries > 0
+        self._tuning = tuning or Tuning()
+        self._pace = Pace(self._tuning)
+        self._tally = Tally()
         self._regions: dict[str, str] = {}
         self._lock = threading.Lock()
         self._pools: dict[tuple[str, str], Any] = {}
         self._sockets = Sockets()
         self._proxies: dict[tuple[str, str], str | None] = {}
 
+    @property
+    def traffic(self) -> Traffic:
+        """What was asked and what came of it since the client was made."""
+        return self._tally.read()
+
     def send(self, request: Request) -> Response:
         """Send a request and return its whole answer; raise the error that a bad one means."""
         with self._pace.permit():
             answer = self._follow(request, preload=True)
-        self.count(len(answer.data))
+        self._tally.received(len(answer.data))
         return Response(answer.status, answer.headers, answer.data)
 
     @contextmanager
@@ -129,7 +137,7 @@ class Client:
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         try:
             for piece in pieces:
-                self.count(len(piece))
+                self._tally.received(len(piece))
                 yield piece
         except OSError as error:
             raise self._unreachable(error) from error
@@ -144,7 +152,7 @@ class Client:
         """
 
         def counted(size: int) -> None:
-            self.count(size)
+            self._tally.received(size)
             arrived(size)
 
         if self._receive_plainly(request, into, begun=begun, arrived=counted):
@@ -178,18 +186,13 @@ class Client:
     def _is_plain(self, request: Request) -> bool:
         """Tell whether the short way is open: no proxy between, and another try if it fails."""
         address = urlsplit(object_url(self.location_for(request.bucket), request.bucket))
-        return self._tries_again and self._proxy(address) is None
+        return self._tuning.max_retries > 0 and self._proxy(address) is None
 
     def move(self, location: Location, credentials: CredentialSource) -> None:
         """Ask as somebody else from now on, or elsewhere."""
         with self._lock:
             self.location, self._credentials = location, credentials
             self._regions = {}
-
-    def count(self, received: int) -> None:
-        """Add to the bytes received."""
-        with self._lock:
-            self.bytes_received += received
 
     def _follow(self, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:
         """Send to where the bucket lives; once more when AWS names another region, or the credentials just ended."""
@@ -207,33 +210,54 @@ class Client:
                 continue
             failure = failure or Failure.read(answer.status, answer.headers, b"")
             if not failure.region or failure.region == location.region or location.endpoint_url:
+                if answer.status not in _ANSWERS:
+                    self._tally.failed()
                 raise failure.to_error(request.method, request.bucket, request.key, request.query)
             self._regions[request.bucket] = failure.region
 
     def _send(self, location: Location, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:
+        """Send until an answer comes that is none of a passing fault, or the retries are used up."""
         retries = self._pace.begin(request.method, repeatable=request.repeatable)
+        while True:
+            answer = fault = None
+            try:
+                answer = self._try(location, request, preload=preload)
+            except HTTPError as error:
+                fault = error
+            if answer and not retries.is_retry(request.method, answer.status, "retry-after" in answer.headers):
+                return answer
+            try:
+                retries = retries.increment(request.method, request.key, response=answer, error=fault)
+            except HTTPError as end:
+                if answer:
+                    return answer
+                raise self._unreachable(end) from fault
+            why = answer.status if answer else type(fault).__name__
+            _log.debug("%s s3://%s/%s is sent again: %s", request.method, request.bucket, request.key, why)
+            self._tally.again()
+            if answer:
+                answer.drain_conn()
+            retries.sleep(answer)
+
+    def _try(self, location: Location, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:
+        """Send once."""
         parts, signed = self._prepare(location, request)
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        try:
-            if request.method == "HEAD" and self._is_plain(request) and (head := self._sockets.head(parts, signed)):
-                told = urllib3.HTTPResponse(io.BytesIO(), head.headers, head.status)
-                if not retries.is_retry("HEAD", head.status, "retry-after" in head.headers):
-                    return told
-                retries = retries.increment("HEAD", path, response=told)
-                retries.sleep(told)
-            answer: urllib3.BaseHTTPResponse = self._pool(parts).urlopen(
-                request.method,
-                path,
-                body=request.body or None,
-                headers=signed,
-                retries=retries,
-                timeout=_TIMEOUT,
-                preload_content=preload,
-                decode_content=False,
-                assert_same_host=False,
-            )
-        except HTTPError as error:
-            raise self._unreachable(error) from error
+        if request.method == "HEAD" and self._is_plain(request):
+            if head := self._sockets.head(parts, signed):
+                return urllib3.HTTPResponse(io.BytesIO(), head.headers, head.status)
+            self._tally.asked(request.method, request.key)
+        answer: urllib3.BaseHTTPResponse = self._pool(parts).urlopen(
+            request.method,
+            parts.path + (f"?{parts.query}" if parts.query else ""),
+            body=request.body or None,
+            headers=signed,
+            retries=False,  # they are made here: counted, in a turn of their own, and signed anew
+            redirect=False,
+            timeout=_TIMEOUT,
+            preload_content=preload,
+            decode_content=False,
+            assert_same_host=False,
+        )
         return answer
 
     def _prepare(self, location: Location, request: Request) -> tuple[SplitResult, dict[str, str]]:
@@ -241,8 +265,7 @@ class Client:
         url = object_url(location, request.bucket, request.key, request.query)
         headers = {**request.headers, "Accept-Encoding": "identity"}
         signed = sign(location, self._credentials(), method=request.method, url=url, headers=headers, body=request.body)
-        with self._lock:
-            self.requests += 1
+        self._tally.asked(request.method, request.key, sent=len(request.body))
         return urlsplit(url), signed
 
     def _ask_why(self, location: Location, request: Request) -> Failure | None:
@@ -262,7 +285,7 @@ class Client:
         with self._lock:
             pool = self._pools.get(address[:2])
             if pool is None:
-                pool = self._pools[address[:2]] = _make_pool(address, proxy)
+                pool = self._pools[address[:2]] = _make_pool(address, proxy, most=self._tuning.request_concurrency)
             return pool
 
     def _proxy(self, address: SplitResult) -> str | None:
@@ -273,6 +296,7 @@ class Client:
             return self._proxies[address[:2]]
 
     def _unreachable(self, error: Exception) -> Unreachable:
+        self._tally.failed()
         where = self.location.endpoint_url or f"S3 in {self.location.region}"
         reason: BaseException = getattr(error, "reason", None) or error
         if isinstance(reason, SSLError):
@@ -295,9 +319,9 @@ def _find_proxy(address: SplitResult) -> str | None:
     return None if is_loopback or not proxy or proxy_bypass(host) else proxy
 
 
-def _make_pool(address: SplitResult, proxy: str | None) -> Any:
+def _make_pool(address: SplitResult, proxy: str | None, *, most: int | None) -> Any:
     """Return a connection pool of its own for one host."""
-    options: dict[str, Any] = {"maxsize": CONNECTIONS, "block": False}
+    options: dict[str, Any] = {"maxsize": max(CONNECTIONS, most or 0), "block": False}
     if address.scheme == "https" and (bundle := os.environ.get("AWS_CA_BUNDLE")):
         options["ca_certs"] = bundle
     manager = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)

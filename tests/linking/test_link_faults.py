@@ -74,7 +74,7 @@ def test_every_tile_arrives_or_is_named_with_its_reason(server, stored, tmp_path
     assert {tile.name: tile.oid for tile in dataset.tiles} == {
         name: f"sha256:{hashlib.sha256(body).hexdigest()}" for name, body in right.items()
     }
-    linked = client.bytes_received
+    linked = client.traffic.received
     report, unfetched = again_and_again(dataset.fetch)
     assert len(report.fetched) + len(report.present) == len(right)
     assert all((folder / name).read_bytes() == body for name, body in right.items())
@@ -85,4 +85,4 @@ def test_every_tile_arrives_or_is_named_with_its_reason(server, stored, tmp_path
     assert len(met) > 3, "several kinds of faults were met"
     assert all(reason for reasons in (*named.values(), *unfetched.values()) for reason in reasons)
     assert len(named) + len(unfetched) < len(right) / 4, "most tiles come through at once"
-    assert client.bytes_received - linked < 1.5 * sum(SIZES), "what came is not asked for again"
+    assert client.traffic.received - linked < 1.5 * sum(SIZES), "what came is not asked for again"

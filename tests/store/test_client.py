@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import logging
 import socket
 import threading
 from contextlib import contextmanager
@@ -231,7 +232,54 @@ def test_requests_and_bytes_are_counted():
         store = store_at(url)
         store.get("k")
         store.get("k")
-    assert (store.client.requests, store.client.bytes_received) == (2, 10)
+    assert (store.client.traffic.requests, store.client.traffic.received) == (2, 10)
+
+
+def test_each_kind_of_request_is_counted_by_what_it_costs():
+    page = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+    with server(lambda h: reply(h, 200, page if "list-type" in h.path else b"12345", ETag='"e"')) as (url, asked):
+        store = store_at(url)
+        store.list_page()
+        store.put("k", b"123")
+        store.head("k")
+        store.get("k", stop=5, etag="e")
+        store.delete("k")
+        traffic = store.client.traffic
+    assert len(asked) == traffic.requests == 5
+    assert (traffic.lists, traffic.reads, traffic.deletes) == (2, 2, 1)
+    assert (traffic.sent, traffic.retries, traffic.failures) == (3, 0, 0)
+    assert traffic.received == 3 * 5 + len(page), "a HEAD's answer has no body"
+
+
+def test_retries_and_failures_are_counted_and_no_answer_is_none():
+    with server(lambda h: reply(h, 404 if h.path.endswith("none") else 503)) as (url, asked):
+        store = store_at(url)
+        with pytest.raises(ServerError):
+            store.put("k", b"123")
+        with pytest.raises(NoSuchKey):
+            store.head("none")
+        traffic = store.client.traffic
+    assert len(asked) == traffic.requests
+    assert (traffic.retries, traffic.failures, traffic.sent) == (2, 1, 9)
+
+
+@pytest.mark.parametrize("fault", ["cut", "busy"])
+def test_retries_are_told_to_the_debugging_log_alone_and_without_secrets(fault, caplog):
+    def answer(handler):
+        if fault == "busy":
+            reply(handler, 503, error_body("SlowDown"))
+        handler.close_connection = True
+
+    caplog.set_level(logging.DEBUG)
+    with server(answer) as (url, asked), pytest.raises((ServerError, Unreachable)):
+        store_at(url).put("k", b"x")
+    assert len(asked) == 3
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+    told = [record.message for record in caplog.records if record.name.startswith("s3magic")]
+    assert len(told) == 2
+    assert all(line.startswith("PUT s3://b/k is sent again: ") for line in told)
+    assert "not-a-real-secret" not in caplog.text
+    assert "Signature" not in caplog.text
 
 
 def test_requester_pays_says_so_and_anonymous_signs_nothing():

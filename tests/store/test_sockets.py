@@ -144,7 +144,7 @@ def test_a_stream_left_at_its_end_leaves_the_connection_and_one_left_before_clos
             next(chunks)
         with store.stream("k") as chunks:
             assert b"".join(chunks) == body
-        assert store.client.bytes_received > 3 * len(body)
+        assert store.client.traffic.received > 3 * len(body)
     assert len(requests) == 4
 
 

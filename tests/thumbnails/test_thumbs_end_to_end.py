@@ -50,7 +50,7 @@ def test_what_is_counted_is_what_was_sent(thumbs, connection):
     client = connection.store("teaching").client
     gallery = thumbs("s3://teaching/cogs/").wait()
     listed_only = thumbs("s3://teaching/nothing-here/").wait()
-    listings = client.bytes_received - gallery.bytes_read
+    listings = client.traffic.received - gallery.bytes_read
     assert listed_only.bytes_read == 0
     assert 0 < listings < 20_000
 
@@ -200,7 +200,7 @@ def test_who_may_not_write_is_told_before_anything_is_read(sandbox, connection, 
     with pytest.raises(s3magic.S3MagicError, match="Not allowed to store thumbnails") as error:
         s3magic.thumbs("s3://teaching/photos/", generate=True)
     assert "s3:PutObject" in error.value.hint
-    assert client.bytes_received < 2000
+    assert client.traffic.received < 2000
     assert not connection.store("teaching").list_page("photos/.lightly/").objects
 
 
@@ -217,8 +217,8 @@ def test_who_may_not_write_is_told_before_anything_is_read(sandbox, connection, 
     ],
 )
 def test_words_that_make_no_sense_are_refused(thumbs, connection, words):
-    before = connection.store("teaching").client.requests
+    before = connection.store("teaching").client.traffic.requests
     with pytest.raises(s3magic.S3MagicError) as error:
         thumbs("s3://teaching/photos/", **words)
     assert len(error.value.lines()) == 2
-    assert connection.store("teaching").client.requests == before
+    assert connection.store("teaching").client.traffic.requests == before
