@@ -11,8 +11,8 @@ from s3magic.store.base import Store
 ATTEMPTS = 5
 
 
-def body(store: Store, tile: LinkedTile, *, start: int = 0) -> Generator[bytes, None, None]:
-    """Yield the content of a tile from ``start`` on, in chunks.
+def body(store: Store, tile: LinkedTile, *, start: int = 0) -> Generator[memoryview, None, None]:
+    """Yield the content of a tile from ``start`` on, in chunks that are gone when the next one is asked for.
 
     The plain key is read on condition of the pinned ETag, for that needs the least permission; the
     pinned version where that fails. A broken connection is taken up again, ``ATTEMPTS`` times
@@ -46,7 +46,7 @@ def _gone(tile: LinkedTile, error: S3MagicError) -> S3MagicError:
     if isinstance(error, ObjectChanged):
         return ObjectChanged(
             f"{tile.name} changed since it was linked: {tile.url}",
-            "The bytes that were linked are not there any more; link it anew in another folder.",
+            "The bytes that were linked are not there any more; %s3link update takes those that are.",
         )
     if isinstance(error, NotFound):
         return NoSuchKey(
