@@ -10,6 +10,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -106,6 +107,11 @@ class Sandbox:
         """``running`` or ``stopped``."""
         return "running" if self._process.poll() is None else "stopped"
 
+    @property
+    def served(self) -> dict[str, int]:
+        """How many requests it got since it began, by kind: ``LIST``, ``GET``, ``HEAD``, ``PUT`` …, ``STS``."""
+        return dict(self._ask()["served"])
+
     def reset(self) -> None:
         """Put everything back as it was at the start; endpoint and keys stay."""
         self._ask(reset=True)
@@ -176,6 +182,9 @@ class Sandbox:
         if self.state == "running":
             if self.weather != Weather():
                 rows.append(("Trouble", str(self.weather)))
+            with suppress(ServerError):  # it may end just now
+                served = ", ".join(f"{count:,} {kind}" for kind, count in self.served.items())
+                rows.append(("Served", served or "nothing yet"))
             steps = ("%s3ls s3://teaching/", "%s3thumbs s3://teaching/photos/", "m = %s3mount s3://teaching/iris/")
             rows.append(("Try", Markup("<br>".join(f"<code>{cell(step)}</code>" for step in steps))))
         return card("S3 sandbox", rows)

@@ -59,9 +59,9 @@ def main(control: int, parent: int) -> None:
                 order = json.loads(line)
                 if "weather" in order:
                     door.weather = trouble.read(**order["weather"])
-                else:
+                elif "reset" in order:
                     seed.plant()
-                _tell(link, buckets=backend.buckets)
+                _tell(link, buckets=backend.buckets, served=door.served.copy())
         except S3MagicError as error:
             _tell(link, error=type(error).__name__, message=error.message, hint=error.hint)
 

@@ -1,4 +1,4 @@
-"""Delay and failures on demand, in front of the sandbox's door; what is asked is not looked at."""
+"""Delay and failures on demand, in front of the sandbox's door, and a count of who knocks; looks at no request."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -91,6 +92,8 @@ class Trouble:
     ----------
     weather
         How it is now; another may be set at any time.
+    served
+        Requests by kind, those that met a fault among them: ``LIST``, ``GET``, ``PUT`` …, and ``STS``.
     """
 
     def __init__(self, application: _Application, weather: Weather) -> None:
@@ -98,10 +101,13 @@ class Trouble:
         self._dice = random.Random(0)  # noqa: S311 - a lesson; the same each time
         self._lock = threading.Lock()
         self.weather = weather
+        self.served: Counter[str] = Counter()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one WSGI request."""
         weather = self.weather
+        with self._lock:
+            self.served[_kind(environ)] += 1
         time.sleep(weather.latency)
         fault = self._throw(weather.faults)
         if fault is None:
@@ -123,6 +129,14 @@ class Trouble:
             if thrown < 0:
                 return name
         return None
+
+
+def _kind(environ: Mapping[str, Any]) -> str:
+    method, path = environ["REQUEST_METHOD"], environ["REQUEST_URI"].partition("?")[0]
+    bucket, _, key = path.lstrip("/").partition("/")
+    if method == "GET" and not key:
+        return "LIST"
+    return "STS" if method == "POST" and not bucket else str(method)
 
 
 def _send(answer: Response, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -71,6 +71,17 @@ def test_a_head_that_fails_has_no_body(box, disturbed):
     assert fetch(box, "HEAD") == (503, b"")
 
 
+def test_it_tells_how_many_requests_came_those_that_failed_too(box, disturbed):
+    before = box.served
+    fetch(box)
+    disturbed(faults="reset=100%")
+    fetch(box)
+    fetch(box, "HEAD")
+    now = box.served
+    assert [now.get(kind, 0) - before.get(kind, 0) for kind in ("GET", "HEAD", "LIST", "PUT")] == [2, 1, 0, 0]
+    assert f"{now['GET']} GET" in box._repr_html_()
+
+
 def test_what_is_read_meanwhile_is_right(box, disturbed):
     keys = box.users["teacher"]
     store = s3magic.connect(
