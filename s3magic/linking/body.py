@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 
-from s3magic.errors import AccessDenied, NoSuchKey, NotFound, ObjectChanged, S3MagicError, Unreachable
+from s3magic.errors import AccessDenied, NoSuchKey, NotFound, ObjectChanged, S3MagicError
 from s3magic.linking.manifest import LinkedTile
 from s3magic.store.base import Store
-
-ATTEMPTS = 5
+from s3magic.store.body import body as steady
 
 
 def body(store: Store, tile: LinkedTile, *, start: int = 0) -> Generator[memoryview, None, None]:
     """Yield the content of a tile from ``start`` on, in chunks that are gone when the next one is asked for.
 
     The plain key is read on condition of the pinned ETag, for that needs the least permission; the
-    pinned version where that fails. A broken connection is taken up again, ``ATTEMPTS`` times
-    without a byte between. Raises `ObjectChanged` or `NoSuchKey`, naming the tile, when the
+    pinned version where that fails. Raises `ObjectChanged` or `NoSuchKey`, naming the tile, when the
     pinned bytes cannot be had any more.
     """
-    key, position, left = tile.source.key, start, ATTEMPTS
+    key, position = tile.source.key, start
     version: str | None = None
     refused: S3MagicError | None = None
     while position < tile.size:
         try:
-            with store.stream(key, start=position, etag=tile.etag, version_id=version) as chunks:
+            chunks = steady(store, key, size=tile.size, etag=tile.etag, start=position, version_id=version)
+            with closing(chunks):
                 for chunk in chunks:
                     position += len(chunk)
-                    left = ATTEMPTS
                     yield chunk
-            if position < tile.size:
-                raise Unreachable(f"The body of {tile.url} was cut short", "Try again.")  # noqa: TRY301 - as a broken one
-        except Unreachable:
-            left -= 1
-            if not left:
-                raise
         except (ObjectChanged, NotFound, AccessDenied) as error:
             if version is not None or tile.version_id is None:
                 raise _gone(tile, refused or error) from error
