@@ -63,6 +63,11 @@ def bytes_text(size: float) -> str:
     raise AssertionError
 
 
+def counted(count: int, thing: str) -> str:
+    """Return how many there are of a thing, for people: ``1 tile``, ``1,234 tiles``."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def count_text(count: int) -> str:
     """Return a whole number with its thousands apart, for people: ``1 234 567``."""
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

@@ -17,7 +17,7 @@ from s3magic.linking import attributes, journal, local, manifest, pointers
 from s3magic.linking.disk import flush, sync_folder
 from s3magic.linking.manifest import DatasetInfo, LinkedTile
 from s3magic.linking.notes import Notes
-from s3magic.linking.redirects import redirected
+from s3magic.linking.tiles import Tiles
 
 try:
     import fcntl
@@ -86,16 +86,17 @@ class Folder:
         """Read ``dataset.json``."""
         return manifest.parse_dataset(self._record("dataset.json"), ".s3link/dataset.json")
 
-    def tiles(self) -> tuple[LinkedTile, ...]:
-        """Read all tiles of one state, sorted by name, each to be asked for where it lies now."""
+    def tiles(self) -> Tiles:
+        """Read all tiles of one state, sorted by name, each to be asked for where it lies now.
+
+        They are held packed and unpacked one by one: walk through them rather than make a list.
+        """
         for _ in range(_LOOKS):
             before = journal.state(self.records, self.scratch)
-            redirects = self.info().redirects if self.is_dataset else {}
-            found = list(self._walk())
+            found = Tiles(self._walk(), self.info().redirects if self.is_dataset else {})
             if journal.state(self.records, self.scratch) == before:
                 break
-        found = [redirected(tile, redirects) for tile in found] if redirects else found
-        return tuple(sorted(found, key=lambda tile: tile.name))
+        return found
 
     def save_tiles(self, tiles: Iterable[LinkedTile]) -> None:
         """Write what was learnt of tiles into the files that hold them."""
