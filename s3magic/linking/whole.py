@@ -61,10 +61,10 @@ def _append(part: Path, tile: LinkedTile, store: Store, report: Report | None) -
         file.seek(0)
         if os.fstat(file.fileno()).st_size > tile.size:
             file.truncate(0)
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-            _tell(report, len(chunk))
+        while there := file.read(_CHUNK):
+            digest.update(there)
+            size += len(there)
+            _tell(report, len(there))
         try:
             with closing(body(store, tile, start=size)) as chunks:
                 for chunk in chunks:

@@ -193,10 +193,11 @@ class Store(Protocol):
         stop: int | None = None,
         etag: str | None = None,
         version_id: str | None = None,
-    ) -> AbstractContextManager[Iterator[bytes]]:
+    ) -> AbstractContextManager[Iterator[memoryview]]:
         """Open the same bytes as chunks of at most 1 MiB, for objects too large to hold.
 
-        A body cut short raises `Unreachable`; the caller goes on with a later ``start``.
+        A chunk is gone when the next one is asked for: what is to be kept is copied. A body cut
+        short raises `Unreachable`; the caller goes on with a later ``start``.
         """
         ...
 

@@ -117,8 +117,8 @@ class Client:
                 answer.release_conn()
 
     @contextmanager
-    def stream(self, request: Request) -> Iterator[tuple[Head, Iterator[bytes]]]:
-        """Send a GET and hand over its head and its body in pieces of at most 1 MiB.
+    def stream(self, request: Request) -> Iterator[tuple[Head, Iterator[memoryview]]]:
+        """Send a GET and hand over its head and its body in pieces of at most 1 MiB, gone when the next is asked for.
 
         A body cut short raises `Unreachable`.
         """
@@ -134,11 +134,12 @@ class Client:
             with self.open(request) as answer:
                 yield _head(answer), self._counted(answer.stream(PIECE, decode_content=False))
 
-    def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def _counted(self, pieces: Iterable[bytes | memoryview]) -> Iterator[memoryview]:
         try:
             for piece in pieces:
                 self._tally.received(len(piece))
-                yield piece
+                with memoryview(piece) as lent:
+                    yield lent
         except OSError as error:
             raise self._unreachable(error) from error
 

@@ -109,10 +109,10 @@ class MemoryStore:
         stop: int | None = None,
         etag: str | None = None,
         version_id: str | None = None,
-    ) -> Iterator[Iterator[bytes]]:
+    ) -> Iterator[Iterator[memoryview]]:
         """See `Store.stream`."""
         data = self.get(key, start=start, stop=stop, etag=etag, version_id=version_id)
-        yield (data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK))
+        yield _chunks(data)
 
     def receive(
         self,
@@ -280,6 +280,12 @@ class _Upload:
     content_type: str | None
     metadata: Mapping[str, str]
     parts: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+
+
+def _chunks(data: bytes) -> Iterator[memoryview]:
+    for at in range(0, len(data), _CHUNK):
+        with memoryview(data)[at : at + _CHUNK] as chunk:
+            yield chunk
 
 
 def _utf8(key: str) -> bytes:

@@ -155,7 +155,7 @@ class S3Store:
         stop: int | None = None,
         etag: str | None = None,
         version_id: str | None = None,
-    ) -> Iterator[Iterator[bytes]]:
+    ) -> Iterator[Iterator[memoryview]]:
         """See `Store.stream`."""
         headers = _read_conditions(start, stop, etag)
         request = Request("GET", self.bucket, self._key(key), _query(version_id), headers)

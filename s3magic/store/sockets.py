@@ -76,17 +76,25 @@ class Body:
             at += count
             arrived(count)
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield it in pieces; one that ends too early raises an `OSError`."""
-        if self._first:
-            self._left -= len(self._first)
-            yield self._first
+    def __iter__(self) -> Iterator[memoryview]:
+        """Yield it in pieces that lie in one buffer: each is gone when the next is asked for.
+
+        A body that ends too early raises an `OSError`.
+        """
+        buffer = memoryview(bytearray(min(PIECE, self._left)))
+        at = len(self._first)
+        buffer[:at] = self._first
         while self._left:
-            piece = _piece(self._connection, min(PIECE, self._left))
-            if not piece:
+            end = min(len(buffer), self._left)
+            while at < end and (count := self._connection.recv_into(buffer[at:end], 0, self._whole)):
+                at += count
+                if self._whole:  # the kernel has waited for the rest already
+                    break
+            if not at:
                 raise BodyCutShort
-            self._left -= len(piece)
-            yield piece
+            self._left -= at
+            yield buffer[:at]
+            at = 0
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -245,16 +253,6 @@ def _send(connection: socket.socket, request: bytes) -> bytes:
             raise BodyCutShort
         received += piece
     return received
-
-
-def _piece(connection: socket.socket, size: int) -> bytes:
-    """Return the next bytes of a connection, fewer than asked for only where it ends."""
-    if not isinstance(connection, ssl.SSLSocket):
-        return connection.recv(size, socket.MSG_WAITALL)
-    piece, at = memoryview(bytearray(size)), 0  # TLS gives 16 KiB at a time
-    while at < size and (count := connection.recv_into(piece[at:])):
-        at += count
-    return bytes(piece[:at])
 
 
 def _parse(received: bytes) -> tuple[Head, bytes]:

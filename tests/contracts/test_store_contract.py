@@ -135,9 +135,18 @@ def test_a_stream_gives_the_same_bytes(store, prefix):
     data = bytes(range(256)) * 9000
     etag = store.put(f"{prefix}big", data).etag
     with store.stream(f"{prefix}big", start=1000, etag=etag) as chunks:
-        got = list(chunks)
+        got = [bytes(chunk) for chunk in chunks]
     assert b"".join(got) == data[1000:]
     assert max(map(len, got)) <= 1 << 20
+
+
+def test_a_chunk_that_is_gone_says_so(store, prefix):
+    store.put(f"{prefix}big", bytes(3 << 20))
+    with store.stream(f"{prefix}big") as chunks:
+        first = next(chunks)
+        next(chunks)
+        with pytest.raises(ValueError, match="released"):
+            bytes(first)
 
 
 def test_a_stream_may_be_left_early(store, prefix):
