@@ -57,6 +57,8 @@ __all__ = [
     "__version__",
     "check",
     "connect",
+    "disable_iris",
+    "enable_iris",
     "link",
     "lint_policy",
     "ls",
@@ -71,6 +73,8 @@ __all__ = [
 _HOMES = {
     "check": "api",
     "connect": "api",
+    "disable_iris": "api",
+    "enable_iris": "api",
     "link": "api",
     "lint_policy": "api",
     "ls": "api",

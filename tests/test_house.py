@@ -25,13 +25,14 @@ MAY_IMPORT = {
     "listing": GROUND | {"store"},
     "access": GROUND | {"store"},
     "mounting": GROUND | {"store", "access"},
+    "cubes": GROUND | {"store", "access", "mounting"},
     "linking": GROUND | {"store", "formats", "access"},
     "thumbnails": GROUND | {"store", "formats"},
     "sandboxes": GROUND | {"store"},
     "doctor": GROUND,
     "following": GROUND | {"access"},
     "api": GROUND
-    | {"store", "formats", "listing", "access", "mounting", "linking", "thumbnails", "sandboxes", "following"},
+    | {"store", "formats", "listing", "access", "mounting", "cubes", "linking", "thumbnails", "sandboxes", "following"},
     "demo": GROUND | {"api", "sandboxes"},
 }
 # Who may know a library; the others must do without.

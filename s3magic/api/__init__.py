@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from s3magic.api.cubes import disable_iris, enable_iris
 from s3magic.api.data import link, ls, mount, mounts, thumbs, unmount
 from s3magic.api.identity import connect, connection, forget, saved_choices
 from s3magic.api.permission import check, lint_policy, policy
@@ -11,6 +12,8 @@ __all__ = [
     "check",
     "connect",
     "connection",
+    "disable_iris",
+    "enable_iris",
     "forget",
     "link",
     "lint_policy",

@@ -292,7 +292,7 @@ def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anyw
         inner = folder.key[len(base.key) :].removesuffix("/")
         names = [file_name(segment) or segment for segment in inner.split("/")] if inner else []
         path = record.path.joinpath(*names)
-        if path != target and not (anywhere and record.pid in _ours):
+        if path != target and not (anywhere and record.pid in _ours and not record.is_private):
             continue
         if not path.is_dir():
             if path.exists():
@@ -300,6 +300,18 @@ def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anyw
             raise NoSuchKey(f"There is nothing at {folder}", "Check the spelling; %s3ls shows what is there.")
         return Mount(str(folder), path, record)
     return None
+
+
+def holding(url: S3Url, location: Location) -> list[Mount]:
+    """Return the mounts of this process in which an object is now, or one version of it, the deepest first."""
+    found = []
+    for record in _live():
+        base = S3Url.parse(record.url)
+        is_within = base == url if url.version_id else not base.version_id and url.key.startswith(base.key)
+        is_same = base.bucket == url.bucket and record.location == location.to_json() and not record.version_at
+        if record.pid in _ours and is_within and is_same:
+            found.append(Mount(record.url, record.path, record))
+    return sorted(found, key=lambda mount: len(mount.url), reverse=True)
 
 
 def _made_meanwhile(target: Path, find: Callable[[], Mount | None]) -> Mount | None:

@@ -95,6 +95,11 @@ class Record:
         return started(self.pid) == self.started
 
     @property
+    def is_private(self) -> bool:
+        """Whether it is a means to something else: nobody chose its folder, and nobody looks for it there."""
+        return self.path.is_relative_to(private_folder())
+
+    @property
     def mount_point(self) -> MountPoint | None:
         """The kernel's entry of this mount; None when it is not mounted (here) any more."""
         written = at(self.path)
@@ -138,6 +143,11 @@ def folder() -> Path:
         if stat.S_IMODE(found.st_mode) != _PRIVATE:
             part.chmod(_PRIVATE)
     return path
+
+
+def private_folder() -> Path:
+    """Return where mounts are made that nobody asked for by a folder; it need not be there."""
+    return Path(os.path.realpath(folder().parent)) / "private"
 
 
 def _runtime() -> Path:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, cast
 
+from s3magic.api import cubes
 from s3magic.notebook import comms
 from s3magic.notebook.completer import Completer
+from s3magic.notebook.magic import friendly
 from s3magic.notebook.magics import S3Magics
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def load(shell: InteractiveShell) -> None:
     magics = S3Magics(shell)
     shell.register_magics(magics)
     shell.Completer.custom_matchers.append(Completer(magics).match)
+    cubes.await_iris(lambda: friendly(verbose=magics.verbose_errors, interrupts=False))
     if getattr(shell, "kernel", None) is not None:
         comms.open_bridge(shell)
         _displays(shell).for_type_by_name(*_GALLERY, _show_gallery)  # type: ignore[no-untyped-call]
@@ -35,6 +38,7 @@ def load(shell: InteractiveShell) -> None:
 def unload(shell: InteractiveShell, *, unmount: bool = True) -> None:
     """Take back what `load` registered, and what was done meanwhile: mounts, and the environment."""
     comms.close_bridge(shell)
+    cubes.disable_iris()
     manager = shell.magics_manager
     for kind, names in S3Magics.magics.items():
         table = manager.magics[kind]

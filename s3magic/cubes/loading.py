@@ -1,0 +1,162 @@
+"""The files behind ``s3://`` URLs: patterns expanded, read through a mount of the bucket, as fresh as S3 has them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from s3magic.access import current
+from s3magic.access.connection import Connection
+from s3magic.cubes import etags
+from s3magic.errors import AccessDenied, ArchivedObject, FuseUnavailable, InvalidInput, NoSuchKey
+from s3magic.mounting import manager, records
+from s3magic.mounting.model import Mount
+from s3magic.mounting.starting import Daemon
+from s3magic.naming import file_name
+from s3magic.parallel import WORKERS
+from s3magic.store.base import ObjectInfo
+from s3magic.store.listing import expand
+from s3magic.url import S3Url
+
+_DIGEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """An object, and where a mount shows it."""
+
+    info: ObjectInfo
+    mount: Mount
+    path: Path
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the mount knows the object as S3 has it by now."""
+        try:
+            state = self.path.stat()
+        except OSError:
+            return False
+        written = self.info.last_modified
+        is_same_time = written is None or int(state.st_mtime) == int(written.timestamp())
+        return state.st_size == self.info.size and is_same_time
+
+
+def paths(urls: list[str]) -> list[str]:
+    """Return the files that URLs of objects, and patterns, stand for; mounts what is not mounted yet.
+
+    The bucket is mounted as a whole, in a folder of this user's own, so that one mount serves all
+    of it; where only some of it may be listed, the largest folder that may. A mount that shows the
+    object already is used instead.
+
+    Raises
+    ------
+    NoSuchBucket, NoSuchKey, AccessDenied, ArchivedObject, FuseUnavailable
+        Before anything is opened.
+    """
+    parsed = [S3Url.parse(url) for url in urls]
+    for url in parsed:
+        if url.is_prefix:
+            raise InvalidInput(f"A folder is no file: {url}", f"Name the files in it: {url.with_key(f'{url.key}*.nc')}")
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="s3magic-look") if len(parsed) > 1 else nullcontext() as pool:
+        found = list((pool.map if pool else map)(_objects, parsed))
+    files = [_file(url, info) for url, infos in zip(parsed, found, strict=True) for info in infos]
+    for mount in {str(one.mount.path): one.mount for one in files if not one.is_current}.values():
+        mount.refresh()
+    for one in files:
+        if not one.path.exists():
+            raise InvalidInput(f"{one.info.url} can be no file", "A folder has its name; copy it to another key.")
+    return [str(one.path) for one in files]
+
+
+def _objects(url: S3Url) -> list[ObjectInfo]:
+    """Return what a URL names, and note it as seen."""
+    store = current.open_store(url)
+    try:
+        infos = list(expand(store, url))
+    except NoSuchKey:
+        with suppress(AccessDenied):
+            store.list_page(url.key, max_keys=1)  # tells a bucket that is not there from such an object
+        raise
+    if not infos:
+        raise NoSuchKey(f"Nothing fits {url}", "%s3ls shows what is there.")
+    for info in infos:
+        if info.is_archived:
+            raise ArchivedObject(
+                f"In an archive class: {info.url}", "Restore it first (aws s3api restore-object), then load it."
+            )
+        if not url.version_id:
+            etags.note(S3Url(url.bucket, info.key), info.etag)
+    return infos
+
+
+def _file(url: S3Url, info: ObjectInfo) -> _File:
+    named = S3Url(url.bucket, info.key, url.version_id)
+    mount = _mount(named)
+    shown = S3Url.parse(mount.url).key
+    inner = info.key[shown.rfind("/") + 1 :]  # the one of a version stands for itself
+    names = [file_name(segment) for segment in inner.split("/")]
+    known = [name for name in names if name is not None]
+    if len(known) < len(names):
+        raise InvalidInput(f"No file can be called like {url}", "Copy it to another key.")
+    return _File(info, mount, mount.path.joinpath(*known))
+
+
+def _mount(url: S3Url) -> Mount:
+    """Return a mount that shows an object as whoever is chosen for it sees it."""
+    chosen = current.connection(url)
+    for mount in manager.holding(url, chosen.location):
+        if current.connection(S3Url.parse(mount.url)) is chosen:
+            return mount
+    with Daemon() as daemon:  # gets ready while the rights are looked at
+        place = url if url.version_id else _place(url, chosen)
+        try:
+            return manager.mount(
+                place,
+                _folder(place, chosen),
+                location=chosen.location,
+                broker=chosen.attach(),
+                tuning=chosen.tuning,
+                daemon=daemon,
+            )
+        except FuseUnavailable as error:
+            error.hint += f" Without it, copy the files and load the copies: %s3copy {url} ."
+            raise
+
+
+def _place(url: S3Url, chosen: Connection) -> S3Url:
+    """Return the largest folder around an object that may be listed."""
+    store = chosen.store(url.bucket)
+    refused = None
+    for folder in _around(url):
+        if current.connection(folder) is not chosen:
+            continue  # somebody else is chosen for so much
+        try:
+            store.list_page(folder.key, delimiter="/", max_keys=1)
+        except AccessDenied as error:
+            refused = error
+        else:
+            return folder
+    raise AccessDenied(
+        f"Iris reads through a mount, and {list(_around(url))[-1]} may not be listed",
+        f"Ask for s3:ListBucket there, or load a copy: %s3copy {url} .",
+    ) from refused
+
+
+def _around(url: S3Url) -> Iterator[S3Url]:
+    """Yield the folders that a key is in, the bucket first."""
+    yield url.with_key("")
+    for at, letter in enumerate(url.key):
+        if letter == "/":
+            yield url.with_key(url.key[: at + 1])
+
+
+def _folder(place: S3Url, chosen: Connection) -> Path:
+    """Return where a place is mounted for this process: nobody else's mount is there."""
+    told = f"{chosen.location.endpoint_url}\0{chosen.location.region}\0{place}"
+    digest = hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return records.private_folder() / str(os.getpid()) / f"{place.bucket}-{digest}"
