@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from s3magic.api import mounts as mounts
     from s3magic.api import policy as policy
     from s3magic.api import sandbox as sandbox
+    from s3magic.api import stats as stats
     from s3magic.api import thumbs as thumbs
     from s3magic.api import unmount as unmount
     from s3magic.errors import S3MagicError as S3MagicError
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
     from s3magic.mounting.model import Mount as Mount
     from s3magic.sandboxes.process import Sandbox as Sandbox
     from s3magic.store.base import ObjectInfo as ObjectInfo
+    from s3magic.store.traffic import Traffic as Traffic
     from s3magic.thumbnails.gallery import Gallery as Gallery
     from s3magic.thumbnails.item import GalleryItem as GalleryItem
+    from s3magic.usage import Usage as Usage
 
 __version__ = "0.1.0"
 
@@ -54,6 +57,8 @@ __all__ = [
     "PermissionReport",
     "S3MagicError",
     "Sandbox",
+    "Traffic",
+    "Usage",
     "__version__",
     "check",
     "connect",
@@ -66,6 +71,7 @@ __all__ = [
     "mounts",
     "policy",
     "sandbox",
+    "stats",
     "thumbs",
     "unmount",
 ]
@@ -82,6 +88,7 @@ _HOMES = {
     "mounts": "api",
     "policy": "api",
     "sandbox": "api",
+    "stats": "api",
     "thumbs": "api",
     "unmount": "api",
     "Connection": "access.connection",
@@ -96,8 +103,10 @@ _HOMES = {
     "Mount": "mounting.model",
     "Sandbox": "sandboxes.process",
     "ObjectInfo": "store.base",
+    "Traffic": "store.traffic",
     "Gallery": "thumbnails.gallery",
     "GalleryItem": "thumbnails.item",
+    "Usage": "usage",
 }
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +41,19 @@ def connection(sandbox):
         region="us-east-1",
     )
     current.forget()
+
+
+@pytest.fixture
+def own_mounts(monkeypatch):
+    """Records of mounts in a folder of their own; whatever is mounted there is gone after the test."""
+    from s3magic import api
+
+    folder = Path(tempfile.mkdtemp(prefix="s3m-"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    yield
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    api.unmount(all=True, force=True)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

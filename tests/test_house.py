@@ -30,9 +30,11 @@ MAY_IMPORT = {
     "thumbnails": GROUND | {"store", "formats"},
     "sandboxes": GROUND | {"store"},
     "doctor": GROUND,
+    "usage": GROUND | {"store", "access"},
     "following": GROUND | {"access"},
     "api": GROUND
-    | {"store", "formats", "listing", "access", "mounting", "cubes", "linking", "thumbnails", "sandboxes", "following"},
+    | {"store", "formats", "listing", "access", "mounting", "cubes", "linking", "thumbnails", "sandboxes"}
+    | {"following", "usage"},
     "demo": GROUND | {"api", "sandboxes"},
 }
 # Who may know a library; the others must do without.

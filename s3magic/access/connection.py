@@ -20,6 +20,7 @@ from s3magic.access.wire import BrokerSource
 from s3magic.errors import InvalidInput
 from s3magic.html import card
 from s3magic.store.credentials import Credentials, CredentialSource, Location
+from s3magic.store.traffic import Traffic
 from s3magic.store.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -84,12 +85,15 @@ class Connection:
         How hard the store is asked, the variables considered.
     place : str or None
         The bucket or folder that it was chosen for; None for all of them.
+    last_cell : Traffic or None
+        What the last cell that used it asked, its mounts included; None where no cell did.
     """
 
     def __init__(self, choice: Choice, held: HeldChoice, source: BrokerSource, tuning: Tuning) -> None:
         self.choice = choice
         self.tuning = tuning
         self.place: str | None = None
+        self.last_cell: Traffic | None = None
         self.location = Location(**held.told["location"])
         self.provider: str = held.told["provider"]
         self.note: str = held.told["note"]
@@ -123,6 +127,11 @@ class Connection:
     def explain(self) -> Explanation:
         """Tell why this identity: each provider in order and what came of it."""
         return Explanation.from_json(self._held.ask("explain"))
+
+    @property
+    def traffic(self) -> Traffic:
+        """What was asked in its name by this process, and what came of it; its mounts count for themselves."""
+        return Traffic() if self._client is None else self._client.traffic
 
     def store(self, bucket: str) -> S3Store:
         """Return the store of a bucket; the same object for the same bucket."""

@@ -6,6 +6,7 @@ from s3magic.api.cubes import disable_iris, enable_iris
 from s3magic.api.data import link, ls, mount, mounts, thumbs, unmount
 from s3magic.api.identity import connect, connection, forget, saved_choices
 from s3magic.api.permission import check, lint_policy, policy
+from s3magic.api.spending import stats
 from s3magic.api.teaching import sandbox
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "policy",
     "sandbox",
     "saved_choices",
+    "stats",
     "thumbs",
     "unmount",
 ]

@@ -32,6 +32,7 @@ from s3magic.mounting.listings import DELIMITER
 from s3magic.mounting.operations import FETCHERS, FileSystem
 from s3magic.mounting.past import AsOf, Pinned, Source
 from s3magic.mounting.records import Record
+from s3magic.store import traffic
 from s3magic.store.base import ListPage, Store
 from s3magic.store.client import Client
 from s3magic.store.credentials import Location
@@ -205,6 +206,7 @@ class Daemon:
         connection = self._connection
         return {
             **self._files.stats(),
+            "traffic": traffic.total().to_json(),
             "memory_bytes": _status("VmRSS") * 1024,
             "memory_peak_bytes": _status("VmHWM") * 1024,
             "uptime": time.monotonic() - self._began,

@@ -8,7 +8,7 @@ import signal
 import time
 
 from s3magic.errors import MountBusy, MountError
-from s3magic.mounting import attach, records
+from s3magic.mounting import attach, counted, records
 from s3magic.mounting.holders import holders
 from s3magic.mounting.records import Record
 
@@ -22,6 +22,7 @@ def end(record: Record, *, timeout: float, force: bool = False) -> None:
 
     Raises `MountBusy`, with ``holders``, when it is still used after ``timeout`` seconds.
     """
+    counted.look(record)
     if force:
         _force(record)
         return

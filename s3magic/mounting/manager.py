@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey, S3MagicError
-from s3magic.mounting import attach, control, ending, records, wishes
+from s3magic.mounting import attach, control, counted, ending, records, wishes
 from s3magic.mounting.disk import SIZE
 from s3magic.mounting.model import Mount, MountTable
 from s3magic.mounting.records import Record
@@ -133,7 +133,7 @@ def mount(
                 raise
             _share(live.record)
             return live
-        _keep(record)
+        _keep(record, is_new=True)
         return Mount(record.url, record.path, record)
 
 
@@ -360,15 +360,16 @@ def _share(record: Record) -> None:
     if record.pid not in _ours:
         with own_pidfd() as owner:
             control.ask(record.socket, {"ask": "adopt"}, descriptors=[owner])
-        _keep(record)
+        _keep(record, is_new=False)
 
 
-def _keep(record: Record) -> None:
+def _keep(record: Record, *, is_new: bool) -> None:
     global _ours_pid  # noqa: PLW0603 - a forked child starts with its own
     if _ours_pid != os.getpid():
         _ours_pid = os.getpid()
         _ours.clear()
     _ours[record.pid] = record
+    counted.begin(record, is_new=is_new)
 
 
 @atexit.register

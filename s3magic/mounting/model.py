@@ -58,7 +58,7 @@ class Mount:
             ``disk_bytes``, ``disk_limit``, ``disk_served``, ``disk_trouble`` (why nothing more is kept
             on disk, or empty), ``memory_bytes``, ``memory_peak_bytes``, ``open_files``, ``inodes``, ``hidden`` (keys
             that can be no file, as far as they were listed), ``errors``, ``last_error``, and
-            ``uptime`` in seconds.
+            ``uptime`` in seconds; ``traffic``, the counts of a `Traffic`.
         """
         return control.ask(self.record.socket, {"ask": "stats"})
 

@@ -67,7 +67,7 @@ class Completer:
             return [(value, "value") for value in (offered() if offered else last.settings.get("choices", ()))]
         if text.startswith("-"):
             return [(flag, "option") for flag in sorted(flags) if flag.startswith("--") and flag not in before]
-        verbs = next(one for one in options if one.positional).settings.get("choices", ())
+        verbs = next((one.settings.get("choices", ()) for one in options if one.positional), ())
         if verbs and not before:
             return [(verb, "verb") for verb in verbs]
         if name == "s3umount":

@@ -10,6 +10,7 @@ from s3magic.notebook import comms
 from s3magic.notebook.completer import Completer
 from s3magic.notebook.magic import friendly
 from s3magic.notebook.magics import S3Magics
+from s3magic.usage import cells
 
 if TYPE_CHECKING:
     from IPython.core.formatters import IPythonDisplayFormatter
@@ -29,6 +30,9 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(magics)
     shell.Completer.custom_matchers.append(Completer(magics).match)
     cubes.await_iris(lambda: friendly(verbose=magics.verbose_errors, interrupts=False))
+    shell.events.register("pre_run_cell", _begin_cell)
+    shell.events.register("post_run_cell", _end_cell)
+    cells.begin()
     if getattr(shell, "kernel", None) is not None:
         comms.open_bridge(shell)
         _displays(shell).for_type_by_name(*_GALLERY, _show_gallery)  # type: ignore[no-untyped-call]
@@ -53,10 +57,22 @@ def unload(shell: InteractiveShell, *, unmount: bool = True) -> None:
     matchers[:] = [matcher for matcher in matchers if not isinstance(_owner(matcher), Completer)]
     for shown in (_GALLERY, _MOUNT):
         _displays(shell).pop(".".join(shown), None)  # type: ignore[no-untyped-call]
+    for moment, called in (("pre_run_cell", _begin_cell), ("post_run_cell", _end_cell)):
+        if called in shell.events.callbacks[moment]:
+            shell.events.unregister(moment, called)
+    cells.forget()
     if unmount:
         _unmount_ours()
         _stop_workers()
         _restore_environment()
+
+
+def _begin_cell(_info: object) -> None:
+    cells.begin()
+
+
+def _end_cell(_result: object) -> None:
+    cells.end()
 
 
 def _displays(shell: InteractiveShell) -> IPythonDisplayFormatter:

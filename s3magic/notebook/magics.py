@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from s3magic.notebook.credential_panel import CredentialPanel
     from s3magic.sandboxes.process import Sandbox
     from s3magic.thumbnails.gallery import Gallery
+    from s3magic.usage import Usage
 
 _PATIENCE = 5
 """Seconds that %s3umount waits for a mount in use: mostly this notebook uses it, and closes no file meanwhile."""
@@ -246,6 +247,12 @@ class S3Magics(Magics):
         if args.html:
             gallery.to_html(args.html)
         return gallery
+
+    @line_magic
+    @magic(option("--all", action="store_true", help="of everything since the notebook began"))
+    def s3stats(self, args: Namespace) -> Usage:
+        """Tell what the last cell that used S3 asked of it: requests, bytes, and their rough price."""
+        return api.stats(all=args.all)
 
     @line_magic
     @magic(

@@ -3,26 +3,10 @@
 from __future__ import annotations
 
 import atexit
-import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
-
-
-@pytest.fixture
-def own_mounts(monkeypatch):
-    """Records of mounts in a folder of their own; whatever is mounted there is gone after the test."""
-    from s3magic import api
-
-    folder = Path(tempfile.mkdtemp(prefix="s3m-"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    yield
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    api.unmount(all=True, force=True)
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

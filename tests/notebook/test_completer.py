@@ -31,6 +31,7 @@ def complete(loaded):
 @pytest.mark.parametrize(
     ("text", "offered"),
     [
+        ("%s3stats --", {"%s3stats --all"}),
         ("%s3sandbox st", {"%s3sandbox start", "%s3sandbox stop", "%s3sandbox status"}),
         ("x = %s3sandbox sta", {"x = %s3sandbox start", "x = %s3sandbox status"}),
         ("%s3link st", {"%s3link status"}),
