@@ -89,12 +89,15 @@ class Usage:
             return [("requests", 0)]
         payer = "you: requester pays" if self.requester_pays else "the owner of the bucket"
         rows = [*self.traffic.rows(), ("paid by", payer)]
-        shares = [("asked here", self.here), *((f"by the mount of {url}", one) for url, one in self.mounts.items())]
-        told = [(name, f"{one.requests:,} requests, {html.bytes_text(one.received)}") for name, one in shares if one]
-        return rows if self.traffic == self.here else [*rows, *told]
+        if self.traffic == self.here:
+            return rows
+        rows.append(("asked here", _short(self.here)))
+        return [*rows, *(("by a mount", f"{url}: {_short(one)}") for url, one in self.mounts.items())]
 
     def _notes(self) -> list[str]:
-        rough = f"Rough: {PRICED}; bytes to a machine in the bucket's region cost nothing."
+        if not self.traffic:
+            return []
+        rough = f"Rough: {PRICED}. To a machine in the bucket's region bytes are free."
         return [rough, *(f"{endpoint} is not AWS and has prices of its own." for endpoint in self.endpoints)]
 
     def __repr__(self) -> str:
@@ -103,8 +106,8 @@ class Usage:
         return "\n".join([self._title, *(f"  {name:<{width}}{value}" for name, value in rows), *self._notes()])
 
     def _repr_html_(self) -> str:
-        note = html.cell(" ".join(self._notes()))
-        return html.card(self._title, self._rows(), f'<div class="s3m-note">{note}</div>')
+        note = f'<div class="s3m-note">{html.cell(" ".join(self._notes()))}</div>'
+        return html.card(self._title, self._rows(), note if self.traffic else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,10 @@ def _connections() -> Iterable[Connection]:
     if current is None:
         return []
     return {one for one in (current.chosen(), *current.per_url.chosen().values()) if one is not None}
+
+
+def _short(one: Traffic) -> str:
+    return f"{one.requests:,} requests, {html.bytes_text(one.received)}"
 
 
 def _serves(connection: Connection, url: str) -> bool:

@@ -93,7 +93,7 @@ def test_a_mount_that_ended_in_its_cell_counts(connection, cells, told, tmp_path
     usage = cells.usage()
     assert counts(usage.traffic) == got
     assert list(usage.mounts) == ["s3://teaching/iris/"]
-    assert "by the mount of s3://teaching/iris/" in repr(usage)
+    assert "s3://teaching/iris/: " in repr(usage)
     assert connection.last_cell == usage.traffic
 
 

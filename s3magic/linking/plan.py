@@ -14,11 +14,9 @@ from s3magic.linking.order import Order
 from s3magic.linking.report import Report
 from s3magic.linking.survey import Candidate, Survey
 from s3magic.store.reader import FIRST_BLOCK
+from s3magic.store.traffic import LIST_PRICE, READ_PRICE
 
 Way = Literal["head", "part1", "report", "read", "download", "unhashed"]
-# Dollars a request, S3 Standard in us-east-1; bytes that leave the region have a price of their own.
-_LIST_PRICE = 0.005 / 1000
-_READ_PRICE = 0.0004 / 1000
 _CENT = 0.01
 _TOLD: dict[Way, str] = {
     "head": "known to S3",
@@ -69,7 +67,7 @@ class LinkPlan:
     @property
     def cost(self) -> float:
         """Dollars that the requests cost at AWS's list price; the way out of AWS is not in it."""
-        return self.lists * _LIST_PRICE + (self.heads + self.gets) * _READ_PRICE
+        return self.lists * LIST_PRICE + (self.heads + self.gets) * READ_PRICE
 
     @property
     def line(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from s3magic.html import bytes_text, card
 
-PRICED = "list prices of S3 Standard in us-east-1, as aws.amazon.com/s3/pricing gave them in 2025"
+PRICED = "list prices of S3 Standard in us-east-1, 2025 (aws.amazon.com/s3/pricing)"
 LIST_PRICE = 0.005 / 1000
 """Dollars a LIST, PUT, COPY or POST."""
 READ_PRICE = 0.0004 / 1000

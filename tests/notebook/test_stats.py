@@ -38,7 +38,7 @@ def test_a_mount_for_one_cell_counts(asked):
     asked("%%s3mount s3://teaching/iris/ m\nfrom pathlib import Path\nlen(Path('m/E1.2098.pp').read_bytes())")
     usage = asked("%s3stats")
     assert list(usage.mounts) == ["s3://teaching/iris/"]
-    assert "by the mount of s3://teaching/iris/" in repr(usage)
+    assert "s3://teaching/iris/: " in repr(usage)
 
 
 def test_unloading_stops_the_counting(loaded, run):
