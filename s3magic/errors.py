@@ -27,6 +27,8 @@ builtin it specialises, so that plain ``except FileNotFoundError`` keeps working
     │   ├── FuseUnavailable                  no /dev/fuse, or no right to it
     │   ├── FolderNotEmpty                   the mount folder holds files
     │   └── MountBusy                        somebody still uses it; ``.holders`` says who
+    ├── CopyError (OSError)                  a copy cannot be done as asked
+    │   └── CopyFailed                       some objects failed, the others are done; ``.failures`` says why
     └── LinkError (ValueError)               a linked dataset cannot do what was asked
         └── TilesFailed                      some tiles failed, the others are done; ``.failures`` says why
 """
@@ -170,3 +172,14 @@ class TilesFailed(LinkError):
     """Some tiles failed and the others are done; ``failures`` lists ``(name, reason)``."""
 
     failures: tuple[tuple[str, str], ...] = ()
+
+
+class CopyError(S3MagicError, OSError):
+    """A copy cannot be done as it was asked for."""
+
+
+class CopyFailed(CopyError):
+    """Some objects failed and the others are done; ``failures`` lists ``(name, reason)``, ``report`` tells the rest."""
+
+    failures: tuple[tuple[str, str], ...] = ()
+    report: object = None

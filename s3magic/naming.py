@@ -1,4 +1,4 @@
-"""What a part of a key is called as a file, and which part a file name stands for; knows no folders and no stores."""
+"""What a part of a key is called as a file, and which part a file name stands for; knows no stores."""
 
 from __future__ import annotations
 
@@ -45,3 +45,8 @@ def segment_of(name: str) -> str:
     if name in _PLAIN:
         return _PLAIN[name]
     return f"%{name[3:]}" if name.startswith("%25") and _LOOKS_ESCAPED.fullmatch(name) else name
+
+
+def one_line(name: str) -> str:
+    """Return a name that moves no cursor: line ends and the like are written as Python writes them."""
+    return name if name.isprintable() else repr(name)[1:-1]
