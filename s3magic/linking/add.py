@@ -25,7 +25,8 @@ from s3magic.linking.redirects import place
 from s3magic.linking.report import Report, read_report
 from s3magic.linking.split import Parts, SplitDatasets, subfolders
 from s3magic.linking.survey import Candidate, refuse_clashes, survey
-from s3magic.linking.work import Harvest, gather, meter, raise_failures
+from s3magic.linking.work import Harvest, gather, raise_failures
+from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
 from s3magic.url import S3Url
 

@@ -17,7 +17,8 @@ from s3magic.linking.git import Repository
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.standing import Standing, ask
 from s3magic.linking.survey import Candidate, survey
-from s3magic.linking.work import gather, meter, raise_failures
+from s3magic.linking.work import gather, raise_failures
+from s3magic.progress import meter
 from s3magic.store.base import ObjectInfo, StoreOpener
 
 Change = Literal["added", "changed", "removed"]

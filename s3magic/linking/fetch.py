@@ -18,7 +18,8 @@ from s3magic.linking.local import local_state
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.selection import select
 from s3magic.linking.whole import gather as gather_whole
-from s3magic.linking.work import gather, meter, raise_failures
+from s3magic.linking.work import gather, raise_failures
+from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
 
 _AT_ONCE = 24  # bodies: enough to fill a line, few enough not to wait for each other's turn in Python

@@ -20,7 +20,8 @@ from s3magic.linking.local import file_hash, local_state, pointer_of
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.selection import select
 from s3magic.linking.standing import ask
-from s3magic.linking.work import gather, meter, reason
+from s3magic.linking.work import gather, reason
+from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
 
 _SHOWN = 200

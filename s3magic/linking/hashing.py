@@ -9,7 +9,8 @@ from functools import partial
 
 from s3magic.linking import hashes
 from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.work import Harvest, Meter, gather, meter
+from s3magic.linking.work import Harvest, gather
+from s3magic.progress import Meter, meter
 from s3magic.store.base import StoreOpener
 
 

@@ -12,7 +12,7 @@ from s3magic.linking.folder import Folder
 from s3magic.linking.local import local_state
 from s3magic.linking.manifest import DatasetInfo, LinkedTile
 from s3magic.linking.standing import ask
-from s3magic.linking.work import meter
+from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
 
 _LISTED = 10

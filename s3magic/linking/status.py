@@ -15,7 +15,8 @@ from s3magic.html import table
 from s3magic.linking.folder import Folder
 from s3magic.linking.local import Local, local_state
 from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.work import gather, meter, reason
+from s3magic.linking.work import gather, reason
+from s3magic.progress import meter
 from s3magic.store.base import Store, StoreOpener
 from s3magic.store.listing import pages
 

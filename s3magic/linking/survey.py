@@ -9,7 +9,8 @@ from functools import partial
 from s3magic.errors import AccessDenied, LinkError, NoSuchKey, NotFound
 from s3magic.linking import names
 from s3magic.linking.selection import fits
-from s3magic.linking.work import gather, meter
+from s3magic.linking.work import gather
+from s3magic.progress import meter
 from s3magic.store.base import ObjectInfo, StoreOpener
 from s3magic.store.listing import around
 from s3magic.url import S3Url

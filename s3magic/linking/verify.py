@@ -13,7 +13,8 @@ from s3magic.linking.local import Local, local_state
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.standing import Standing, ask
 from s3magic.linking.status import StatusReport, TileStatus
-from s3magic.linking.work import Harvest, Meter, gather, meter, reason
+from s3magic.linking.work import Harvest, gather, reason
+from s3magic.progress import Meter, meter
 from s3magic.store.base import StoreOpener
 
 _GOOD = frozenset({"ok", "superseded", "unhashed"})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -38,10 +38,6 @@ Item = TypeVar("Item", bound=Named)
 Value = TypeVar("Value")
 
 
-class Stopped(Exception):
-    """The work was given up between two chunks; never leaves the package."""
-
-
 @dataclass(slots=True)
 class Harvest(Generic[Value]):
     """What a piece of work brought in: values, failures by tile, and what stopped it, if anything did."""
@@ -54,55 +50,6 @@ class Harvest(Generic[Value]):
         """Raise what stopped the work: an interrupt, or an error that no other tile would escape."""
         if self.stopped is not None:
             raise self.stopped
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """Takes counts from any thread; ``stop`` makes it raise `Stopped` in whoever counts next.
-
-    Parameters
-    ----------
-    count
-        Adds bytes, or tiles, to the bar.
-    tile_done
-        Adds one to the tiles written behind a bar of bytes.
-    """
-
-    count: Callable[[int], None]
-    tile_done: Callable[[], None]
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    def __call__(self, amount: int) -> None:
-        """Count, or raise `Stopped`."""
-        if self.stop.is_set():
-            raise Stopped
-        self.count(amount)
-
-
-@contextmanager
-def meter(label: str, total: int | None, unit: str = " tiles", *, tiles: int = 0) -> Iterator[Meter]:
-    """Show a bar when the work takes longer than a second; yield what counts on it.
-
-    A bar of bytes, ``unit="B"``, tells how many of ``tiles`` are done as well. Where no ``total``
-    is known it counts on.
-    """
-    from tqdm.auto import tqdm  # noqa: PLC0415 - costs 0.1 s
-
-    lock = threading.Lock()
-    done = 0
-    with tqdm(total=total, desc=label, unit=unit, unit_scale=unit == "B", delay=1, leave=False) as bar:
-
-        def count(amount: int) -> None:
-            with lock:
-                bar.update(amount)
-
-        def tile_done() -> None:
-            nonlocal done
-            with lock:
-                done += 1
-                bar.set_postfix_str(f"{done}/{tiles} tiles", refresh=False)
-
-        yield Meter(count, tile_done)
 
 
 def gather(
