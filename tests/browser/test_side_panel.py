@@ -33,6 +33,9 @@ def test_identity_and_mount_are_shown_and_the_mount_is_ended(lab, panel, screens
     mount = shown.get_by_role("listitem")
     expect(mount).to_contain_text("s3://teaching/")
     expect(mount).to_contain_text("mounted, read-only")
+    live = page.locator(".jp-Notebook [class*=s3m-live]:visible")  # the card that a saved notebook keeps is hidden
+    expect(live).to_have_count(1)
+    expect(live).to_contain_text("read-only")
     page.screenshot(path=screenshots / f"side-panel-{look}-mounted.png")
     folder = lab.root / "s3" / "teaching"
     assert os.path.ismount(folder)
