@@ -24,16 +24,17 @@ MAY_IMPORT = {
     "formats": GROUND,
     "listing": GROUND | {"store"},
     "access": GROUND | {"store"},
-    "mounting": GROUND | {"store", "access"},
+    "mounting": GROUND | {"store", "access", "copying"},
     "cubes": GROUND | {"store", "access", "mounting"},
     "linking": GROUND | {"store", "formats", "access"},
+    "copying": GROUND | {"store", "linking"},
     "thumbnails": GROUND | {"store", "formats"},
     "sandboxes": GROUND | {"store"},
     "doctor": GROUND,
     "usage": GROUND | {"store", "access"},
     "following": GROUND | {"access"},
     "api": GROUND
-    | {"store", "formats", "listing", "access", "mounting", "cubes", "linking", "thumbnails", "sandboxes"}
+    | {"store", "formats", "listing", "access", "mounting", "cubes", "linking", "copying", "thumbnails", "sandboxes"}
     | {"following", "usage"},
     "demo": GROUND | {"api", "sandboxes"},
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MAGIC = re.compile(r"(?:^|=)\s*%%?(s3\w+)\s(?P<rest>.*)$", re.DOTALL)
 _OFFERED: dict[str, Callable[[], Iterable[str]]] = {"--profile": offers.profiles, "--saved": offers.saved}
-_TAKES_URL = {"s3check", "s3policy", "s3ls", "s3mount", "s3thumbs", "s3link"}
+_TAKES_URL = {"s3check", "s3policy", "s3ls", "s3copy", "s3mount", "s3thumbs", "s3link"}
 
 
 class Completer:

@@ -1,0 +1,156 @@
+"""Copy between S3 and disk: finds out what the two ends are, and composes the way between; decides nothing itself."""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from s3magic.errors import AccessDenied, InvalidInput, NoSuchKey, NotFound
+from s3magic.naming import file_name
+from s3magic.url import S3Url
+
+if TYPE_CHECKING:
+    from s3magic.copying.report import CopyReport
+    from s3magic.copying.way import Way
+
+End = S3Url | str | PathLike[str]
+
+
+def copy(src: End, dst: End, *, dry_run: bool = False, delete: bool = False) -> CopyReport:
+    """Copy from S3 to disk, from disk to S3, or from S3 to S3: what is new there, or changed.
+
+    The same again does what is left to do; an interrupted or killed copy is gone on with.
+
+    Parameters
+    ----------
+    src
+        ``s3://bucket/prefix/``, a pattern such as ``s3://bucket/prefix/**/*.{laz,tif}``, one object,
+        or one version of it (``?versionId=…``); or a file or folder here.
+    dst
+        A folder here or a prefix, made when it is not there. One object or file may also be given
+        the name that it is to have; where the name ends in a slash, or is a folder, it goes inside.
+    dry_run
+        Say what would be done, and do nothing.
+    delete
+        Remove from ``dst`` what the source does not have, once all else is done. Where anything
+        failed, nothing is removed; of a pattern, only what it would name.
+
+    Returns
+    -------
+    CopyReport
+        ``.copied``, ``.kept``, ``.deleted``, ``.failures``, ``.left_out``, ``.size``, ``.seconds``.
+
+    Raises
+    ------
+    CopyFailed
+        Some objects failed and the others are done; ``.failures`` lists them, ``.report`` tells all.
+    NotFound, CopyError, InvalidInput
+        There is nothing to copy, no room, or no sense in it; nothing has changed.
+    AccessDenied
+        It is not allowed; said after the first refusal.
+
+    Examples
+    --------
+    >>> import s3magic
+    >>> s3magic.copy("s3://teaching/tiles/*.laz", "tiles")  # doctest: +SKIP
+    s3://teaching/tiles/*.laz → /home/me/tiles
+      copied           4 objects, 102 kB in 0.1 s
+      unchanged        0 objects
+    """
+    from s3magic.copying import sync
+
+    return sync.copy(_way(src, dst, delete=delete), dry_run=dry_run, delete=delete)
+
+
+def _way(src: End, dst: End, *, delete: bool) -> Way:
+    if not _is_url(src):
+        if not _is_url(dst):
+            raise InvalidInput("Neither end is on S3", "One of them begins with s3://; cp copies on this machine.")
+        return _up(Path(os.fspath(src)).expanduser(), _target(dst), delete=delete)  # type: ignore[arg-type]
+    source = _source(S3Url.parse(src))  # type: ignore[arg-type]
+    _check_delete(str(source), is_one=not source.is_prefix and not source.is_pattern, delete=delete)
+    if _is_url(dst):
+        return _across(source, _target(dst), delete=delete)
+    return _down(source, os.fspath(dst))  # type: ignore[arg-type]
+
+
+def _down(source: S3Url, dst: str) -> Way:
+    from s3magic.access import current
+    from s3magic.copying.down import Down
+    from s3magic.copying.place import Place
+
+    folder = Path(dst).expanduser()
+    only = None
+    if not source.is_prefix and not source.is_pattern:
+        only = file_name(source.name)
+        if not dst.endswith(os.sep) and not folder.is_dir():
+            folder, only = folder.parent, folder.name
+        if only is None:
+            raise InvalidInput(f"No file can be called like {source}", "Say what to call it here.")
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInput(f"Not a folder: {folder}", "Name a folder to copy to.")
+    return Down(current.open_store(source), source, Place(folder, only=only))
+
+
+def _up(path: Path, target: S3Url, *, delete: bool) -> Way:
+    from s3magic.access import current
+    from s3magic.copying.up import Up
+
+    if not path.exists():
+        raise NotFound(f"No such file or folder: {path}", "Check the spelling.")
+    _check_delete(str(path), is_one=not path.is_dir(), delete=delete)
+    if path.is_dir():
+        target = target if target.is_prefix else target.with_key(f"{target.key}/")
+    elif not path.is_file():
+        raise InvalidInput(f"Neither a file nor a folder: {path}", "Name one of them.")
+    elif target.is_prefix:
+        target = target.with_key(target.key + path.name)
+    return Up(path, current.open_store(target), target)
+
+
+def _across(source: S3Url, target: S3Url, *, delete: bool) -> Way:
+    from s3magic.access import current
+    from s3magic.copying.across import Across
+    from s3magic.copying.sync import check_ends
+
+    if source.is_prefix or source.is_pattern:
+        target = target if target.is_prefix else target.with_key(f"{target.key}/")
+    elif target.is_prefix:
+        target = target.with_key(target.key + source.name)
+    check_ends(source, target, delete=delete)
+    is_one = current.connection(source) is current.connection(target)
+    return Across(current.open_store(source), source, current.open_store(target), target, is_one=is_one)
+
+
+def _source(url: S3Url) -> S3Url:
+    """Return what is copied; what names no object is a folder without its slash."""
+    from s3magic.access import current
+
+    if url.is_prefix or url.is_pattern:
+        if url.version_id:
+            raise InvalidInput(f"Only an object has versions: {url}", "Name one object, or leave the version out.")
+        return url
+    if url.version_id is None:
+        try:
+            current.open_store(url).head(url.key)
+        except (NoSuchKey, AccessDenied):  # who may not list is denied what is not there
+            return url.with_key(f"{url.key}/")
+    return url
+
+
+def _target(dst: End) -> S3Url:
+    target = S3Url.parse(dst)  # type: ignore[arg-type]
+    if target.is_pattern or target.version_id:
+        raise InvalidInput(f"Nothing can be copied to {target}", "Name a prefix, or a key, without wildcards.")
+    return target
+
+
+def _check_delete(source: str, *, is_one: bool, delete: bool) -> None:
+    if delete and is_one:
+        raise InvalidInput(f"{source} is no folder", "Only a copy of a folder, or a pattern, deletes: leave that out.")
+
+
+def _is_url(end: End) -> bool:
+    return isinstance(end, S3Url) or os.fspath(end).startswith("s3://")

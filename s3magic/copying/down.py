@@ -1,0 +1,100 @@
+"""From S3 to disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from s3magic.copying.download import download
+from s3magic.copying.entry import RECORDS, Entry, Found, unfit
+from s3magic.copying.place import Place
+from s3magic.copying.proof import is_content
+from s3magic.copying.way import SKEW, Coming, Report, find_objects, is_named
+from s3magic.naming import segment_of
+from s3magic.store.base import Store
+from s3magic.url import S3Url
+
+
+class Down:
+    """The way from S3 to disk.
+
+    Parameters
+    ----------
+    store, url
+        What is copied: a prefix that ends in a slash, a pattern, or one object.
+    place
+        Where to.
+    """
+
+    def __init__(self, store: Store, url: S3Url, place: Place) -> None:
+        self.source, self.target = str(url), str(place)
+        self._store, self._url, self._place = store, url, place
+
+    def find(self) -> Found:
+        """See `Way.find`."""
+        found = find_objects(self._store, self._url)
+        found.sort_out(folds_case=self._place.folds_case)
+        return found
+
+    def find_there(self, entries: Sequence[Entry], *, everything: bool) -> Mapping[str, Entry]:
+        """See `Way.find_there`; links are nothing that a copy made."""
+        if everything:
+            return {entry.name: entry for entry in _files(self._place.root)}
+        found = ((entry.name, self._place.find(entry.name)) for entry in entries)
+        return {name: there for name, there in found if there is not None}
+
+    def is_named(self, name: str) -> bool:
+        """See `Way.is_named`."""
+        return is_named(self._url, name)
+
+    def stands(self, entry: Entry, there: Entry) -> bool | None:
+        """See `Way.stands`; a copy gives a file its object's time."""
+        if entry.size != there.size:
+            return False
+        is_ours = int(there.modified) == int(entry.modified)
+        return True if is_ours and there.touched >= entry.modified + SKEW else None
+
+    def compare(self, entry: Entry, there: Entry) -> bool:
+        """See `Way.compare`; where S3 knows nothing of the content, the time tells."""
+        if entry.info is None or there.path is None:
+            return False
+        has_time = int(there.modified) == int(entry.modified)
+        is_same = is_content(there.path, entry.info, self._store)
+        if is_same and not has_time:
+            os.utime(there.path, (entry.modified, entry.modified))
+        return has_time if is_same is None else is_same
+
+    @contextmanager
+    def prepare(self, coming: Coming) -> Iterator[None]:
+        """See `Way.prepare`."""
+        self._place.check_room(coming)
+        with self._place.writing(self._place.part(entry.info) for entry, _ in coming if entry.info is not None):
+            yield
+
+    def transfer(self, entry: Entry, there: Entry | None, report: Report) -> None:  # noqa: ARG002 - what is there goes
+        """See `Way.transfer`."""
+        if entry.info is not None:
+            download(self._store, entry.info, self._place, entry.name, report=report)
+
+    def remove(self, there: Entry) -> None:
+        """See `Way.remove`."""
+        if there.path is not None:
+            self._place.remove(there.path)
+
+    def notes(self) -> Sequence[str]:
+        """See `Way.notes`."""
+        return ()
+
+
+def _files(root: Path) -> Iterator[Entry]:
+    """Yield the files below a folder that an object could be the source of; follows no links."""
+    for folder, folders, names in os.walk(root):
+        if RECORDS in folders:
+            folders.remove(RECORDS)
+        above = [segment_of(part) for part in Path(folder).relative_to(root).parts]
+        for name in names:
+            path, key = Path(folder, name), "/".join([*above, segment_of(name)])
+            if unfit(key) is None and path.is_file() and not path.is_symlink():
+                yield Entry.of_file(key, path)

@@ -1,0 +1,162 @@
+"""A folder on disk that a copy goes to: its files, and beside them what is not whole yet; asks no store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from s3magic.copying.entry import RECORDS, Entry, relative
+from s3magic.errors import CopyError
+from s3magic.html import bytes_text
+from s3magic.store.base import ObjectInfo
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has no flock; there nobody keeps a second copy out
+    fcntl = None  # type: ignore[assignment]
+
+_ROOM = 1.01  # of what is to come must be free
+
+
+class Place:
+    """A folder that gets files.
+
+    Parameters
+    ----------
+    root
+        The folder; made when something comes into it.
+    only
+        The path below it of the one file that comes, whatever its key; None for names of their keys.
+    mode
+        Who may do what with the files; as everywhere on this machine when None.
+    """
+
+    def __init__(self, root: Path, *, only: str | None = None, mode: int | None = None) -> None:
+        self.root = Path(os.path.realpath(root))
+        self.records = self.root / RECORDS
+        self._only = only
+        self._mode = mode
+        self._safe: set[Path] = set()
+
+    def __str__(self) -> str:
+        return str(self.root / (self._only or ""))
+
+    def path(self, name: str) -> Path:
+        """Return where the file of a key lies."""
+        return self.root / (self._only or relative(name))
+
+    def find(self, name: str) -> Entry | None:
+        """Return the file of a key; None where there is none, or something else."""
+        path = self.path(name)
+        try:
+            return Entry.of_file(name, path) if path.is_file() and not path.is_symlink() else None
+        except OSError:
+            return None
+
+    def part(self, info: ObjectInfo) -> Path:
+        """Return where an object is gathered: a place that an object with another ETag does not have."""
+        what = f"{info.url}\0{info.etag}\0{info.version_id}"
+        return self.records / f"{hashlib.sha256(what.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.part"
+
+    def put(self, part: Path, name: str, modified: float) -> None:
+        """Show a whole part as the file of a key, with its time; what was there before goes."""
+        target = self.path(name)
+        self._make_folder(target.parent, name)
+        if target.is_dir() and not target.is_symlink():
+            raise CopyError(f"A folder is in the way: {target}", "Move it away, then copy again.")
+        if modified:
+            os.utime(part, (modified, modified))
+        if self._mode is not None:
+            part.chmod(self._mode)
+        part.replace(target)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, and the folders that are empty then."""
+        path.unlink(missing_ok=True)
+        for folder in path.parents:
+            if folder == self.root or not folder.is_relative_to(self.root):
+                return
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+
+    def _make_folder(self, folder: Path, name: str) -> None:
+        if folder in self._safe:
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise CopyError(f"A file is in the way of a folder: {folder}", "Move it away, then copy again.") from error
+        if not Path(os.path.realpath(folder)).is_relative_to(self.root):
+            raise CopyError(f"A link leads out of {self.root}: {name}", "Replace it by a folder, then copy again.")
+        self._safe.add(folder)
+
+    @contextmanager
+    def writing(self, wanted: Iterable[Path]) -> Iterator[None]:
+        """Hold the place for one copy; parts of others than the ``wanted`` are removed, and in the end what is empty.
+
+        Raises `CopyError` where it cannot be written to, or another copy is under way.
+        """
+        try:
+            if self.records.is_symlink():
+                raise CopyError(f"{self.records} is a symbolic link", "Remove it, then copy again.")
+            self.records.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.records, os.O_RDONLY)
+        except OSError as error:
+            if isinstance(error, CopyError):
+                raise
+            raise CopyError(f"Cannot write to {self.root}: {error.strerror}", "Choose a folder of yours.") from error
+        try:
+            self._lock(handle)
+            kept = {path.stem for path in wanted}
+            for leftover in self.records.iterdir():
+                if leftover.suffix in {".part", ".done"} and leftover.stem not in kept:
+                    leftover.unlink()
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    self.records.rmdir()
+        finally:
+            os.close(handle)
+
+    def _lock(self, handle: int) -> None:
+        if fcntl is None:  # pragma: no cover
+            return
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CopyError(f"Another copy to {self.root} is under way", "Wait until it is done.") from None
+
+    def check_room(self, coming: Iterable[tuple[Entry, Entry | None]]) -> None:
+        """Raise `CopyError` where there is no room for what comes, given what it replaces."""
+        needed, most = 0, 0
+        for entry, former in coming:
+            there = 0
+            if entry.info is not None:
+                with suppress(OSError):
+                    there = self.part(entry.info).stat().st_blocks * 512
+            needed += max(0, entry.size - there) - (former.size if former else 0)
+            most = max(most, entry.size)
+        folder = next(path for path in (self.root, *self.root.parents) if path.exists())
+        free = shutil.disk_usage(folder).free
+        if max(needed, most) * _ROOM > free:
+            raise CopyError(
+                f"No room in {self.root}: {bytes_text(max(needed, most))} to copy, {bytes_text(free)} free",
+                "Copy less, a pattern such as *.nc chooses; or make room.",
+            )
+
+    @property
+    def folds_case(self) -> bool:
+        """Whether this disk takes ``A`` for ``a``, as those of macOS and Windows do."""
+        folder = next(path for path in (self.root, *self.root.parents) if path.exists())
+        swapped = folder.with_name(folder.name.swapcase())
+        try:
+            return folder.name != folder.name.swapcase() and folder.samefile(swapped)
+        except OSError:
+            return False

@@ -1,0 +1,147 @@
+"""From disk to S3."""
+
+from __future__ import annotations
+
+import mimetypes
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from pathlib import Path
+
+from s3magic.copying.entry import Entry, Found
+from s3magic.copying.proof import is_content
+from s3magic.copying.tree import find_files
+from s3magic.copying.way import SKEW, Coming, Report, objects_there
+from s3magic.errors import AccessDenied, NoSuchKey, ObjectChanged, S3MagicError, ServerError
+from s3magic.store.base import ObjectInfo, Store
+from s3magic.store.upload import upload
+from s3magic.url import S3Url
+
+_WORKERS = 4  # parts of one file under way at once
+_TRIED = 1 << 20  # bytes of a file that it is tried with whether a store heeds conditions
+_IGNORES = "ignores conditions: what somebody else wrote there meanwhile was overwritten"
+
+
+class Up:
+    """The way from disk to S3; never overwrites what is not as it was listed.
+
+    Parameters
+    ----------
+    path
+        What is copied: a folder, or one file.
+    store, url
+        Where to: a prefix that ends in a slash, or the one object.
+    """
+
+    def __init__(self, path: Path, store: Store, url: S3Url) -> None:
+        self.source, self.target = str(path), str(url)
+        self._path, self._store, self._url = path, store, url
+        self._lock = threading.Lock()
+        self._sent: tuple[Entry, ObjectInfo] | None = None  # the smallest one
+        self._knows_conditions = True
+
+    def find(self) -> Found:
+        """See `Way.find`."""
+        if self._path.is_file():
+            return Found([Entry.of_file(self._path.name, self._path)])
+        return find_files(self._path, self._url.key)
+
+    def find_there(self, entries: Sequence[Entry], *, everything: bool) -> Mapping[str, Entry]:  # noqa: ARG002 - it is one listing
+        """See `Way.find_there`."""
+        if self._url.is_prefix:
+            return objects_there(self._store, self._url.key)
+        with suppress(NoSuchKey, AccessDenied):  # who may not list is denied what is not there
+            return {one.name: Entry.of_object(one.name, self._store.head(self._url.key)) for one in entries}
+        return {}
+
+    def is_named(self, name: str) -> bool:  # noqa: ARG002
+        """See `Way.is_named`."""
+        return True
+
+    def stands(self, entry: Entry, there: Entry) -> bool | None:
+        """See `Way.stands`; what was last touched well before the object was written is what was written then."""
+        if entry.size != there.size:
+            return False
+        return True if entry.touched <= there.modified - SKEW else None
+
+    def compare(self, entry: Entry, there: Entry) -> bool:
+        """See `Way.compare`; where S3 knows nothing of the content, the time tells, as it does `aws s3 sync`."""
+        if entry.path is None or there.info is None:
+            return False
+        is_same = is_content(entry.path, there.info, self._store)
+        return entry.modified <= there.modified if is_same is None else is_same
+
+    @contextmanager
+    def prepare(self, coming: Coming) -> Iterator[None]:  # noqa: ARG002 - S3 has room
+        """See `Way.prepare`."""
+        yield
+
+    def transfer(self, entry: Entry, there: Entry | None, report: Report) -> None:
+        """See `Way.transfer`."""
+        if entry.path is None:
+            return
+        report(0)
+        key = self._key(entry)
+        if_match = there.info.etag if there is not None and there.info is not None else None
+        info = self._write(entry.path, key, if_match, report)
+        with self._lock:
+            if self._sent is None or entry.size < self._sent[0].size:
+                self._sent = entry, info
+
+    def _write(self, path: Path, key: str, if_match: str | None, report: Report) -> ObjectInfo:
+        kind, encoding = mimetypes.guess_type(path.name)
+        content_type = None if encoding else kind
+        if self._knows_conditions:
+            try:
+                return upload(
+                    self._store,
+                    key,
+                    path,
+                    content_type=content_type,
+                    if_match=if_match,
+                    if_none_match=if_match is None,
+                    progress=report,
+                    workers=_WORKERS,
+                )
+            except ServerError as error:
+                if error.status != HTTPStatus.NOT_IMPLEMENTED:
+                    raise
+                self._knows_conditions = False
+        self._check_unchanged(key, if_match)
+        return upload(self._store, key, path, content_type=content_type, progress=report, workers=_WORKERS)
+
+    def _check_unchanged(self, key: str, etag: str | None) -> None:
+        """Refuse what is not as it was listed, where the store itself does not."""
+        try:
+            now = self._store.head(key).etag
+        except NoSuchKey:
+            now = None
+        if now != etag:
+            raise ObjectChanged(f"The object changed: s3://{self._store.bucket}/{key}", "Copy again.")
+
+    def remove(self, there: Entry) -> None:
+        """See `Way.remove`."""
+        if there.info is not None:
+            self._store.delete(there.info.key)
+
+    def notes(self) -> Sequence[str]:
+        """See `Way.notes`; a store that would overwrite a new object shows it when it is given the same bytes again."""
+        if self._sent is None:
+            return ()
+        if self._knows_conditions and self._is_heeding(*self._sent):
+            return ()
+        return (f"s3://{self._store.bucket}/ {_IGNORES}",)
+
+    def _is_heeding(self, entry: Entry, info: ObjectInfo) -> bool:
+        try:
+            data = entry.path.read_bytes() if entry.path is not None and entry.size <= _TRIED else None
+            if data is None or len(data) != info.size:
+                return True  # as far as can be told
+            self._store.put(info.key, data, content_type=info.content_type, if_none_match=True)
+        except (OSError, S3MagicError):  # among them that it is there
+            return True
+        return False
+
+    def _key(self, entry: Entry) -> str:
+        return self._url.key + entry.name if self._url.is_prefix else self._url.key

@@ -1,0 +1,294 @@
+"""From S3 to disk: what is brought, what is kept, what is removed, and what is checked first."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+
+import pytest
+
+from s3magic.copying import download
+from s3magic.errors import (
+    AccessDenied,
+    CopyError,
+    CopyFailed,
+    NoSuchKey,
+    ObjectChanged,
+    ServerError,
+    Unreachable,
+)
+
+LONG_AGO = 1_600_000_000
+
+
+@pytest.fixture
+def bucket(memory):
+    for key in ("p/a.nc", "p/b.nc", "p/sub/c.nc", "p/sub/d.txt", "q/e.nc"):
+        memory.put(key, key.encode() * 10)
+    return memory
+
+
+def times(folder):
+    return {path.name: int(path.stat().st_mtime) for path in folder.rglob("*.*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_folder_arrives_with_its_times_and_is_kept_the_next_time(down, there, tree, memory):
+    first = down("p/")
+    assert tree(there) == {key[2:]: key.encode() * 10 for key in ("p/a.nc", "p/b.nc", "p/sub/c.nc", "p/sub/d.txt")}
+    assert first.size == sum(map(len, tree(there).values()))
+    assert times(there) == {info.name: int(info.last_modified.timestamp()) for info in memory.list_page("p/").objects}
+    again = down("p/")
+    assert (again.copied, set(again.kept)) == ((), set(first.copied))
+    assert not (there / ".s3copy").exists()
+
+
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [
+        ("p/*.nc", {"a.nc", "b.nc"}),
+        ("p/**/*.nc", {"a.nc", "b.nc", "sub/c.nc"}),
+        ("*/{a,e}.nc", {"p/a.nc", "q/e.nc"}),
+        ("p/sub/c.nc", {"c.nc"}),
+    ],
+)
+def test_patterns_keep_the_path_below_their_beginning(down, there, tree, key, names):
+    down(key, only="c.nc" if key == "p/sub/c.nc" else None)
+    assert set(tree(there)) == names
+
+
+@pytest.mark.usefixtures("bucket")
+def test_what_changed_at_either_end_is_brought_anew_even_within_a_second(down, there, memory):
+    down("p/")
+    memory.put("p/a.nc", b"P/A.NC" * 10)  # as long, and as new
+    (there / "b.nc").write_bytes(b"P/B.NC" * 10)
+    os.utime(there / "b.nc", (LONG_AGO, LONG_AGO))
+    (there / "sub/c.nc").write_bytes(b"short")
+    report = down("p/")
+    assert set(report.copied) == {"a.nc", "b.nc", "sub/c.nc"}
+    assert ((there / "a.nc").read_bytes(), (there / "b.nc").read_bytes()) == (b"P/A.NC" * 10, b"p/b.nc" * 10)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_file_that_was_only_touched_is_known_by_its_content(down, there):
+    down("p/")
+    before = times(there)
+    os.utime(there / "a.nc", (LONG_AGO, LONG_AGO))
+    assert down("p/").copied == ()
+    assert times(there) == before
+
+
+@pytest.mark.usefixtures("bucket")
+def test_deleting_reaches_only_what_the_source_would_name(down, there, tree):
+    down("p/")
+    for name in ("old.nc", "mine.txt", "gone/x.nc"):
+        (there / name).parent.mkdir(exist_ok=True)
+        (there / name).write_bytes(b"x")
+    planned = down("p/**/*.nc", delete=True, dry_run=True)
+    assert set(planned.deleted) == {"old.nc", "gone/x.nc"}
+    assert (there / "old.nc").exists()
+    assert set(down("p/**/*.nc", delete=True).deleted) == {"old.nc", "gone/x.nc"}
+    assert set(tree(there)) == {"a.nc", "b.nc", "mine.txt", "sub/c.nc", "sub/d.txt"}
+    assert not (there / "gone").exists()
+
+
+def test_nothing_is_deleted_for_the_sake_of_an_empty_or_failed_source(down, there, bucket, odd):
+    down("p/")
+    (there / "old.nc").write_bytes(b"x")
+    with pytest.raises(CopyError, match="nothing at"):
+        down("pp/", delete=True)
+
+    def refuse(*_arguments, **_words):
+        raise Unreachable("No answer", "Try again.")
+
+    with pytest.raises(Unreachable):
+        down("p/", delete=True, store=odd(bucket, list_page=refuse))
+    bucket.put("p/new.nc", b"new")
+
+    def fail(true, key, **words):
+        if key == "p/new.nc":
+            refuse()
+        return true(key, **words)
+
+    with pytest.raises(CopyFailed) as failed:
+        down("p/", delete=True, store=odd(bucket, whole=fail))
+    assert failed.value.report.deleted == ()
+    assert failed.value.report.failures == failed.value.failures == (("new.nc", "No answer"),)
+    assert (there / "old.nc").exists()
+
+
+def test_what_is_not_there_is_told(down, there):
+    with pytest.raises(NoSuchKey, match="nothing at"):
+        down("p/")
+    assert not there.exists()
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_dry_run_changes_nothing(down, there):
+    report = down("p/", dry_run=True)
+    assert set(report.copied) == {"a.nc", "b.nc", "sub/c.nc", "sub/d.txt"}
+    assert report.dry_run
+    assert not there.exists()
+
+
+def test_wrong_bytes_are_never_shown(down, there, bucket, odd):
+    (there).mkdir()
+    (there / "a.nc").write_bytes(b"before")
+
+    def lie(true, key, **words):
+        info, data = true(key, **words)
+        return info, data[::-1] if key == "p/a.nc" else data
+
+    with pytest.raises(CopyFailed, match="SHA256") as failed:
+        down("p/", store=odd(bucket, whole=lie))
+    assert [name for name, _ in failed.value.failures] == ["a.nc"]
+    assert (there / "a.nc").read_bytes() == b"before"
+    assert not list((there).rglob("*.part"))
+
+
+def test_an_object_replaced_since_it_was_listed_is_named(down, bucket, odd):
+    def replace(true, key, **words):
+        if key == "p/a.nc":
+            bucket.put(key, b"another")
+        return true(key, **words)
+
+    with pytest.raises(CopyFailed, match=r"a\.nc: The object changed"):
+        down("p/", store=odd(bucket, whole=replace))
+    assert down("p/").copied == ("a.nc",)
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """Let objects of a few bytes be large ones."""
+    monkeypatch.setattr(download, "SMALL", 10)
+    monkeypatch.setattr(download, "LARGE", 100)
+    monkeypatch.setattr(download, "PIECE", 40)
+    monkeypatch.setattr(download, "WORKERS", 1)
+
+
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize("size", [0, 10, 11, 99, 100, 120, 121, 400])
+def test_every_size_arrives(down, there, memory, size):
+    data = os.urandom(size)
+    memory.put("p/x", data)
+    down("p/")
+    assert (there / "x").read_bytes() == data
+    assert not (there / ".s3copy").exists()
+
+
+@pytest.mark.usefixtures("parts")
+def test_a_large_object_goes_on_with_the_pieces_it_has(down, there, memory, odd):
+    data = os.urandom(400)
+    memory.put("p/x", data)
+    asked = []
+
+    def break_off(true, key, *, start=0, **words):
+        asked.append(start)
+        if len(asked) == 4:
+            raise AccessDenied("Not allowed", "Ask for it.")
+        return true(key, start=start, **words)
+
+    with pytest.raises(AccessDenied):
+        down("p/", store=odd(memory, stream=break_off))
+    assert not (there / "x").exists()
+    asked.clear()
+    down("p/", store=odd(memory, stream=lambda true, key, **words: asked.append(words["start"]) or true(key, **words)))
+    assert asked == [120, 160, 200, 240, 280, 320, 360]
+    assert (there / "x").read_bytes() == data
+
+
+@pytest.mark.usefixtures("parts")
+def test_pieces_of_another_object_are_not_gone_on_with(down, there, memory, odd):
+    memory.put("p/x", os.urandom(400))
+
+    def break_off(true, key, *, start=0, **words):
+        if start == 200:
+            memory.put("p/x", new)
+        return true(key, start=start, **words)
+
+    new = os.urandom(400)
+    with pytest.raises(ObjectChanged):
+        down("p/", store=odd(memory, stream=break_off))
+    down("p/")
+    assert (there / "x").read_bytes() == new
+    assert not (there / ".s3copy").exists()
+
+
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize("size", [50, 400])
+def test_wrong_bytes_of_larger_ones_are_found_too(down, there, memory, odd, size):
+    info = memory.put("p/x", b"a" * size)
+    with pytest.raises(ServerError, match="SHA256"):
+        down("p/", store=odd(memory, stream=lambda true, key, **words: liar(true, info.etag, words)))
+    assert not (there / "x").exists()
+    assert not list(there.rglob("*.part"))
+
+
+def liar(true, etag, words):
+    from contextlib import contextmanager
+
+    @contextmanager
+    def stream():
+        assert words["etag"] == etag
+        with true("p/x", **words) as chunks:
+            yield (bytes(len(chunk)) for chunk in chunks)
+
+    return stream()
+
+
+def test_there_must_be_room_for_all_of_it(down, there, memory, monkeypatch):
+    memory.put("p/x", bytes(5000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10_000, 6_000, 4_000))
+    with pytest.raises(CopyError, match=r"5\.0 kB to copy, 4\.0 kB free"):
+        down("p/")
+    assert not there.exists()
+
+
+def test_a_full_disk_ends_it_in_two_lines(down, memory, odd):
+    for number in range(200):
+        memory.put(f"p/{number}", b"x")
+    asked = []
+
+    def full(_true, key, **_words):
+        asked.append(key)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(CopyError, match="No room left") as failed:
+        down("p/", store=odd(memory, whole=full))
+    assert len(failed.value.lines()) == 2
+    assert len(asked) < 100
+
+
+def test_an_interrupt_keeps_what_is_done(down, there, tree, memory, odd):
+    for number in range(300):
+        memory.put(f"p/{number:03}", str(number).encode())
+    some, lock = [], threading.Lock()
+
+    def interrupt(true, key, **words):
+        with lock:
+            some.append(key)
+            if len(some) == 100:
+                os.kill(os.getpid(), signal.SIGINT)
+        return true(key, **words)
+
+    with pytest.raises(KeyboardInterrupt):
+        down("p/", store=odd(memory, whole=interrupt))
+    done = tree(there)
+    assert 0 < len(done) < 300
+    report = down("p/")
+    assert set(report.kept) == set(done)
+    assert tree(there) == {f"{number:03}": str(number).encode() for number in range(300)}
+
+
+def test_two_copies_do_not_mix(down, memory, odd):
+    memory.put("p/x", b"x")
+
+    def meanwhile(true, key, **words):
+        with pytest.raises(CopyError, match="under way"):
+            down("p/")
+        return true(key, **words)
+
+    assert down("p/", store=odd(memory, whole=meanwhile)).copied == ("x",)
