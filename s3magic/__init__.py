@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from s3magic.api import sandbox as sandbox
     from s3magic.api import stats as stats
     from s3magic.api import thumbs as thumbs
+    from s3magic.api import summary as summary
     from s3magic.api import unmount as unmount
     from s3magic.errors import S3MagicError as S3MagicError
     from s3magic.linking.dataset import LinkedDataset as LinkedDataset
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from s3magic.listing import Listing as Listing
     from s3magic.mounting.model import Mount as Mount
     from s3magic.sandboxes.process import Sandbox as Sandbox
+    from s3magic.listing import Summary as Summary
     from s3magic.store.base import ObjectInfo as ObjectInfo
     from s3magic.store.traffic import Traffic as Traffic
     from s3magic.thumbnails.gallery import Gallery as Gallery
@@ -60,6 +62,7 @@ __all__ = [
     "Traffic",
     "Usage",
     "__version__",
+    "Summary",
     "check",
     "connect",
     "disable_iris",
@@ -76,6 +79,7 @@ __all__ = [
     "unmount",
 ]
 
+    "summary",
 _HOMES = {
     "check": "api",
     "connect": "api",
@@ -94,6 +98,7 @@ _HOMES = {
     "Connection": "access.connection",
     "Identity": "access.identity",
     "Finding": "access.lint",
+    "summary": "api",
     "Light": "access.light",
     "PermissionReport": "access.permissions",
     "S3MagicError": "errors",
@@ -106,6 +111,7 @@ _HOMES = {
     "Traffic": "store.traffic",
     "Gallery": "thumbnails.gallery",
     "GalleryItem": "thumbnails.item",
+    "Summary": "listing",
     "Usage": "usage",
 }
 

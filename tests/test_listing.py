@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from s3magic.errors import InvalidInput, NoSuchKey
-from s3magic.listing import list_objects
+from s3magic.listing import list_objects, summarise
 from s3magic.store.base import ListPage, ObjectInfo
 from s3magic.store.memory import MemoryStore
 from s3magic.url import S3Url
@@ -122,6 +124,74 @@ def test_the_summary_counts(bucket):
     assert (summary.count, summary.size) == (5, 25)
     assert summary.types == {".txt": 1, ".nc": 2, ".tif": 1, "(none)": 1}
     assert summary.storage_classes == {"STANDARD": 5}
+
+
+def test_a_summary_without_a_listing_is_the_same(bucket):
+    whole = list_objects(bucket, S3Url("teaching"), recursive=True).summary()
+    assert summarise(bucket, S3Url("teaching")) == whole
+    assert summarise(bucket, S3Url("teaching"), limit=5) == whole
+    few = summarise(bucket, S3Url("teaching"), limit=4)
+    assert (few.count, few.truncated, few.interrupted) == (4, True, False)
+    assert "4, and there are more" in repr(few)
+
+
+@pytest.mark.parametrize(
+    ("key", "count"), [("d/", 2), ("d", 2), ("**.nc", 2), ("*.txt", 1), ("a.txt", 1), ("d*/", 3), ("empty/", 0)]
+)
+def test_a_summary_is_of_whatever_a_url_names(bucket, key, count):
+    assert summarise(bucket, S3Url("teaching", key)).count == count
+
+
+def test_a_summary_of_nothing_is_refused(bucket):
+    with pytest.raises(NoSuchKey):
+        summarise(bucket, S3Url("teaching", "nope"))
+    with pytest.raises(InvalidInput):
+        summarise(bucket, S3Url("teaching"), limit=0)
+
+
+class Many(MemoryStore):
+    """A bucket of many keys, each of a type of its own, that comes to an end or is interrupted before."""
+
+    pages = 50
+    interrupted_at = None
+
+    def list_page(self, prefix="", *, token=None, **options):
+        number = int(token or 0)
+        if number == self.interrupted_at:
+            raise KeyboardInterrupt
+        page = tuple(ObjectInfo("", f"x.{number:04}{n:03}", 3, "e") for n in range(1000))
+        return ListPage(page, (), str(number + 1) if number + 1 < self.pages else None)
+
+
+def test_very_many_keys_are_counted_and_not_held():
+    tracemalloc.start()
+    try:
+        summary = summarise(Many("huge"), S3Url("huge"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (summary.count, summary.size, summary.truncated) == (50_000, 150_000, False)
+    assert sum(summary.types.values()) == 50_000
+    assert "objects         50,000" in repr(summary)
+    assert peak < 2 << 20, f"{peak / 2**20:.1f} MB held"
+
+
+def test_an_interrupt_leaves_what_was_counted():
+    store = Many("huge")
+    store.interrupted_at = 7
+    summary = summarise(store, S3Url("huge"))
+    assert (summary.count, summary.truncated, summary.interrupted) == (7000, True, True)
+    assert "7,000, so far" in repr(summary)
+    assert "7,000, so far" in summary._repr_html_()
+    assert summary.to_json()["interrupted"]
+
+
+def test_a_pattern_that_begins_with_words_is_looked_for_where_they_are(bucket):
+    asked = []
+    list_page = bucket.list_page
+    bucket.list_page = lambda *args, **options: asked.append(args) or list_page(*args, **options)
+    assert names(list_objects(bucket, S3Url("teaching", "d2*/*"))) == ["d2/x"]
+    assert asked == [("d2",)]
 
 
 def test_hostile_names_are_escaped(memory):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from s3magic.api.cubes import disable_iris, enable_iris
-from s3magic.api.data import link, ls, mount, mounts, thumbs, unmount
+from s3magic.api.data import link, ls, mount, mounts, summary, thumbs, unmount
 from s3magic.api.identity import connect, connection, forget, saved_choices
 from s3magic.api.permission import check, lint_policy, policy
 from s3magic.api.spending import stats
@@ -27,4 +27,5 @@ __all__ = [
     "stats",
     "thumbs",
     "unmount",
+    "summary",
 ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from s3magic.linking.dataset import LinkedDataset
     from s3magic.linking.plan import LinkPlan
     from s3magic.linking.split import SplitDatasets
-    from s3magic.listing import Listing
+    from s3magic.listing import Listing, Summary
     from s3magic.mounting.model import Mount, MountTable
     from s3magic.thumbnails.gallery import Gallery
 
@@ -48,6 +48,19 @@ def ls(url: S3Url | str, *, recursive: bool = False, limit: int = 1000) -> Listi
 
     parsed = S3Url.parse(url)
     return list_objects(current.open_store(parsed), parsed, recursive=recursive, limit=limit)
+
+
+def summary(url: S3Url | str, *, limit: int | None = None) -> Summary:
+    """Count what lies under a URL: objects, bytes, types and storage classes, of all of them where no limit is given.
+
+    A thousand objects are a request, and no more of them are held at once. An interrupt gives what
+    was counted so far.
+    """
+    from s3magic.access import current
+    from s3magic.listing import summarise
+
+    parsed = S3Url.parse(url)
+    return summarise(current.open_store(parsed), parsed, limit=limit)
 
 
 def mount(

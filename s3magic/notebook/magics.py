@@ -42,7 +42,6 @@ class S3Magics(Magics):
         config=True
     )
     list_limit = Int(1000, min=1, help="Entries that %s3ls shows at most.").tag(config=True)
-    summary_limit = Int(100_000, min=1, help="Entries that %s3ls --summary counts at most.").tag(config=True)
     mount_fresh = Float(10, min=0, help="Seconds that listings of a mount may be old.").tag(config=True)
     thumb_size = Int(160, min=16, max=1024, help="Longer side of a preview, in pixels.").tag(config=True)
     thumb_limit = Int(60, min=1, max=1000, help="Previews on a page.").tag(config=True)
@@ -147,13 +146,29 @@ class S3Magics(Magics):
         option("-R", "--recursive", action="store_true", help="look into folders too"),
         option("-l", "--long", action="store_true", help="show storage classes and ETags too"),
         option("--limit", type=values.count, metavar="N", help="look at no more than N entries"),
-        option("--summary", action="store_true", help="count, bytes, types and storage classes instead of names"),
+        option("--summary", action="store_true", help="count, bytes, types and classes of all there is, not names"),
     )
     def s3ls(self, args: Namespace) -> Listing | Summary:
         """List a bucket, a folder or a pattern. Says when there is more than the limit."""
-        limit = args.limit or (self.summary_limit if args.summary else self.list_limit)
-        listing = api.ls(args.url, recursive=args.recursive or args.summary, limit=limit)
-        return listing.summary() if args.summary else replace(listing, long=args.long)
+        if args.summary:
+            return api.summary(args.url, limit=args.limit)
+        listing = api.ls(args.url, recursive=args.recursive, limit=args.limit or self.list_limit)
+        return replace(listing, long=args.long)
+
+    @line_magic
+    @magic(
+        option("src", help="s3://bucket/prefix/, a pattern, one object, or a file or folder here"),
+        option("dst", help="a folder here, or s3://bucket/prefix/; one object may be given its new name"),
+        option("--dry-run", action="store_true", help="say what would be done, and do nothing"),
+        option("--delete", action="store_true", help="remove from DST what SRC does not have, once all else is done"),
+    )
+    def s3copy(self, args: Namespace) -> CopyReport:
+        """Copy from S3 to disk, to S3, or between buckets: what is new or changed. Again, it does the rest.
+
+        Nothing on S3 is overwritten that changed since it was listed. Links in a folder are followed
+        to files inside of it alone.
+        """
+        return api.copy(args.src, args.dst, dry_run=args.dry_run, delete=args.delete)
 
     @line_cell_magic
     @magic(
