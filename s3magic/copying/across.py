@@ -56,11 +56,18 @@ class Across:
         """See `Way.stands`; the ETags need not be the same where one was uploaded in parts."""
         if entry.size != there.size or entry.info is None or there.info is None:
             return False
-        return entry.info.etag == there.info.etag or there.modified > entry.modified
+        if entry.info.etag == there.info.etag or there.modified > entry.modified:
+            return True
+        return None if there.modified == entry.modified else False
 
     def compare(self, entry: Entry, there: Entry) -> bool:
-        """See `Way.compare`; it is never needed."""
-        return bool(self.stands(entry, there))
+        """See `Way.compare`; by a checksum that S3 knows of both, and of all of each."""
+        if entry.info is None or there.info is None:
+            return False
+        one, other = self._origin.head(entry.info.key), self._store.head(there.info.key)
+        if "COMPOSITE" in {one.checksum_type, other.checksum_type}:
+            return False
+        return bool(one.checksums.items() & other.checksums.items())
 
     @contextmanager
     def prepare(self, coming: Coming) -> Iterator[None]:  # noqa: ARG002 - S3 has room
