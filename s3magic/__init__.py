@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from s3magic.access.permissions import PermissionReport as PermissionReport
     from s3magic.api import check as check
     from s3magic.api import connect as connect
+    from s3magic.api import copy as copy
     from s3magic.api import link as link
     from s3magic.api import lint_policy as lint_policy
     from s3magic.api import ls as ls
@@ -26,16 +27,17 @@ if TYPE_CHECKING:
     from s3magic.api import policy as policy
     from s3magic.api import sandbox as sandbox
     from s3magic.api import stats as stats
-    from s3magic.api import thumbs as thumbs
     from s3magic.api import summary as summary
+    from s3magic.api import thumbs as thumbs
     from s3magic.api import unmount as unmount
+    from s3magic.copying.report import CopyReport as CopyReport
     from s3magic.errors import S3MagicError as S3MagicError
     from s3magic.linking.dataset import LinkedDataset as LinkedDataset
     from s3magic.linking.manifest import LinkedTile as LinkedTile
     from s3magic.listing import Listing as Listing
+    from s3magic.listing import Summary as Summary
     from s3magic.mounting.model import Mount as Mount
     from s3magic.sandboxes.process import Sandbox as Sandbox
-    from s3magic.listing import Summary as Summary
     from s3magic.store.base import ObjectInfo as ObjectInfo
     from s3magic.store.traffic import Traffic as Traffic
     from s3magic.thumbnails.gallery import Gallery as Gallery
@@ -46,6 +48,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Connection",
+    "CopyReport",
     "Finding",
     "Gallery",
     "GalleryItem",
@@ -59,12 +62,13 @@ __all__ = [
     "PermissionReport",
     "S3MagicError",
     "Sandbox",
+    "Summary",
     "Traffic",
     "Usage",
     "__version__",
-    "Summary",
     "check",
     "connect",
+    "copy",
     "disable_iris",
     "enable_iris",
     "link",
@@ -75,14 +79,15 @@ __all__ = [
     "policy",
     "sandbox",
     "stats",
+    "summary",
     "thumbs",
     "unmount",
 ]
 
-    "summary",
 _HOMES = {
     "check": "api",
     "connect": "api",
+    "copy": "api",
     "disable_iris": "api",
     "enable_iris": "api",
     "link": "api",
@@ -93,25 +98,26 @@ _HOMES = {
     "policy": "api",
     "sandbox": "api",
     "stats": "api",
+    "summary": "api",
     "thumbs": "api",
     "unmount": "api",
     "Connection": "access.connection",
+    "CopyReport": "copying.report",
     "Identity": "access.identity",
     "Finding": "access.lint",
-    "summary": "api",
     "Light": "access.light",
     "PermissionReport": "access.permissions",
     "S3MagicError": "errors",
     "LinkedDataset": "linking.dataset",
     "LinkedTile": "linking.manifest",
     "Listing": "listing",
+    "Summary": "listing",
     "Mount": "mounting.model",
     "Sandbox": "sandboxes.process",
     "ObjectInfo": "store.base",
     "Traffic": "store.traffic",
     "Gallery": "thumbnails.gallery",
     "GalleryItem": "thumbnails.item",
-    "Summary": "listing",
     "Usage": "usage",
 }
 

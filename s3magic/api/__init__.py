@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from s3magic.api.copies import copy
 from s3magic.api.cubes import disable_iris, enable_iris
 from s3magic.api.data import link, ls, mount, mounts, summary, thumbs, unmount
 from s3magic.api.identity import connect, connection, forget, saved_choices
@@ -13,6 +14,7 @@ __all__ = [
     "check",
     "connect",
     "connection",
+    "copy",
     "disable_iris",
     "enable_iris",
     "forget",
@@ -25,7 +27,7 @@ __all__ = [
     "sandbox",
     "saved_choices",
     "stats",
+    "summary",
     "thumbs",
     "unmount",
-    "summary",
 ]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from s3magic.access.connection import Connection
     from s3magic.access.lint import Finding
     from s3magic.access.permissions import PermissionReport
+    from s3magic.copying.report import CopyReport
     from s3magic.listing import Listing, Summary
     from s3magic.mounting.model import Mount, MountTable
     from s3magic.notebook.credential_panel import CredentialPanel
@@ -154,6 +155,21 @@ class S3Magics(Magics):
             return api.summary(args.url, limit=args.limit)
         listing = api.ls(args.url, recursive=args.recursive, limit=args.limit or self.list_limit)
         return replace(listing, long=args.long)
+
+    @line_magic
+    @magic(
+        option("src", help="s3://bucket/prefix/, a pattern, one object, or a file or folder here"),
+        option("dst", help="a folder here, or s3://bucket/prefix/; one object may be given its new name"),
+        option("--dry-run", action="store_true", help="say what would be done, and do nothing"),
+        option("--delete", action="store_true", help="remove from DST what SRC does not have, once all else is done"),
+    )
+    def s3copy(self, args: Namespace) -> CopyReport:
+        """Copy from S3 to disk, to S3, or between buckets: what is new or changed. Again, it does the rest.
+
+        Nothing on S3 is overwritten that changed since it was listed. Links in a folder are followed
+        to files inside of it alone.
+        """
+        return api.copy(args.src, args.dst, dry_run=args.dry_run, delete=args.delete)
 
     @line_cell_magic
     @magic(
