@@ -15,6 +15,7 @@ from s3magic.access.connection import Connection
 from s3magic.cubes import etags
 from s3magic.errors import AccessDenied, ArchivedObject, FuseUnavailable, InvalidInput, NoSuchKey
 from s3magic.mounting import manager, records
+from s3magic.mounting.inodes import file_entry
 from s3magic.mounting.model import Mount
 from s3magic.mounting.starting import Daemon
 from s3magic.naming import file_name
@@ -36,14 +37,12 @@ class _File:
 
     @property
     def is_current(self) -> bool:
-        """Whether the mount knows the object as S3 has it by now."""
+        """Whether the mount shows the object that S3 has by now; one version never becomes another."""
         try:
-            state = self.path.stat()
+            shown = self.path.stat().st_ino
         except OSError:
             return False
-        written = self.info.last_modified
-        is_same_time = written is None or int(state.st_mtime) == int(written.timestamp())
-        return state.st_size == self.info.size and is_same_time
+        return bool(S3Url.parse(self.mount.url).version_id) or shown == file_entry("", self.info).number
 
 
 def paths(urls: list[str]) -> list[str]:
