@@ -146,11 +146,17 @@ class Daemon:
 
     def finish(self) -> None:
         """Leave nothing behind: no mount, no record, no folder that was made for it."""
-        with records.turn():
-            if self.record.mount_point is not None:
-                with contextlib.suppress(MountError):
-                    attach.detach(self._path) or attach.detach(self._path, lazy=True)
-            self._leave_place()
+        try:
+            with records.turn():
+                self._detach()
+                self._leave_place()
+        except MountError:  # the turn did not come: the mount goes nevertheless, and others clear up the rest
+            self._detach()
+
+    def _detach(self) -> None:
+        if self.record.mount_point is not None:
+            with contextlib.suppress(MountError):
+                attach.detach(self._path) or attach.detach(self._path, lazy=True)
 
     def _leave_place(self) -> None:
         self.record.remove_folders()

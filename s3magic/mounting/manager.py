@@ -16,6 +16,7 @@ from typing import Any
 from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey, S3MagicError
 from s3magic.mounting import attach, control, counted, ending, records, wishes
 from s3magic.mounting.disk import SIZE
+from s3magic.mounting.failures import error_of
 from s3magic.mounting.model import Mount, MountTable
 from s3magic.mounting.records import Record
 from s3magic.mounting.starting import Daemon, own_pidfd, reap
@@ -294,8 +295,12 @@ def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anyw
         path = record.path.joinpath(*names)
         if path != target and not (anywhere and record.pid in _ours and not record.is_private):
             continue
-        if not path.is_dir():
-            if path.exists():
+        try:
+            is_there, is_folder = path.exists(), path.is_dir()
+        except OSError as error:
+            raise error_of(error, path) from error
+        if not is_folder:
+            if is_there:
                 raise InvalidInput(f"Only folders can be mounted, and {url} is one object", f"It is here: {path}")
             raise NoSuchKey(f"There is nothing at {folder}", "Check the spelling; %s3ls shows what is there.")
         return Mount(str(folder), path, record)

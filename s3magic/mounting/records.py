@@ -12,6 +12,7 @@ import json
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,10 @@ from s3magic.errors import MountError
 from s3magic.mounting import attach
 from s3magic.mounting.attach import MountPoint
 
+TURN_SECONDS = 20
+"""How long another process may take its turn: it does nothing that waits, so one that takes longer was stopped."""
+
+_PAUSE = 0.01
 _NAME_CHARACTERS = 20
 _PRIVATE = 0o700
 
@@ -167,14 +172,48 @@ def all_records() -> list[Record]:
 
 @contextlib.contextmanager
 def turn() -> Iterator[None]:
-    """Take a place, or clear one, while no other process does; nothing that waits for a store belongs in it."""
+    """Take a place, or clear one, while no other process does; nothing that waits for a store belongs in it.
+
+    Raises `MountError`, which names who has it, when the turn does not come.
+    """
     descriptor = os.open(folder(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor)
         yield
     finally:
         fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing would not do it where a forked child holds it too
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    deadline = time.monotonic() + TURN_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < deadline:
+                time.sleep(_PAUSE)
+                continue
+            pid = _locker(descriptor)
+            who = f"Process {pid}" if pid else "Another process"
+            raise MountError(
+                f"{who} has been at the mounts for more than {TURN_SECONDS:g} s, and lets nobody else",
+                f"If it was stopped, let it go on: kill -CONT {pid}" if pid else "Try again.",
+            ) from None
+        else:
+            return
+
+
+def _locker(descriptor: int) -> int:
+    """Return the process that has locked an open file; 0 where the kernel does not tell."""
+    found = os.fstat(descriptor)
+    name = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/locks").read_text().splitlines():
+            _, kind, _, _, pid, file, *_ = line.split()  # of those who wait for it, the second word is an arrow
+            if (kind, file) == ("FLOCK", name):
+                return max(0, int(pid))
+    return 0
 
 
 def at(path: Path) -> Record | None:

@@ -21,6 +21,7 @@ from botocore.config import Config
 import s3magic
 from s3magic import api
 from s3magic.access import current, per_url
+from s3magic.errors import CredentialsError
 
 LIFE = int(os.environ.get("S3MAGIC_SESSION_SECONDS", "2"))
 SESSIONS = int(os.environ.get("S3MAGIC_SESSIONS", "3"))
@@ -216,6 +217,14 @@ def test_a_mount_follows_who_is_chosen_and_shows_nothing_of_the_former(choose, m
         choose("student")
         assert (mounted / name).read_bytes() == body
         assert (mounted.state, mounted.record.pid) == ("mounted", pid)
+
+
+def test_a_folder_in_a_mount_that_may_not_be_looked_into_gives_two_lines(choose, mount):
+    with mount("s3://teaching/"):
+        choose("guest")
+        with pytest.raises(CredentialsError, match=r"cannot look into .*photos: Permission denied") as refused:
+            api.mount("s3://teaching/photos/")
+        assert "%s3creds" in refused.value.hint
 
 
 def test_the_same_choice_again_and_one_for_elsewhere_leave_a_mount_alone(choose, mount):

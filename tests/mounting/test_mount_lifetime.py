@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -64,6 +65,31 @@ def test_several_kernels_on_one_bucket(sandbox, room, programs, mount, eventuall
     eventually(lambda: attach.mount_point_at(room / "0") is None, 10)
     assert (room / "1/README.txt").read_bytes() == text
     assert len(api.mounts()) == 3
+
+
+STOPPED = """
+import sys
+from s3magic.mounting import records
+
+with records.turn():
+    print("mine", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_process_that_was_stopped_in_its_turn_is_named(mount, monkeypatch):
+    monkeypatch.setattr(records, "TURN_SECONDS", 0.1)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", STOPPED], **pipes, text=True) as child:
+        try:
+            assert child.stdout.readline() == "mine\n"
+            child.send_signal(signal.SIGSTOP)
+            with pytest.raises(MountError, match=f"Process {child.pid} ") as refused:
+                mount("s3://public/")
+            assert f"kill -CONT {child.pid}" in refused.value.hint
+        finally:
+            child.send_signal(signal.SIGCONT)
+    assert mount("s3://public/").state == "mounted"
 
 
 def test_kernels_that_mount_the_same_at_once_share_it(sandbox, room, programs):
