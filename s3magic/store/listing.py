@@ -9,16 +9,36 @@ from s3magic.store.base import ListPage, ObjectInfo, Store
 from s3magic.url import S3Url
 
 
-def pages(store: Store, prefix: str = "", *, delimiter: str = "", max_keys: int = 1000) -> Iterator[ListPage]:
-    """Yield the pages of a listing in key order, each asked for only when it is wanted."""
+def pages(
+    store: Store, prefix: str = "", *, delimiter: str = "", after: str | None = None, max_keys: int = 1000
+) -> Iterator[ListPage]:
+    """Yield the pages of a listing in key order, from behind a key on, each asked for only when it is wanted."""
     token: str | None = None
     while True:
-        page = store.list_page(prefix, delimiter=delimiter, token=token, max_keys=max_keys)
+        start = after if token is None else None
+        page = store.list_page(prefix, delimiter=delimiter, token=token, start_after=start, max_keys=max_keys)
         yield page
         if page.next_token is not None and page.next_token == token:
             raise ServerError(f"The listing of s3://{store.bucket}/{prefix} goes in a circle", "Check the endpoint.")
         token = page.next_token
         if token is None:
+            return
+
+
+def between(
+    store: Store, prefix: str = "", *, after: str | None, until: str, delimiter: str = "", max_keys: int = 1000
+) -> Iterator[ListPage]:
+    """Yield what a listing has of ``(after, until]``, page by page in key order; asks for no page behind that.
+
+    Ranges that follow each other hold what the whole listing holds, each thing once: where some keys
+    are known beforehand, they can all be walked at the same time.
+    """
+    low, high = _utf8(after or ""), _utf8(until)
+    for page in pages(store, prefix, delimiter=delimiter, after=after, max_keys=max_keys):
+        objects = tuple(info for info in page.objects if _utf8(info.key) <= high)
+        yield ListPage(objects, tuple(group for group in page.prefixes if low < _utf8(group) <= high), None)
+        last = (*(info.key for info in page.objects[-1:]), *page.prefixes[-1:])
+        if last and max(map(_utf8, last)) >= high:
             return
 
 
@@ -41,3 +61,8 @@ def around(store: Store, url: S3Url) -> Iterator[ObjectInfo]:
     """
     for page in pages(store, url.stem, delimiter="/" if url.is_flat else ""):
         yield from (info for info in page.objects if not info.key.endswith("/"))
+
+
+def _utf8(key: str) -> bytes:
+    """Return what S3 puts keys in order by."""
+    return key.encode("utf-8", "surrogatepass")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from s3magic.errors import InvalidInput, NoSuchKey, ObjectChanged, ServerError
 from s3magic.store.client import Client
 from s3magic.store.credentials import Location
-from s3magic.store.listing import expand, pages
+from s3magic.store.listing import between, expand, pages
 from s3magic.store.memory import MemoryStore
 from s3magic.store.s3 import S3Store
 from s3magic.url import S3Url
@@ -271,6 +272,43 @@ def test_a_delimiter_groups_folders_across_pages(store, prefix):
     assert found_prefixes == [f"{prefix}a/", f"{prefix}c/"]
 
 
+@pytest.mark.parametrize("delimiter", ["", "/"])
+def test_ranges_that_follow_each_other_hold_what_one_listing_holds(store, prefix, delimiter):
+    names = [f"{prefix}{name}" for name in ("a", "b/1", "b/5", "b/9", "b0", "c", "d/e", "z", "ä", "日")]
+    for name in names:
+        store.put(name, b"x")
+    listed = list(pages(store, prefix, delimiter=delimiter))
+    cuts = [None, *(prefix + cut for cut in ("a", "b/5", "b/7", "c", "cc", "z", "ä", "日本"))]
+    walked = [
+        page
+        for after, until in pairwise(cuts)
+        for page in between(store, prefix, after=after, until=until, delimiter=delimiter, max_keys=2)
+    ]
+    assert joined(walked) == joined(listed)
+
+
+def joined(seen):
+    """Return the keys and the groups of pages."""
+    seen = list(seen)
+    return [key for page in seen for key in keys(page)], [group for page in seen for group in page.prefixes]
+
+
+def test_a_range_asks_for_no_page_behind_it(prefix):
+    class Counted(MemoryStore):
+        asked = 0
+
+        def list_page(self, *arguments, **options):
+            self.asked += 1
+            return super().list_page(*arguments, **options)
+
+    store = Counted("scratch")
+    for number in range(100):
+        store.put(f"{prefix}{number:02}", b"x")
+    (first, second) = between(store, prefix, after=f"{prefix}29", until=f"{prefix}49", max_keys=10)
+    assert keys(first) + keys(second) == [f"{prefix}{number}" for number in range(30, 50)]
+    assert store.asked == 2
+
+
 @pytest.mark.parametrize("odd", ODD_KEYS)
 def test_odd_keys_stay_whole(store, prefix, odd):
     key = f"{prefix}{odd}"
@@ -317,8 +355,9 @@ def test_no_key_is_no_object(memory, sandbox):
     start=st.text("ab/", max_size=3),
     size=st.integers(1, 5),
     delimiter=st.sampled_from(["", "/"]),
+    cuts=st.sets(st.text("ab/é\U0001f600~", max_size=3), max_size=3),
 )
-def test_listing_in_memory_fits_its_model(names, start, size, delimiter):
+def test_listing_in_memory_fits_its_model(names, start, size, delimiter, cuts):
     store = MemoryStore("model")
     for name in names:
         store.put(name, b"")
@@ -335,6 +374,11 @@ def test_listing_in_memory_fits_its_model(names, start, size, delimiter):
     assert [key for page in seen for key in keys(page)] == expected_keys
     assert [group for page in seen for group in page.prefixes] == expected_prefixes
     assert all(len(page.objects) + len(page.prefixes) <= size for page in seen)
+    ends = [None, *sorted({*cuts, "\U0010ffff"} - {""}, key=str.encode)]
+    parts = [
+        between(store, start, after=one, until=two, delimiter=delimiter, max_keys=size) for one, two in pairwise(ends)
+    ]
+    assert joined(page for part in parts for page in part) == (expected_keys, expected_prefixes)
 
 
 def history(store, prefix, **options):
