@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import s3magic
@@ -27,14 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="s3magic", description="Work with S3 data in a notebook.")
-    parser.add_argument("--version", action="version", version=s3magic.__version__)
+    parser.add_argument("-V", "--version", action="version", version=s3magic.__version__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
-    demo = verbs.add_parser("demo", help="run the main job end to end on the sandbox")
-    demo.add_argument("--html", type=Path, metavar="FILE", help="write what it saw as a page")
-    demo.set_defaults(run=_demo)
+    def verb(name: str, run: Callable[[argparse.Namespace], int], told: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.")
+        made.set_defaults(run=run)
+        return made
 
-    sandbox = verbs.add_parser("sandbox", help="run a local S3 with teaching data until Ctrl-C")
+    demo = verb("demo", _demo, "run the main job end to end on the sandbox")
+    demo.add_argument("--html", type=Path, metavar="FILE", help="write what it saw as a page")
+
+    sandbox = verb("sandbox", _sandbox, "run a local S3 with teaching data until Ctrl-C")
     sandbox.add_argument("--port", type=int, default=0, help="loopback port; a free one by default")
     sandbox.add_argument("--data", type=Path, metavar="DIR", help="a folder that becomes a bucket")
     sandbox.add_argument("--users", type=Path, metavar="FILE", help="JSON of users and roles of your own")
@@ -43,19 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument(
         "--exec", nargs=argparse.REMAINDER, metavar="COMMAND", help="run a command beside it, until it ends"
     )
-    sandbox.set_defaults(run=_sandbox)
 
-    doctor = verbs.add_parser("doctor", help="say what is installed and what is missing; shows no secrets")
-    doctor.set_defaults(run=_doctor)
+    verb("doctor", _doctor, "say what is installed and what is missing; shows no secrets")
+    verb("lfs-agent", _lfs_agent, "fill a clone with linked tiles; git-lfs starts it by itself")
 
-    agent = verbs.add_parser("lfs-agent", help="fill a clone with linked tiles; git-lfs starts it by itself")
-    agent.set_defaults(run=_lfs_agent)
-
-    umount = verbs.add_parser("umount", help="take mounts away")
-    umount.add_argument("path", nargs="*", type=Path)
-    umount.add_argument("--all", action="store_true")
-    umount.add_argument("--force", action="store_true")
-    umount.set_defaults(run=_umount)
+    umount = verb("umount", _umount, "take mounts away; without arguments, show them")
+    umount.add_argument("path", nargs="*", type=Path, metavar="DIR", help="a folder that is a mount")
+    umount.add_argument("--all", action="store_true", help="every mount of yours")
+    umount.add_argument("--force", action="store_true", help="also when somebody still uses it")
     return parser
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+import inspect
+from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,7 +72,9 @@ def magic(*options: Option, name: str | None = None) -> Callable[[Callable[..., 
     """
 
     def decorate(method: Callable[..., Result]) -> Callable[..., Result | None]:
-        parser = MagicArgumentParser(name or method.__name__, description=method.__doc__, epilog=_WORDS)  # type: ignore[no-untyped-call]
+        parser = MagicArgumentParser(  # type: ignore[no-untyped-call]
+            f"%{name or method.__name__}", description=inspect.getdoc(method), epilog=_WORDS, formatter_class=_Help
+        )
         parser.allow_abbrev = False  # a new option must not change what an old line means
         for one in options:
             parser.add_argument(*one.flags, **one.settings)
@@ -126,15 +129,22 @@ def _show_as(error: BaseException, lines: Callable[[], list[str]] | None) -> Non
         error._render_traceback_ = lines  # type: ignore[attr-defined]
 
 
+class _Help(RawDescriptionHelpFormatter):
+    """argparse's help, which begins with the magic as it is written."""
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, prefix or "")
+
+
 def _help(parser: MagicArgumentParser) -> str:
-    return parser.format_help().removeprefix("::\n\n").strip()
+    return parser.format_help().strip()
 
 
 def _parse(parser: MagicArgumentParser, words: list[str]) -> Namespace:
     try:
         return parser.parse_intermixed_args(_join_negative(words))
     except UsageError as error:
-        raise InvalidInput(f"%{parser.prog}: {error}", f"Write %{parser.prog} --help to see what it takes.") from None
+        raise InvalidInput(f"{parser.prog}: {error}", f"Write {parser.prog} --help to see what it takes.") from None
 
 
 def _join_negative(words: list[str]) -> list[str]:
