@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from s3magic.api.copies import copy
 from s3magic.api.cubes import disable_iris, enable_iris
-from s3magic.api.data import link, ls, mount, mounts, summary, thumbs, unmount
+from s3magic.api.data import link, ls, summary, thumbs
 from s3magic.api.identity import connect, connection, forget, saved_choices
+from s3magic.api.mounts import mount, mounts, unmount
 from s3magic.api.permission import check, lint_policy, policy
 from s3magic.api.spending import stats
 from s3magic.api.teaching import sandbox

@@ -1,11 +1,9 @@
-"""Work with data: list, mount, link and preview; composes those rooms and decides nothing itself."""
+"""Work with data: list, link and preview; composes those rooms and decides nothing itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
-from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from s3magic.linking.plan import LinkPlan
     from s3magic.linking.split import SplitDatasets
     from s3magic.listing import Listing, Summary
-    from s3magic.mounting.model import Mount, MountTable
     from s3magic.thumbnails.gallery import Gallery
 
 AnyPath = str | PathLike[str]
@@ -61,110 +58,6 @@ def summary(url: S3Url | str, *, limit: int | None = None) -> Summary:
 
     parsed = S3Url.parse(url)
     return summarise(current.open_store(parsed), parsed, limit=limit)
-
-
-def mount(
-    url: S3Url | str,
-    path: AnyPath | None = None,
-    *,
-    cache: AnyPath | None = None,
-    cache_size: int | None = None,
-    memory: int | None = None,
-    fresh: float = 10,
-    version_at: datetime | str | None = None,
-    allow_other: bool = False,
-    uid: int | None = None,
-    gid: int | None = None,
-    file_mode: int = 0o444,
-    dir_mode: int = 0o555,
-) -> Mount:
-    """Show a bucket or a folder of it as ordinary files, read-only.
-
-    Parameters
-    ----------
-    url
-        ``s3://bucket/`` or ``s3://bucket/prefix/``; or one version of one object, which is then the
-        only file: ``s3://bucket/key?versionId=…``.
-    path
-        An empty or new folder; ``./s3/<bucket>/<prefix>`` when None.
-    cache
-        A folder on disk where bytes are kept for later mounts; nothing is kept when None.
-    cache_size
-        Bytes it may take; 10 GB when None.
-    memory
-        The daemon's resident limit in bytes; 256 MB when None.
-    fresh
-        Seconds that listings and attributes may be old.
-    version_at
-        A time to show the bucket at, such as ``"2026-01-31T12:00+01:00"``; as it is now when None.
-    allow_other
-        Whether other users of this machine may enter.
-    uid, gid, file_mode, dir_mode
-        Whose files and folders are shown as, and who may read them: by default yours, for all who
-        may enter.
-
-    Raises
-    ------
-    FuseUnavailable, FolderNotEmpty, NoSuchBucket, AccessDenied
-        Before anything has changed.
-
-    Examples
-    --------
-    >>> import s3magic
-    >>> with s3magic.mount("s3://teaching/iris/") as m:  # doctest: +SKIP
-    ...     cubes = iris.load(m / "E1_north_america.nc")
-    """
-    from s3magic.access import current
-    from s3magic.mounting import manager
-    from s3magic.mounting.starting import Daemon
-
-    parsed = S3Url.parse(url)
-    with nullcontext() if current.chosen() else Daemon() as daemon:  # gets ready while the broker does
-        chosen = connection(parsed)
-        return manager.mount(
-            parsed,
-            None if path is None else Path(path),
-            location=chosen.location,
-            broker=chosen.attach(),
-            tuning=chosen.tuning,
-            cache=None if cache is None else Path(cache),
-            cache_size=cache_size,
-            memory=memory,
-            fresh=fresh,
-            version_at=version_at,
-            allow_other=allow_other,
-            uid=uid,
-            gid=gid,
-            file_mode=file_mode,
-            dir_mode=dir_mode,
-            daemon=daemon,
-        )
-
-
-def mounts() -> MountTable:
-    """Return the mounts that are up, of this kernel and of others of the same user."""
-    from s3magic.mounting import manager
-
-    return manager.mounts()
-
-
-def unmount(
-    path: AnyPath | None = None,
-    *,
-    all: bool = False,
-    timeout: float = 30,
-    force: bool = False,
-) -> None:
-    """Take a mount (or all of them) away; nothing on S3 changes.
-
-    Raises
-    ------
-    MountBusy
-        When somebody still uses it after ``timeout`` seconds; says who.
-    """
-    from s3magic.mounting import manager
-
-    manager.unmount(None if path is None else Path(path), all=all, timeout=timeout, force=force)
 
 
 @overload
