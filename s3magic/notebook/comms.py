@@ -3,21 +3,21 @@
 Two comms, each for one direction: the kernel opens ``s3magic:panel`` and sends on it alone, a panel opens
 ``s3magic:rpc``, on which the kernel never sends. A front end's message goes to the subshell that last sent on its comm,
 so that with one comm for both ways a click would wait behind a running cell. Everything is done by a few threads of the
-bridge's own; a message's key is never ``state``, which nbclient takes for a widget's.
+bridge's own, and what asks S3 by others; a message's key is never ``state``, which nbclient takes for a widget's.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s3magic.errors import InvalidInput, S3MagicError
+from s3magic.notebook import sidebar_status
 from s3magic.notebook.mount_table import MountTableWatch
+from s3magic.notebook.sidebar_rates import RateWatch
 
 if TYPE_CHECKING:
     from comm.base_comm import BaseComm
@@ -25,15 +25,18 @@ if TYPE_CHECKING:
 
     from s3magic.access.connection import Connection
     from s3magic.access.identity import Identity
-    from s3magic.mounting.model import Mount
+    from s3magic.notebook.sidebar_uploads import Uploads
 
 PANEL = "s3magic:panel"
 RPC = "s3magic:rpc"
 WORKERS = 4
+S3_WORKERS = 8
 UNMOUNT_TIMEOUT = 5
 """Seconds to try an unmount for: a person is waiting, and the answer of a busy mount names who holds it."""
 
 _bridges: dict[InteractiveShell, CommBridge] = {}
+
+Verb = Callable[..., dict[str, Any]]
 
 
 def open_bridge(shell: InteractiveShell) -> None:
@@ -52,8 +55,8 @@ def close_bridge(shell: InteractiveShell) -> None:
 class CommBridge:
     """The comms of one kernel, open from the beginning.
 
-    Panels get an ``answer`` or a ``failure`` to each request, and a ``changed`` when something they show is different
-    after a cell, a mount or an unmount (``trouble`` when it cannot be told).
+    Panels get an ``answer`` or a ``failure`` to each request, a ``changed`` when something they show is different
+    after a cell, a mount or an unmount (``trouble`` when it cannot be told), and ``rates`` while mounts read.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -62,12 +65,17 @@ class CommBridge:
         self._manager = get_comm_manager()
         self._events = shell.events
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="s3magic-panel")
+        self._far = ThreadPoolExecutor(S3_WORKERS, thread_name_prefix="s3magic-panel-s3")
         self._sending = threading.Lock()
         self._noticing = threading.Event()
         self._rpcs: list[BaseComm] = []
         self._told: dict[str, Any] | None = None
         self._asked: tuple[Connection, Identity] | None = None
+        self._uploads: Uploads | None = None
         self._closed = False
+        self._rates = RateWatch(lambda rates: self._send({"event": "rates", "rates": rates}))
+        self._verbs: dict[str, Verb] = {"status": self._status, "unmount": self._unmount}
+        self._far_verbs: dict[str, Verb] = {"identity": self._identify, "upload": self._upload}
         self._manager.register_target(RPC, self._on_rpc)
         self._events.register("post_run_cell", self._notice)
         self._panel: BaseComm | None = None
@@ -78,6 +86,7 @@ class CommBridge:
     def close(self) -> None:
         """Take everything back."""
         self._watch.close()
+        self._rates.close()
         self._events.unregister("post_run_cell", self._notice)
         self._manager.unregister_target(RPC, self._on_rpc)
         with self._sending:
@@ -85,16 +94,24 @@ class CommBridge:
             for comm in (self._panel, *self._rpcs):
                 if comm is not None:
                     comm.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._far):
+            pool.shutdown(wait=False, cancel_futures=True)
+        if self._uploads is not None:
+            self._uploads.close()
 
     def _on_rpc(self, comm: BaseComm, message: Mapping[str, Any]) -> None:  # noqa: ARG002 - a comm target's signature
         comm.on_msg(self._on_request)
         comm.on_close(lambda _: self._rpcs.remove(comm))
         self._rpcs.append(comm)
+        self._notice()
 
     def _on_request(self, message: Mapping[str, Any]) -> None:
         request = message["content"]["data"]
-        self._submit(self._serve, request["id"], request.get("method"), request.get("params") or {})
+        name, params = request.get("method"), dict(request.get("params") or {})
+        if message.get("buffers"):
+            params["data"] = bytes(message["buffers"][0])
+        pool = self._pool if name in self._verbs else self._far
+        self._submit(pool, self._serve, request["id"], name, params)
 
     def _serve(self, number: str, method: object, params: Mapping[str, Any]) -> None:
         try:
@@ -103,33 +120,21 @@ class CommBridge:
             message = {"event": "failure", "id": number, "error": _failure_to_json(error)}
         self._send(message)
 
-    def _method(self, name: object) -> Callable[..., dict[str, Any]]:
-        match name:
-            case "status":
-                return self._status
-            case "identity":
-                return self._identify
-            case "unmount":
-                return self._unmount
-        raise InvalidInput(f"The panel asked for {name!r}, which this kernel does not know", "Reload the page.")
+    def _method(self, name: object) -> Verb:
+        from s3magic.notebook import browsing  # noqa: PLC0415 - loads the rooms that ask S3
+
+        verbs = {**browsing.VERBS, **self._far_verbs, **self._verbs}
+        if not isinstance(name, str) or name not in verbs:
+            raise InvalidInput(f"The panel asked for {name!r}, which this kernel does not know", "Reload the page.")
+        return verbs[name]
 
     def _status(self) -> dict[str, Any]:
         """Return all the panel shows, asking nothing of the network."""
-        from s3magic import api  # noqa: PLC0415 - loads the rooms of mounts
-
-        connection = _chosen()
-        asked = self._asked
-        identity = asked[1] if asked is not None and asked[0] is connection else None
-        return {
-            "connection": None if connection is None else _connection_to_json(connection),
-            "identity": None if identity is None else identity.to_json(),
-            "mounts": [_mount_to_json(mount) for mount in api.mounts()],
-            "sandbox": _sandbox(),
-            "home": str(Path.home()),
-        }
+        asked, connection = self._asked, sidebar_status.chosen()
+        return sidebar_status.status(asked[1] if asked is not None and asked[0] is connection else None)
 
     def _identify(self) -> dict[str, Any]:
-        connection = _chosen()
+        connection = sidebar_status.chosen()
         if connection is not None:
             self._asked = connection, connection.identity()
             self._notice()
@@ -143,15 +148,22 @@ class CommBridge:
             self._notice()
         return self._status()
 
+    def _upload(self, **params: Any) -> dict[str, Any]:
+        from s3magic.notebook.sidebar_uploads import Uploads  # noqa: PLC0415 - loaded when asked for
+
+        with self._sending:
+            self._uploads = self._uploads or Uploads()
+        return self._uploads.take(**params)
+
     def _notice(self, *_: object) -> None:
         """See in a while whether there is news; once for many calls."""
         if not self._noticing.is_set():
             self._noticing.set()
-            self._submit(self._tell_news)
+            self._submit(self._pool, self._tell_news)
 
-    def _submit(self, function: Callable[..., None], *arguments: object) -> None:
+    def _submit(self, pool: ThreadPoolExecutor, function: Callable[..., None], *arguments: object) -> None:
         with suppress(RuntimeError):  # closed meanwhile: nobody waits for an answer any more
-            self._pool.submit(function, *arguments)
+            pool.submit(function, *arguments)
 
     def _tell_news(self) -> None:
         self._noticing.clear()
@@ -159,9 +171,16 @@ class CommBridge:
             news = {"event": "changed", "status": self._status()}
         except Exception as error:  # noqa: BLE001 - told rather than lost in a thread
             news = {"event": "trouble", "error": _failure_to_json(error)}
+        else:
+            self._watch_rates()
         if self._panel is not None and news != self._told:
             self._told = news
             self._send(news)
+
+    def _watch_rates(self) -> None:
+        from s3magic import api  # noqa: PLC0415
+
+        self._rates.follow(api.mounts() if self._rpcs else ())
 
     def _send(self, message: dict[str, Any] | None) -> None:
         """Send to every panel, opening the comm where no one is left: a page without a panel closes it for all."""
@@ -180,44 +199,7 @@ class CommBridge:
         self._panel = None
 
 
-def _chosen() -> Connection | None:
-    """Return the connection in use; its room is not even loaded before the first choice."""
-    current: Any = sys.modules.get("s3magic.access.current")
-    return None if current is None else current.chosen()
-
-
 def _failure_to_json(error: Exception) -> dict[str, str]:
     if isinstance(error, S3MagicError):
         return {"message": error.message, "hint": error.hint}
     return {"message": f"{type(error).__name__}: {error}", "hint": ""}
-
-
-def _connection_to_json(connection: Connection) -> dict[str, Any]:
-    try:
-        expires, note = connection.expires, connection.note
-    except S3MagicError as error:  # the broker is gone, or the credentials are: the panel says so
-        expires, note = None, error.message
-    return {
-        "provider": connection.provider,
-        "profile": connection.choice.profile,
-        "region": connection.location.region,
-        "endpoint_url": connection.location.endpoint_url,
-        "expires": expires.isoformat() if expires else None,
-        "note": note,
-    }
-
-
-def _mount_to_json(mount: Mount) -> dict[str, Any]:
-    return {
-        "url": str(mount.url),
-        "path": str(mount.path),
-        "backend": mount.backend,
-        "read_only": mount.read_only,
-        "condition": mount.state,
-    }
-
-
-def _sandbox() -> dict[str, str] | None:
-    process: Any = sys.modules.get("s3magic.sandboxes.process")
-    running = None if process is None else process.running()
-    return None if running is None else {"endpoint_url": running.endpoint_url}

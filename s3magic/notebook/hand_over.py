@@ -41,21 +41,31 @@ def link_line(urls: Sequence[str], folder: str = "linked") -> str:
     parent = common_folder(urls)
     names = [_literal(url).key[len(parent.key) :] for url in urls]
     if len(names) > 1 and not any(set(name) & _IN_BRACES for name in names):
-        words = [f"{_escaped(str(parent))}{{{','.join(_escaped(name) for name in names)}}}"]
+        words = [f"{escaped(str(parent))}{{{','.join(escaped(name) for name in names)}}}"]
     else:
-        words = [_escaped(url) for url in urls]
+        words = [escaped(url) for url in urls]
     return " ".join(["%s3link add", *(_protected(word) for word in words), protect(folder)])
+
+
+def thumbs_line(url: str) -> str:
+    """Return the line that shows previews of an object or a folder."""
+    return f"%s3thumbs {protect(escaped(url))}"
+
+
+def copy_line(url: str, into: str) -> str:
+    """Return the line that copies an object or a folder to disk."""
+    return f"%s3copy {protect(escaped(url))} {protect(into)}"
+
+
+def escaped(text: str) -> str:
+    """Write what would be a wildcard so that it stands for itself."""
+    return "".join(f"[{letter}]" if letter in _WILD else letter for letter in text)
 
 
 def _literal(url: str) -> S3Url:
     """Return the URL of an object, whose key may look like a pattern."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     return S3Url(bucket, key)
-
-
-def _escaped(text: str) -> str:
-    """Write what would be a wildcard so that it stands for itself."""
-    return "".join(f"[{letter}]" if letter in _WILD else letter for letter in text)
 
 
 def _protected(word: str) -> str:

@@ -90,8 +90,8 @@ class LinkMaker:
         self._locate = locate
         self._credentials = credentials
 
-    def __call__(self, url: S3Url, *, expires: int) -> SignedUrl:
-        """See `Signer`; a plain link when the connection is anonymous.
+    def __call__(self, url: S3Url, *, expires: int, download: bool = False) -> SignedUrl:
+        """See `Signer`; a plain link when the connection is anonymous. With ``download`` pictures are saved, too.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class LinkMaker:
             lifetime = min(expires, int((credentials.expires - now).total_seconds()))
             if lifetime < 1:
                 raise ExpiredCredentials("The credentials have expired", "Sign in again, then run %s3creds.")
-        shown = _SHOWN.get(url.key.rpartition(".")[2].lower())
+        shown = None if download else _SHOWN.get(url.key.rpartition(".")[2].lower())
         link = presign(
             self._locate(url.bucket),
             credentials,

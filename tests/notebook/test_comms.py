@@ -82,6 +82,13 @@ class Panel:
         answer = self.listen(lambda message: _data(message).get("id") == number)
         return answer["content"]["data"]
 
+    def send_bytes(self, method, data, **params):
+        """Ask with bytes beside the words; return the answer, whole."""
+        number = uuid.uuid4().hex
+        content = {"comm_id": self.rpc, "data": {"id": number, "method": method, "params": params}}
+        self.client.session.send(self.client.shell_channel.socket, "comm_msg", content, buffers=[data])
+        return self.listen(lambda message: _data(message).get("id") == number)["content"]["data"]
+
     def news(self, wanted):
         """Return the first status sent unasked that is wanted; wait for it."""
 
@@ -242,6 +249,49 @@ def test_a_mount_made_during_a_cell_is_told_before_its_end(panel, sandbox, tmp_p
     panel.news(lambda status: status["mounts"])
     gate.touch()
     panel.finish(cell)
+
+
+def test_what_a_mount_reads_is_told_while_a_panel_is_open(panel, sandbox, tmp_path):
+    panel.run(_connect(sandbox))
+    panel.run(f"m = s3magic.mount('s3://teaching/photos/', {str(tmp_path / 'photos')!r})")
+    panel.open_rpc()
+    panel.run("photo = (m / 'alps-at-noon.jpg').read_bytes()")
+
+    def read(message):
+        rates = _data(message).get("rates") or {}
+        return rates.get(str(tmp_path / "photos"), {}).get("fetched", 0) > 700_000
+
+    told = _data(panel.listen(read))["rates"][str(tmp_path / "photos")]
+    assert told["requests"] > 0
+    panel.listen(lambda message: _data(message).get("rates", {}).get(str(tmp_path / "photos"), {}).get("rate") == 0)
+
+
+def test_linked_tiles_are_told_counted_and_compared(panel, sandbox, tmp_path):
+    panel.run(_connect(sandbox))
+    panel.run("d = s3magic.link('s3://teaching/tiles/*.laz', 'tiles')")
+    (told,) = panel.news(lambda status: status["datasets"])["datasets"]
+    assert told["path"] == str(tmp_path / "tiles")
+    assert told["here"] == 0
+    assert told["tiles"] > 1
+    panel.open_rpc()
+    standing = panel.ask("dataset", path=told["path"])["result"]
+    assert standing["remote"] == {"ok": told["tiles"]}
+    panel.run("d.fetch()")
+    panel.news(lambda status: status["datasets"] and status["datasets"][0]["here"] == told["tiles"])
+
+
+def test_buckets_are_browsed_and_files_uploaded(panel, sandbox):
+    panel.run(_connect(sandbox))
+    panel.open_rpc()
+    assert "teaching" in panel.ask("buckets", after="")["result"]["names"]
+    name = f"panel-{uuid.uuid4().hex}.bin"
+    answer = panel.send_bytes("upload", b"\0\xff" * 10, bucket="scratch", key=name, size=20)
+    assert answer["result"]["is_stored"] is True
+    (child,) = panel.ask("children", bucket="scratch", prefix="", beginning=name, token=None)["result"]["children"]
+    assert child["size"] == 20
+    denied = panel.ask("children", bucket="not-there-at-all", prefix="", beginning="", token=None)
+    assert denied["event"] == "failure"
+    assert denied["error"]["hint"]
 
 
 def test_closing_tells_the_panel(panel):
