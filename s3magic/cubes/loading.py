@@ -44,6 +44,20 @@ class _File:
             return False
         return bool(S3Url.parse(self.mount.url).version_id) or shown == file_entry("", self.info).number
 
+    def check(self) -> None:
+        """Refuse what the mount cannot show."""
+        try:
+            self.path.stat()
+        except PermissionError as error:
+            raise AccessDenied(
+                f"{self.mount.url} is mounted, and may not be listed by now",
+                f"Unmount it (%s3umount {self.mount.path}) and load again: less is mounted then.",
+            ) from error
+        except FileNotFoundError as error:
+            raise InvalidInput(
+                f"{self.info.url} can be no file", "A folder has its name; copy it to another key."
+            ) from error
+
 
 def paths(urls: list[str]) -> list[str]:
     """Return the files that URLs of objects, and patterns, stand for; mounts what is not mounted yet.
@@ -63,13 +77,20 @@ def paths(urls: list[str]) -> list[str]:
             raise InvalidInput(f"A folder is no file: {url}", f"Name the files in it: {url.with_key(f'{url.key}*.nc')}")
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="s3magic-look") if len(parsed) > 1 else nullcontext() as pool:
         found = list((pool.map if pool else map)(_objects, parsed))
-    files = [_file(url, info) for url, infos in zip(parsed, found, strict=True) for info in infos]
-    for mount in {str(one.mount.path): one.mount for one in files if not one.is_current}.values():
-        mount.refresh()
+    mounts: list[tuple[S3Url, Mount]] = []
+    files = [_file(url, info, mounts) for url, infos in zip(parsed, found, strict=True) for info in infos]
+    for mount in {mount.path: mount for _, mount in mounts}.values():
+        if not all(one.is_current for one in files if one.mount is mount):
+            mount.refresh()
     for one in files:
-        if not one.path.exists():
-            raise InvalidInput(f"{one.info.url} can be no file", "A folder has its name; copy it to another key.")
+        one.check()
     return [str(one.path) for one in files]
+
+
+def shows(base: S3Url, url: S3Url) -> bool:
+    """Tell whether a mount of one URL shows the object of another, as whoever is chosen for that sees it."""
+    is_within = base == url if url.version_id else not base.version_id and url.key.startswith(base.key)
+    return base.bucket == url.bucket and is_within and current.connection(base) is current.connection(url)
 
 
 def _objects(url: S3Url) -> list[ObjectInfo]:
@@ -93,11 +114,16 @@ def _objects(url: S3Url) -> list[ObjectInfo]:
     return infos
 
 
-def _file(url: S3Url, info: ObjectInfo) -> _File:
+def _file(url: S3Url, info: ObjectInfo, mounts: list[tuple[S3Url, Mount]]) -> _File:
+    """Find an object in one of the ``mounts`` that were found so far, or in another one, which joins them."""
     named = S3Url(url.bucket, info.key, url.version_id)
-    mount = _mount(named)
-    shown = S3Url.parse(mount.url).key
-    inner = info.key[shown.rfind("/") + 1 :]  # the one of a version stands for itself
+    found = next((pair for pair in mounts if shows(pair[0], named)), None)
+    if found is None:
+        mount = _mount(named)
+        found = S3Url.parse(mount.url), mount
+        mounts.append(found)
+    shown, mount = found
+    inner = info.key[shown.key.rfind("/") + 1 :]  # the one of a version stands for itself
     names = [file_name(segment) for segment in inner.split("/")]
     known = [name for name in names if name is not None]
     if len(known) < len(names):
@@ -108,8 +134,8 @@ def _file(url: S3Url, info: ObjectInfo) -> _File:
 def _mount(url: S3Url) -> Mount:
     """Return a mount that shows an object as whoever is chosen for it sees it."""
     chosen = current.connection(url)
-    for mount in manager.holding(url, chosen.location):
-        if current.connection(S3Url.parse(mount.url)) is chosen:
+    for mount in manager.ours(chosen.location):
+        if shows(S3Url.parse(mount.url), url):
             return mount
     with Daemon() as daemon:  # gets ready while the rights are looked at
         place = url if url.version_id else _place(url, chosen)

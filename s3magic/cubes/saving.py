@@ -15,6 +15,7 @@ from typing import Any
 
 from s3magic.access import current
 from s3magic.cubes import etags
+from s3magic.cubes.loading import shows
 from s3magic.errors import AccessDenied, InvalidInput, NoSuchKey, ObjectChanged, S3MagicError
 from s3magic.mounting import manager
 from s3magic.naming import file_name
@@ -60,9 +61,10 @@ def save(target: str, write: Callable[[str], Any], words: Mapping[str, Any], *, 
         with _kept(path):
             info = _store(store, url, path, there)
     etags.note(url, info.etag)
-    for mount in manager.holding(url, current.connection(url).location):
-        with suppress(S3MagicError):
-            mount.refresh()
+    for mount in manager.ours(current.connection(url).location):
+        if shows(S3Url.parse(mount.url), url):
+            with suppress(S3MagicError):
+                mount.refresh()
     return result
 
 

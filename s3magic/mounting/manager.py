@@ -307,15 +307,11 @@ def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anyw
     return None
 
 
-def holding(url: S3Url, location: Location) -> list[Mount]:
-    """Return the mounts of this process in which an object is now, or one version of it, the deepest first."""
-    found = []
-    for record in _live():
-        base = S3Url.parse(record.url)
-        is_within = base == url if url.version_id else not base.version_id and url.key.startswith(base.key)
-        is_same = base.bucket == url.bucket and record.location == location.to_json() and not record.version_at
-        if record.pid in _ours and is_within and is_same:
-            found.append(Mount(record.url, record.path, record))
+def ours(location: Location) -> list[Mount]:
+    """Return the mounts of a store that this process uses, the deepest first; none that shows a time gone by."""
+    told = location.to_json()
+    records = [one for one in _live() if one.pid in _ours and one.location == told and not one.version_at]
+    found = (Mount(record.url, record.path, record) for record in records)
     return sorted(found, key=lambda mount: len(mount.url), reverse=True)
 
 

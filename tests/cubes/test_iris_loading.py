@@ -182,3 +182,9 @@ def test_what_may_be_listed_is_mounted(led, guarded, as_user):
     with pytest.raises(AccessDenied, match="may not be listed") as caught:
         led.load(f"s3://teaching/iris/{AIR}")
     assert "s3:ListBucket" in caught.value.hint
+    as_user("teacher", guarded)
+    led.load(f"s3://teaching/iris/{AIR}")
+    as_user("inside", guarded)  # the bucket stays mounted, and now shows what this one sees
+    with pytest.raises(AccessDenied, match="by now") as caught:
+        led.load(f"s3://teaching/iris/{AIR}")
+    assert "%s3umount" in caught.value.hint
