@@ -9,7 +9,6 @@ from typing import Any, Self
 from s3magic.errors import AccessDenied, S3MagicError
 from s3magic.html import Markup
 
-STATES = ("ok", "denied", "unknown", "unchecked", "error")
 _SIGNS = {
     "ok": ("●", "s3m-ok"),
     "denied": ("✕", "s3m-bad"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from html import escape
 from typing import Any
 
+from s3magic.access.statement import Statement, common, glob, listed, parts
 from s3magic.errors import InvalidInput
 from s3magic.html import Markup, table
 
@@ -41,7 +42,6 @@ _MISNAMED = {
     "s3:putobjects": "s3:PutObject",
     "s3:getobjects": "s3:GetObject",
 }
-_S3_ARN = re.compile(r"arn:[^:]*:s3:[^:]*:[^:]*:([^/]*)(/.*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def lint(document: Mapping[str, Any] | str) -> Findings:
     told = _read(document)
     if "trust_policy" in told and "policy" in told:
         return Findings([*lint(told["policy"]), *lint(told["trust_policy"])])
-    statements = [_Statement.read(number, each) for number, each in enumerate(_listed(told.get("Statement")), start=1)]
+    statements = [Statement.read(number, each) for number, each in enumerate(listed(told.get("Statement")), start=1)]
     if not statements:
         raise InvalidInput("Not a policy: it has no Statement", "Give an IAM policy document.")
     together = list(_judge_together(statements))
@@ -130,55 +130,11 @@ def lint(document: Mapping[str, Any] | str) -> Findings:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    where: str
-    allows: bool
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    fields: Mapping[str, Any]
-
-    @classmethod
-    def read(cls, number: int, fields: Any) -> _Statement:
-        if not isinstance(fields, Mapping) or fields.get("Effect") not in {"Allow", "Deny"}:
-            raise InvalidInput(f"Statement {number} has no Effect", "Write Allow or Deny.")
-        sid = f" ({fields['Sid']})" if fields.get("Sid") else ""
-        return cls(
-            f"Statement {number}{sid}",
-            fields["Effect"] == "Allow",
-            tuple(str(each) for each in _listed(fields.get("Action"))),
-            tuple(str(each) for each in _listed(fields.get("Resource"))),
-            fields,
-        )
-
-    def finding(self, rule: str, fault: str, mend: str) -> Finding:
-        return Finding(rule, self.where, fault, mend)
-
-    def covers(self, action: str) -> bool:
-        return any(fnmatchcase(action, _glob(pattern)) for pattern in self.actions)
-
-    def names(self, actions: Iterable[str]) -> list[str]:
-        """Return those of the actions that it names, apart from ``*`` and ``s3:*``."""
-        patterns = [pattern for pattern in self.actions if pattern.lower() not in {"*", "s3:*"}]
-        return [action for action in actions if any(fnmatchcase(action, _glob(pattern)) for pattern in patterns)]
-
-    @property
-    def condition_keys(self) -> set[str]:
-        conditions = self.fields.get("Condition") or {}
-        return {key.lower() for keys in conditions.values() if isinstance(keys, Mapping) for key in keys}
-
-    @property
-    def buckets(self) -> set[str]:
-        """The buckets it names as such."""
-        return {bucket for bucket, key in map(_parts, self.resources) if bucket and key is None}
-
-    @property
-    def objects(self) -> list[tuple[str, str]]:
-        """The bucket and key pattern of each resource that is about objects."""
-        return [(bucket, key) for bucket, key in map(_parts, self.resources) if bucket and key is not None]
+def _found(statement: Statement, rule: str, fault: str, mend: str) -> Finding:
+    return Finding(rule, statement.where, fault, mend)
 
 
-def _judge(statement: _Statement) -> Iterator[Finding]:
+def _judge(statement: Statement) -> Iterator[Finding]:
     if not statement.allows:
         return
     yield from _judge_width(statement)
@@ -186,16 +142,18 @@ def _judge(statement: _Statement) -> Iterator[Finding]:
     yield from _judge_conditions(statement)
 
 
-def _judge_width(statement: _Statement) -> Iterator[Finding]:
+def _judge_width(statement: Statement) -> Iterator[Finding]:
     for action in statement.actions:
         if action.lower() in {"*", "s3:*"}:
-            yield statement.finding(
+            yield _found(
+                statement,
                 "every-action",
                 f"{action} allows everything, to delete and to open the bucket to others too",
                 "Name what is needed, such as s3:ListBucket and s3:GetObject: %s3policy writes it.",
             )
         elif action.lower() in {"s3:put*", "s3:delete*", "s3:list*", "s3:get*"}:
-            yield statement.finding(
+            yield _found(
+                statement,
                 "wide-action",
                 f"{action} covers settings of the bucket as well as objects",
                 f"Name the actions on objects, such as {action[:-1]}Object."
@@ -204,7 +162,8 @@ def _judge_width(statement: _Statement) -> Iterator[Finding]:
             )
     for name in ("NotAction", "NotResource", "NotPrincipal"):
         if name in statement.fields:
-            yield statement.finding(
+            yield _found(
+                statement,
                 "all-but",
                 f"{name} under Allow allows all but what it names",
                 f"Use {name[3:]}, and name what is allowed.",
@@ -212,27 +171,33 @@ def _judge_width(statement: _Statement) -> Iterator[Finding]:
     if "*" in statement.resources and any(action.lower().startswith("s3:") for action in statement.actions):
         named = [action for action in statement.actions if action.lower() != "s3:listallmybuckets"]
         if named:
-            yield statement.finding(
+            yield _found(
+                statement,
                 "every-resource",
                 "The resource * is every bucket of the account",
                 "Name the bucket: arn:aws:s3:::BUCKET, and arn:aws:s3:::BUCKET/PREFIX/* for objects.",
             )
-    for bucket in sorted({bucket for bucket, _ in map(_parts, statement.resources) if bucket and "*" in bucket}):
-        yield statement.finding(
-            "bucket-wildcard", f"{bucket} fits other buckets too, whoever owns them", "Write the bucket's whole name."
+    for bucket in sorted({bucket for bucket, _ in map(parts, statement.resources) if bucket and "*" in bucket}):
+        yield _found(
+            statement,
+            "bucket-wildcard",
+            f"{bucket} fits other buckets too, whoever owns them",
+            "Write the bucket's whole name.",
         )
     if _is_everybody(statement.fields.get("Principal")) and not statement.fields.get("Condition"):
-        yield statement.finding(
+        yield _found(
+            statement,
             "everybody",
             "The principal * is everybody, the anonymous too",
             'Name the account, role or user: {"AWS": "arn:aws:iam::ACCOUNT:role/NAME"}.',
         )
 
 
-def _judge_shape(statement: _Statement) -> Iterator[Finding]:
+def _judge_shape(statement: Statement) -> Iterator[Finding]:
     for action in statement.actions:
         if action.lower() in _MISNAMED:
-            yield statement.finding(
+            yield _found(
+                statement,
                 "no-such-action",
                 f"{action} is the name of a request, not of an action, and allows nothing",
                 f"Write {_MISNAMED[action.lower()]}.",
@@ -246,7 +211,8 @@ def _judge_shape(statement: _Statement) -> Iterator[Finding]:
             if statement.buckets
             else "it allows nothing, for it is asked about buckets"
         )
-        yield statement.finding(
+        yield _found(
+            statement,
             "object-arn-under-list",
             f"s3:ListBucket stands over ARNs of objects: {come}",
             f"Give it a statement of its own: Resource arn:aws:s3:::{bucket}, with the Condition "
@@ -254,54 +220,62 @@ def _judge_shape(statement: _Statement) -> Iterator[Finding]:
         )
     if reading and statement.buckets and not statement.objects:
         bucket = min(statement.buckets)
-        yield statement.finding(
+        yield _found(
+            statement,
             "bucket-arn-under-objects",
             "An action on objects stands over the ARN of a bucket, and allows nothing",
             f"Write arn:aws:s3:::{bucket}/PREFIX/*.",
         )
 
 
-def _judge_conditions(statement: _Statement) -> Iterator[Finding]:
+def _judge_conditions(statement: Statement) -> Iterator[Finding]:
     if "s3:prefix" in statement.condition_keys and (wrong := statement.names(_OBJECT_ACTIONS)):
-        yield statement.finding(
+        yield _found(
+            statement,
             "prefix-over-objects",
             f"s3:prefix is known of listings alone, so its condition is never met for {wrong[0]}",
             "Give the actions on objects a statement of their own, their prefix in the ARN.",
         )
     for operator, keys in (statement.fields.get("Condition") or {}).items():
         for key, values in keys.items() if isinstance(keys, Mapping) else ():
-            for value in map(str, _listed(values)) if key.lower() == "s3:prefix" else ():
+            for value in map(str, listed(values)) if key.lower() == "s3:prefix" else ():
                 if "Like" not in operator and "*" in value.replace("${*}", ""):
-                    yield statement.finding(
-                        "wildcard-under-equals", f"{operator} takes the * in {value!r} for a letter", "Use StringLike."
+                    yield _found(
+                        statement,
+                        "wildcard-under-equals",
+                        f"{operator} takes the * in {value!r} for a letter",
+                        "Use StringLike.",
                     )
                 elif re.search(r"[^/]\*$", value.replace("${*}", "-")) and value != "*":
-                    yield statement.finding(
+                    yield _found(
+                        statement,
                         "open-prefix",
                         f"The prefix {value!r} fits its neighbours too, such as {value[:-1]}-private/",
                         f"Write {value[:-1]}/*.",
                     )
-    trusting = any(fnmatchcase("sts:assumerole", _glob(action)) for action in statement.actions)
+    trusting = any(fnmatchcase("sts:assumerole", glob(action)) for action in statement.actions)
     principal = statement.fields.get("Principal")
     trusted = isinstance(principal, Mapping) and "AWS" in principal
     if trusting and trusted and "sts:externalid" not in statement.condition_keys:
-        yield statement.finding(
+        yield _found(
+            statement,
             "no-external-id",
             "Whoever that account works for may make it use this role: the confused deputy",
             'Add {"StringEquals": {"sts:ExternalId": "…"}}, with an ID that is hard to guess.',
         )
 
 
-def _judge_together(statements: list[_Statement]) -> Iterator[Finding]:
+def _judge_together(statements: list[Statement]) -> Iterator[Finding]:
     allowing = [statement for statement in statements if statement.allows]
     objects = [each for statement in allowing for each in statement.objects if statement.names(_OBJECT_ACTIONS)]
     for statement in allowing:
-        listed = statement.buckets if "s3:listbucket" in statement.names(_LISTS) else set()
-        for bucket in sorted(listed) if "s3:prefix" not in statement.condition_keys else ():
+        open_to_all = statement.buckets if "s3:listbucket" in statement.names(_LISTS) else set()
+        for bucket in sorted(open_to_all) if "s3:prefix" not in statement.condition_keys else ():
             keys = [key for other, key in objects if other == bucket]
             if keys and all(_is_confined(key) for key in keys):
                 prefix = keys[0][: keys[0].rindex("/") + 1] if "/" in keys[0] else keys[0]
-                yield statement.finding(
+                yield _found(
+                    statement,
                     "list-without-prefix",
                     f"Every key of {bucket} is listed, though objects are confined",
                     f'Add the condition {{"StringLike": {{"s3:prefix": "{prefix}*"}}}}.',
@@ -309,10 +283,9 @@ def _judge_together(statements: list[_Statement]) -> Iterator[Finding]:
         puts = [key for key in statement.objects if "s3:putobject" in statement.names(_OBJECT_ACTIONS)]
         aborts = [each for other in allowing if other.covers("s3:abortmultipartupload") for each in other.resources]
         for bucket, key in puts:
-            if not any(
-                fnmatchcase(f"arn:aws:s3:::{bucket}/{key}", _glob(_common(each), fold=False)) for each in aborts
-            ):
-                yield statement.finding(
+            if not any(fnmatchcase(f"arn:aws:s3:::{bucket}/{key}", glob(common(each), fold=False)) for each in aborts):
+                yield _found(
+                    statement,
                     "no-abort",
                     f"Uploads to {bucket}/{key} can be begun but not given up: parts stay, unseen, and are paid for",
                     "Add s3:AbortMultipartUpload beside s3:PutObject.",
@@ -328,34 +301,11 @@ def _is_confined(key: str) -> bool:
 
 def _is_everybody(principal: Any) -> bool:
     named = principal.get("AWS") if isinstance(principal, Mapping) else principal
-    return "*" in _listed(named)
-
-
-def _parts(resource: str) -> tuple[str | None, str | None]:
-    """Return the bucket of an ARN, and the key that follows it; None where there is none."""
-    found = _S3_ARN.fullmatch(resource)
-    if found is None:
-        return None, None
-    return found[1], found[2][1:] if found[2] else None
-
-
-def _common(resource: str) -> str:
-    """Return an ARN without its partition, so that two of them may be compared."""
-    bucket, key = _parts(resource)
-    return resource if bucket is None else f"arn:aws:s3:::{bucket}" + ("" if key is None else f"/{key}")
-
-
-def _glob(pattern: str, *, fold: bool = True) -> str:
-    """Return a pattern of IAM as one of `fnmatch`, whose brackets mean nothing in IAM."""
-    return (pattern.lower() if fold else pattern).replace("[", "[[]")
+    return "*" in listed(named)
 
 
 def _unbroken(text: str) -> Markup:
     return Markup(f'<span style="white-space:nowrap">{escape(text)}</span>')
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _read(document: Mapping[str, Any] | str) -> Mapping[str, Any]:

@@ -11,7 +11,6 @@ import numpy as np
 
 ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
 FULL_OBJECT_ONLY = frozenset({"CRC64NVME"})
-COMPOSITE_ONLY = frozenset({"SHA1", "SHA256"})
 
 # Polynomials in reversed bit order, and widths in bits.
 _CASTAGNOLI = (0x82F63B78, 32)

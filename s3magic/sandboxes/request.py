@@ -56,11 +56,6 @@ class S3Request:
         return "X-Amz-Signature" in self.query or "X-Amz-Algorithm" in self.query
 
     @property
-    def resource(self) -> str:
-        """Bucket and key as error documents name them."""
-        return f"/{self.bucket}/{self.key}" if self.key else f"/{self.bucket}"
-
-    @property
     def lists_objects(self) -> bool:
         """Whether this is ListObjects or ListObjectsV2."""
         listing = {"list-type", "prefix", "delimiter", "marker", "max-keys", "encoding-type", "fetch-owner"}
