@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s3magic.errors import InvalidInput, UnreadableFormat
-from s3magic.formats import grib_grid, grid
+from s3magic.formats import grib_grid, grid_info
 from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
 from s3magic.formats.grib_library import eccodes
 from s3magic.formats.grid import Dataset, Index, Variable
@@ -38,7 +38,7 @@ def describe(file: WatchedFile) -> TileInfo:
     """Return parameter, level, time and place of the first message; see `Format.describe`."""
     place = _first(file)
     with _handle(_header(file, place)) as message:
-        info = grid.describe(_dataset(message))
+        info = grid_info.describe(_dataset(message))
         details: dict[str, Any] = {**info.details, "valid at": _time(message), "grid": _text(message, "gridType")}
     details["file"] = (
         "one message" if place + _length(file, place) >= file.size else "several messages, the first shown"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from s3magic.errors import InvalidInput
 from s3magic.formats.base import Look
-from s3magic.formats.grid import Dataset, Variable, drawable, main_variable, series_variable
+from s3magic.formats.grid import Dataset, Variable
+from s3magic.formats.grid_axes import axis_of, curved, is_auxiliary, map_axes
 
 _TIMES = ("time", "t", "times", "time_counter", "forecast_period", "forecast_reference_time", "day", "month", "year")
 _LEVELS = (
@@ -32,6 +35,42 @@ def variable_of(dataset: Dataset, look: Look, name: str) -> Variable | None:
         if look.var in (one.name, one.name.rpartition("/")[2], one.attributes.get("standard_name")):
             return one
     raise InvalidInput(f"No variable {look.var} in {name}: it has {_listed([one.name for one in shown])}")
+
+
+def main_variable(dataset: Dataset) -> Variable | None:
+    """Return the variable a picture of the file should show; None where none fits.
+
+    It is no coordinate and no bounds, has two axes of two or more, and if possible lies on a map;
+    among several the largest, then the first.
+    """
+    fitting = [one for one in drawable(dataset) if sum(length > 1 for length in one.shape) > 1]
+    if not fitting:
+        return None
+
+    def rank(one: Variable) -> tuple[bool, bool, float]:
+        rows, columns = map_axes(dataset, one)
+        is_map = bool(axis_of(dataset, one.dimensions[rows]) or axis_of(dataset, one.dimensions[columns]))
+        return is_map or None not in curved(dataset, one), bool(one.units), float(np.prod(one.shape))
+
+    return max(fitting, key=rank)
+
+
+def series_variable(dataset: Dataset) -> Variable | None:
+    """Return the longest variable that has one axis of two or more; None where there is none."""
+    fitting = [one for one in drawable(dataset) if sum(length > 1 for length in one.shape) == 1]
+    return max(fitting, key=lambda one: max(one.shape), default=None)
+
+
+def drawable(dataset: Dataset) -> list[Variable]:
+    """Return the variables that a picture could show: numbers along an axis, no coordinates and no bounds."""
+    return [
+        one
+        for one in dataset.variables
+        if one.is_number
+        and all(one.shape)
+        and any(length > 1 for length in one.shape)
+        and not is_auxiliary(dataset, one)
+    ]
 
 
 def wishes(dataset: Dataset, variable: Variable, look: Look, others: Sequence[int]) -> dict[int, int]:

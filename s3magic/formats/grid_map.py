@@ -9,18 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s3magic.formats.grid import (
-    Dataset,
-    Numbers,
-    Variable,
-    axis_of,
-    crs_of,
-    curved,
-    is_degrees,
-    longitudes,
-    numbers_of,
-    unpacked,
-)
+from s3magic.formats.grid import Dataset, Numbers, Variable, numbers_of, unpacked
+from s3magic.formats.grid_axes import axis_of, curved, is_degrees
+from s3magic.formats.grid_place import crs_of, longitudes
 
 _NARROWEST = 1 / 4
 _UNEVEN = 1.2  # so much more than the smallest may the largest step of an axis be

@@ -12,15 +12,8 @@ from s3magic.errors import UnreadableFormat
 from s3magic.formats import coast
 from s3magic.formats.base import Look, Preview
 from s3magic.formats.drawing import encoded, field, limits, stretch
-from s3magic.formats.grid import (
-    Dataset,
-    Index,
-    Numbers,
-    Variable,
-    map_axes,
-    numbers_of,
-    unpacked,
-)
+from s3magic.formats.grid import Dataset, Index, Numbers, Variable, numbers_of, unpacked
+from s3magic.formats.grid_axes import map_axes
 from s3magic.formats.grid_look import variable_of, wishes
 from s3magic.formats.grid_map import lay_out
 from s3magic.formats.room import DECODED

@@ -26,6 +26,7 @@ _LARGEST_READ = 1 << 28
 _LONGEST_ATTRIBUTE = 1 << 20
 _DENSEST = 8
 """How much smaller compression is trusted to have made numbers: what is too much even so is not begun."""
+_MOST_CHUNKS = 1 << 12
 _WANTED = (
     "units", "standard_name", "long_name", "axis", "positive", "coordinates", "bounds", "climatology", "grid_mapping",
     "_FillValue", "missing_value", "scale_factor", "add_offset", "valid_min", "valid_max", "valid_range", "_Unsigned",
@@ -35,6 +36,7 @@ _BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable"
 
 
 Address = tuple[int, int]
+Span = tuple[int, int]
 Axes = Mapping[tuple[Address, int], str]
 
 
@@ -49,7 +51,13 @@ def open_hdf5(file: WatchedFile) -> Iterator[Dataset]:
         variables = [
             _variable(name, dataset, axes, file.afford) for name, dataset in found if not _is_bare_dimension(dataset)
         ]
-        yield Dataset("netcdf-4" if is_netcdf else "hdf5", tuple(variables), _attributes(root.attrs, ("title",)))
+        stored = dict(found)
+        yield Dataset(
+            "netcdf-4" if is_netcdf else "hdf5",
+            tuple(variables),
+            _attributes(root.attrs, ("title",)),
+            lambda wanted: file.gather([span for one in wanted for span in _spans(stored[one.name])]),
+        )
 
 
 def _datasets(group: h5py.Group, path: str, depth: int, seen: set[Address]) -> Iterator[tuple[str, h5py.Dataset]]:
@@ -75,7 +83,7 @@ def _variable(name: str, dataset: h5py.Dataset, axes: Axes, afford: Callable[[in
         chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
         if chunk > _LARGEST_CHUNK:
             raise ValueError(f"a chunk of {chunk} bytes is too large")
-        if dataset.external or dataset.is_virtual:
+        if _is_elsewhere(dataset):
             raise ValueError(f"{name} is kept in another file")
         size = math.prod(
             len(range(*one.indices(length)))
@@ -96,6 +104,25 @@ def _variable(name: str, dataset: h5py.Dataset, axes: Axes, afford: Callable[[in
         attributes=_attributes(dataset.attrs, wanted),
         read=read,
     )
+
+
+def _spans(dataset: h5py.Dataset) -> list[Span]:
+    """Return where in the file the numbers of a dataset lie, as far as its index tells."""
+    spans: list[Span] = []
+
+    def add(chunk: Any) -> bool | None:
+        spans.append((chunk.byte_offset, chunk.byte_offset + chunk.size))
+        return True if len(spans) == _MOST_CHUNKS else None  # ends the walk
+
+    if dataset.chunks:
+        dataset.id.chunk_iter(add)
+    elif not _is_elsewhere(dataset) and (start := dataset.id.get_offset()) is not None:
+        spans.append((start, start + dataset.id.get_storage_size()))
+    return spans
+
+
+def _is_elsewhere(dataset: h5py.Dataset) -> bool:
+    return bool(dataset.external or dataset.is_virtual)
 
 
 def _least_cost(dataset: h5py.Dataset, index: Index) -> int:
@@ -138,10 +165,13 @@ def _address(item: h5py.Dataset | h5py.Group) -> Address:
 
 
 def _attribute(attributes: h5py.AttributeManager, name: str, default: Any = None) -> Any:
-    """Return an attribute as it is, the default where it is absent or too long to be true."""
-    if name not in attributes or attributes.get_id(name).get_storage_size() > _LONGEST_ATTRIBUTE:
+    """Return an attribute as it is, the default where it is absent, empty, or too long to be true."""
+    if name not in attributes:
         return default
-    return attributes[name]
+    found = attributes.get_id(name)
+    # netCDF writes an empty text as an attribute without a place for it, whose size h5py cannot ask for.
+    is_empty = found.get_space().get_simple_extent_type() == h5py.h5s.NULL
+    return default if is_empty or found.get_storage_size() > _LONGEST_ATTRIBUTE else attributes[name]
 
 
 def _is_scale(dataset: h5py.Dataset) -> bool:

@@ -19,6 +19,7 @@ _EVLR = struct.Struct("<H16sHQ32s")
 _MOST_RECORDS = 1000
 _LONGEST_RECORD = 1 << 20
 _MOST_EVLRS = 32
+_NEAR_EVLR = 16 << 10  # bytes in which a WKT is behind the points
 _FIRST_YEAR = 1970  # software that does not know the date writes 0 or 1
 
 _PLAIN_LENGTHS = (20, 28, 26, 34, 57, 63, 30, 36, 38, 59, 67)  # bytes of a point by its format
@@ -148,6 +149,7 @@ def _records(file: WatchedFile, at: int, count: int, *, end: int) -> dict[tuple[
 
 def _extended_records(file: WatchedFile, at: int, count: int) -> dict[tuple[str, int], bytes]:
     """Find a WKT that stands behind the points."""
+    file.gather([(at, at + _NEAR_EVLR)])
     for _ in range(min(count, _MOST_EVLRS)):
         _, user, number, length, _ = _EVLR.unpack(file.read_at(at, _EVLR.size))
         if (text_of(user), number) == WKT and length <= _LONGEST_RECORD:

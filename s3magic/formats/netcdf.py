@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from s3magic.formats import grid
+from s3magic.formats import grid_info
 from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
 from s3magic.formats.grid import Dataset
 from s3magic.formats.watch import WatchedFile
+
+_HEADER = 64 << 10
+"""Bytes in which most files have all that is said of their variables."""
 
 
 def describe(file: WatchedFile) -> TileInfo:
     """Return variables, units and place; see `Format.describe`."""
     with _opened(file) as dataset:
-        return grid.describe(dataset)
+        return grid_info.describe(dataset)
 
 
 def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:
@@ -27,6 +30,7 @@ def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Previe
 
 @contextmanager
 def _opened(file: WatchedFile) -> Iterator[Dataset]:
+    file.gather([(0, _HEADER)])
     if file.read_at(0, 3) == b"CDF":
         from s3magic.formats.netcdf3 import open_classic  # noqa: PLC0415 - wants no h5py
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s3magic.errors import InvalidInput, UnreadableFormat
-from s3magic.formats import grid
+from s3magic.formats import grid_info
 from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
 from s3magic.formats.grid import Attributes, Dataset, Index, Variable
 from s3magic.formats.grid_look import counted
@@ -47,7 +47,7 @@ _NAMES = {
 
 def describe(file: WatchedFile) -> TileInfo:
     """Return size and place of the first field; see `Format.describe`."""
-    return grid.describe(_dataset(_field_at(file, 0)))
+    return grid_info.describe(_dataset(_field_at(file, 0)))
 
 
 def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Preview:

@@ -18,6 +18,7 @@ _MOST_DIRECTORIES = 64
 _MOST_PAGES = 8  # each may lie far behind the one before
 _MOST_TAGS = 4096
 _LARGEST_VALUE = 1 << 20
+_WITH_VALUES = 4 << 10  # bytes in which most directories and what they point to lie
 _TYPES = {
     1: "B", 2: "c", 3: "H", 4: "I", 5: "II", 6: "b", 7: "c", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I",
     16: "Q", 17: "q", 18: "Q",
@@ -269,6 +270,7 @@ def _directory(file: WatchedFile, offset: int, *, order: str, is_big: bool) -> t
     word, width = ("Q", 8) if is_big else ("I", 4)
     head = struct.Struct(order + ("Q" if is_big else "H"))
     entry = struct.Struct(f"{order}HH{word}{width}s")
+    file.gather([(offset, offset + _WITH_VALUES)])
     (tags,) = head.unpack(file.read_at(offset, head.size))
     if tags > _MOST_TAGS:
         raise ValueError(f"a directory of {tags} tags cannot be true")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from s3magic.formats.base import Folder
@@ -44,6 +45,14 @@ class WatchedFile(io.RawIOBase):
         """Raise what the file raises when so many bytes more would be more than it gives; nothing is read."""
         try:
             getattr(self._file, "afford", lambda _: None)(size)
+        except BaseException as error:
+            self.error = self.error or error
+            raise
+
+    def gather(self, spans: Sequence[tuple[int, int]]) -> bool:
+        """Let the file bring parts together that will be read; return False where they are more than it gives."""
+        try:
+            return bool(getattr(self._file, "gather", lambda _: True)(spans))
         except BaseException as error:
             self.error = self.error or error
             raise

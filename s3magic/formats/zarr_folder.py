@@ -18,9 +18,10 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from s3magic.formats import grid, ome_zarr
+from s3magic.formats import grid_info, ome_zarr
 from s3magic.formats.base import PLAIN, Folder, Look, Preview, TileInfo
 from s3magic.formats.grid import Dataset, Index, Variable
+from s3magic.formats.grid_axes import map_axes
 from s3magic.formats.grid_look import variable_of
 from s3magic.formats.zarr_store import FolderStore
 
@@ -36,7 +37,7 @@ def describe(folder: Folder) -> TileInfo:
     image = ome_zarr.read_image(root)
     if image is not None:
         return ome_zarr.describe(image, version=_version(root))
-    return grid.describe(_dataset(root, _arrays(root)))
+    return grid_info.describe(_dataset(root, _arrays(root)))
 
 
 def preview(folder: Folder, *, size: int = 160, look: Look = PLAIN) -> Preview:
@@ -77,7 +78,7 @@ def _dataset(root: Any, arrays: Mapping[str, Any]) -> Dataset:
 
 def _cropped(dataset: Dataset, variable: Variable, array: Any) -> Dataset:
     """Return a dataset without what lies around the middle, where a slice of a variable has too many chunks."""
-    axes = set(grid.map_axes(dataset, variable))
+    axes = set(map_axes(dataset, variable))
     counts = {axis: -(-variable.shape[axis] // array.chunks[axis]) for axis in axes}
     allowed = min(_MOST_CHUNKS, max(1, _MOST_BYTES // max(1, math.prod(array.chunks) * array.dtype.itemsize)))
     if math.prod(counts.values()) <= allowed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,14 +13,20 @@ if TYPE_CHECKING:
     from s3magic.store.base import ObjectInfo, Store
 
 FIRST_BLOCK = 32 << 10
-BLOCK = 256 << 10
+BLOCK = 64 << 10
+AROUND = 256 << 10
+_WIDE = 2
+"""So many reads elsewhere fetch more than is asked for: with the first three requests, in which most headers come."""
+_APART = 1 << 20
+"""Bytes that are fetched for nothing rather than by a request more."""
 
 
 class RangeReader(io.RawIOBase):
     """A read-only, seekable binary file whose bytes come by conditional range reads.
 
     The first read fetches ``first_block`` bytes, enough for the header of most formats; later
-    ones fetch whole aligned blocks, at most ``cached_blocks`` of which are kept.
+    ones fetch whole aligned blocks, at most ``cached_blocks`` of which are kept. Who knows what
+    will be read says so by `gather`.
 
     Parameters
     ----------
@@ -27,6 +34,9 @@ class RangeReader(io.RawIOBase):
         The bucket, and the object as it was listed; a changed object raises `ObjectChanged`.
     first_block, block
         Bytes of the first fetch, and of each later one.
+    around
+        Bytes that the first two of the later fetches take from around the place that is read:
+        what a header is made of lies near each other.
     limit
         The most bytes this reader may fetch; above it `ByteLimitReached` is raised.
         None for no limit.
@@ -53,6 +63,7 @@ class RangeReader(io.RawIOBase):
         *,
         first_block: int = FIRST_BLOCK,
         block: int = BLOCK,
+        around: int = AROUND,
         limit: int | None = None,
         version_id: str | None = None,
         cached_blocks: int = 64,
@@ -65,6 +76,8 @@ class RangeReader(io.RawIOBase):
         self.requests = 0
         self._store = store
         self._block = block
+        self._around = around
+        self._wide_left = _WIDE
         self._limit = limit
         self._version = version_id
         self._cached = cached_blocks
@@ -125,15 +138,53 @@ class RangeReader(io.RawIOBase):
         if self._limit is not None and self.bytes_read + size > self._limit:
             raise ByteLimitReached(f"more than {self._limit} bytes wanted of {self.info.url}")
 
+    def gather(self, spans: Sequence[tuple[int, int]]) -> bool:
+        """Fetch parts that will be read, in one request those that lie near each other.
+
+        Returns False, and fetches nothing, where that would be more than may be or can be kept.
+
+        Parameters
+        ----------
+        spans
+            Where each part begins and ends in the object.
+        """
+        room = self._room()
+        parts = sorted((start, min(stop, self.info.size)) for start, stop in spans)
+        if any(stop - start > room for start, stop in parts):
+            return False
+        parts = [(start, stop) for start, stop in parts if start < stop and not self._has(start, stop)]
+        for apart in (_APART, 0):
+            runs = _joined(parts, apart)
+            if sum(stop - start + 2 * self._block for start, stop in runs) <= room:
+                for start, stop in runs:
+                    self._bring_run(start, stop)
+                return True
+        return False
+
+    def _bring_run(self, start: int, stop: int) -> None:
+        if start == 0 and not self._head:
+            self._head = self._fetch(0, stop)
+        else:
+            self._bring(start // self._block, -(-stop // self._block))
+
+    def _has(self, start: int, stop: int) -> bool:
+        blocks = range(start // self._block, -(-stop // self._block))
+        return stop <= len(self._head) or all(index in self._blocks for index in blocks)
+
+    def _room(self) -> int:
+        """Return how many bytes more may be fetched and kept."""
+        kept = self._cached * self._block
+        return kept if self._limit is None else min(kept, self._limit - self.bytes_read)
+
     def _range(self, start: int, stop: int) -> bytes:
-        if not self._head and start < self._first_block:
+        if not self._head and start < self._first_block and 0 not in self._blocks:
             self._head = self._fetch(0, min(max(self._first_block, stop if stop <= self._block else 0), self.info.size))
         if start == 0 and stop == self.info.size > len(self._head) and not self._blocks:
             self._head += self._fetch(len(self._head), stop)  # at once, where blocks would be cut and joined again
         if stop <= len(self._head):
             return self._head[start:stop]
         first, last = start // self._block, (stop - 1) // self._block
-        self._fill(first, last)
+        self._fill(*self._widened(first, last))
         joined = b"".join(self._blocks[index] for index in range(first, last + 1))
         self._forget()
         return joined[start - first * self._block : stop - first * self._block]
@@ -150,15 +201,37 @@ class RangeReader(io.RawIOBase):
             while end < wanted and end not in self._blocks:
                 end += 1
             self._fetched_to = end
-            data = self._blocks_from(index * self._block, min(end * self._block, self.info.size))
-            for offset, number in enumerate(range(index, end)):
-                self._blocks[number] = data[offset * self._block : (offset + 1) * self._block]
+            self._bring(index, end)
             index = end
+
+    def _widened(self, first: int, last: int) -> tuple[int, int]:
+        """Return the blocks to fetch for a read: at first some around it, too, more after it than before."""
+
+        def is_new(index: int) -> bool:
+            start = index * self._block
+            return start < self.info.size and start + self._block > len(self._head) and index not in self._blocks
+
+        wanted = min(self._around, self._room()) // self._block
+        if not self._wide_left or last - first >= wanted or not any(map(is_new, range(first, last + 1))):
+            return first, last
+        self._wide_left -= 1
+        first -= is_new(first - 1)
+        while last - first + 1 < wanted and is_new(last + 1):
+            last += 1
+        while last - first + 1 < wanted and is_new(first - 1):
+            first -= 1
+        return first, last
 
     def _reach(self, index: int) -> int:
         """Return how many blocks a fetch may take from here on: more and more for who reads on and on."""
         self._stride = min(2 * self._stride, self._ahead) if index == self._fetched_to else self._block
         return min(self._stride // self._block, self._cached // 2, -(-self.info.size // self._block) - index)
+
+    def _bring(self, first: int, end: int) -> None:
+        """Fetch blocks in one request and keep them."""
+        data = self._blocks_from(first * self._block, min(end * self._block, self.info.size))
+        for offset, index in enumerate(range(first, end)):
+            self._blocks[index] = data[offset * self._block : (offset + 1) * self._block]
 
     def _blocks_from(self, start: int, stop: int) -> bytes:
         """Return the bytes of whole blocks; what the first fetch brought is not fetched again."""
@@ -175,6 +248,17 @@ class RangeReader(io.RawIOBase):
         self.requests += 1
         self.bytes_read += len(data)
         return data
+
+
+def _joined(parts: Sequence[tuple[int, int]], apart: int) -> list[tuple[int, int]]:
+    """Return parts, in order, as fewer: those in one that are no further from each other than so many bytes."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in parts:
+        if joined and start - joined[-1][1] <= apart:
+            joined[-1] = joined[-1][0], max(joined[-1][1], stop)
+        else:
+            joined.append((start, stop))
+    return joined
 
 
 class ByteLimitReached(Exception):

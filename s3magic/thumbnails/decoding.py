@@ -98,6 +98,7 @@ def _file(task: Task, read: Read) -> BinaryIO:
         cast("Store", _Source(read)),
         info,
         block=_BLOCK,
+        around=0,
         limit=task.limit,
         cached_blocks=kept,
         head=task.head,

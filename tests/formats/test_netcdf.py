@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 
 import h5py
+import netCDF4
 import numpy as np
 import pytest
 from format_samples import netcdf3, netcdf4, temperatures
@@ -42,6 +43,15 @@ def test_describes_variables_and_place(describe, sample):
     field = next(field for field in info.schema if field["name"] == name)
     assert field["units"] == "K"
     assert field["dimensions"][0] == "time"
+
+
+def test_an_empty_attribute_is_none(describe, tmp_path):
+    with netCDF4.Dataset(tmp_path / "a.nc", "w") as file:
+        file.createDimension("x", 3)
+        file.createVariable("share", "f4", ("x",)).units = ""
+    info = describe((tmp_path / "a.nc").read_bytes(), "a.nc")
+    assert info.details == {"variables": {"share": "3"}}
+    assert info.schema == [{"name": "share", "dataType": "float32", "dimensions": ["x"]}]
 
 
 def test_files_of_other_times_have_the_same_schema(describe):
@@ -299,7 +309,7 @@ def chunked(path, chunks, shape=(40, 100, 120), **options):
 
 def test_no_index_of_chunks_is_read_but_for_the_slice(reader, tmp_path):
     data = chunked(tmp_path / "a.nc", (1, 10, 12))
-    file = reader(data, "a.nc", first_block=4096, block=4096)
+    file = reader(data, "a.nc", first_block=4096, block=4096, around=0)
     registry.find("a.nc").describe(file)
     described = file.bytes_read
     assert described < len(data) / 20

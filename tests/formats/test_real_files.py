@@ -12,6 +12,7 @@ import pytest
 
 from s3magic.errors import UnreadableFormat
 from s3magic.formats import registry
+from s3magic.linking.describe import HEADER_LIMIT, has_header
 
 IRIS = Path(iris_sample_data.path)
 REAL = Path(os.environ.get("S3MAGIC_REAL_DATA", "/nonexistent"))
@@ -40,6 +41,23 @@ def test_the_samples_of_iris(name):
     for question in (registry.find(name).describe, registry.find(name).preview):
         with (IRIS / name).open("rb") as file:
             assert question(file)
+
+
+def headers_cost(reader, path):
+    """Return the requests that linking a file makes for what it says of itself."""
+    file = reader(path.read_bytes(), path.name, limit=HEADER_LIMIT)
+    registry.describe(file, path.name)
+    return file.requests
+
+
+@pytest.mark.parametrize("name", [str(path.relative_to(IRIS)) for path in paths(IRIS) if path.suffix == ".nc"])
+def test_three_requests_describe_the_samples_of_iris(reader, name):
+    assert headers_cost(reader, IRIS / name) <= 3
+
+
+def test_three_requests_describe_all_of_them(real, reader):
+    cost = {path.name: headers_cost(reader, path) for path in paths(real) if has_header(path)}
+    assert max(cost.values()) <= 3, cost
 
 
 def test_kart_sees_the_same_point_cloud(real):
