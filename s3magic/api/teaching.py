@@ -50,50 +50,51 @@ def sandbox(
     """
     from platformdirs import user_cache_path
 
-    from s3magic.access import current, masking
+    from s3magic.access import current
     from s3magic.sandboxes import process
 
     running = process.running()
-    if running is not None:
-        difference = running.differs(port=port, data=data, users=users)
-        if difference:
-            raise InvalidInput(f"A sandbox {difference} runs already", "Stop it first: %s3sandbox stop.")
-        if latency is not None or faults is not None:
-            weather = running.weather
-            running.disturb(
-                latency=weather.latency if latency is None else latency,
-                faults=weather.faults if faults is None else faults,
-            )
-    box = running or process.start(
-        port=port,
-        data=data,
-        users=users,
-        latency=latency,
-        faults=faults,
-        cache=user_cache_path("s3magic") / "sandbox",
-    )
     if running is None:
-        teacher = box.users["teacher"]
-        former, led = current.chosen(), masking.leader() is not None
-        box.connection = connect(
-            "keys",
-            access_key_id=teacher.access_key_id,
-            secret_access_key=teacher.secret_access_key,
-            endpoint_url=box.endpoint_url,
-            region="us-east-1",
-            environ=environ,
+        cache = user_cache_path("s3magic") / "sandbox"
+        box = process.start(port=port, data=data, users=users, latency=latency, faults=faults, cache=cache)
+        _lead_to(box, environ=environ)
+        return box
+    difference = running.differs(port=port, data=data, users=users)
+    if difference:
+        raise InvalidInput(f"A sandbox {difference} runs already", "Stop it first: %s3sandbox stop.")
+    if latency is not None or faults is not None:
+        weather = running.weather
+        running.disturb(
+            latency=weather.latency if latency is None else latency,
+            faults=weather.faults if faults is None else faults,
         )
+    if running.connection is not None:
+        current.use(running.connection, environ=environ)
+    return running
 
-        def give_back() -> None:
-            used = current.chosen()
-            if used is not None and used.location.endpoint_url != box.endpoint_url:
-                return
-            if former is not None:
-                current.use(former, environ=led)
-            else:
-                current.forget()
 
-        box.on_stop(give_back)
-    elif box.connection is not None:
-        current.use(box.connection, environ=environ)
-    return box
+def _lead_to(box: Sandbox, *, environ: bool) -> None:
+    """Ask a sandbox from now on, as its teacher; once it stops, the choice before it, unless another was made."""
+    from s3magic.access import current, masking
+
+    teacher = box.users["teacher"]
+    former, led = current.chosen(), masking.leader() is not None
+    box.connection = connect(
+        "keys",
+        access_key_id=teacher.access_key_id,
+        secret_access_key=teacher.secret_access_key,
+        endpoint_url=box.endpoint_url,
+        region="us-east-1",
+        environ=environ,
+    )
+
+    def give_back() -> None:
+        used = current.chosen()
+        if used is not None and used.location.endpoint_url != box.endpoint_url:
+            return
+        if former is not None:
+            current.use(former, environ=led)
+        else:
+            current.forget()
+
+    box.on_stop(give_back)
