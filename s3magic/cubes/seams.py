@@ -2,7 +2,8 @@
 
 They are public, and older than the last ten releases of Iris; `iris.load` and its kin, `load_mesh`
 and `iris.save` come to all URLs through them. What is no ``s3://`` URL they are given untouched.
-Run with Iris 3.14 on Python 3.11.
+Run with Iris 3.14.1 and 3.12.2 on Python 3.11; with 3.10.0 and 3.8.1 but for PP, which these cannot
+save with NumPy 2.
 """
 
 from __future__ import annotations

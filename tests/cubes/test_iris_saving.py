@@ -27,6 +27,14 @@ def test_what_was_saved_is_there_and_can_be_saved_again(led, spot, field, kept):
     assert kept() == []
 
 
+def test_data_that_were_not_read_yet_are_those_of_what_was_saved_over_them(led, spot, field):
+    led.save(field(60, 1000), spot.url)
+    lazy = led.load_cube(spot.url)
+    assert lazy.has_lazy_data()
+    led.save(lazy + 1, spot.url)
+    assert (lazy[2].data == 3).all()
+
+
 def test_every_saver_is_chosen_as_for_files(led, place, field):
     root = f"s3://scratch/{place}"
     led.save([field(), field(factor=2)], f"{root}two.pp")
