@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,13 +17,15 @@ from s3magic.linking.fetch import bring
 from s3magic.linking.fit import fit
 from s3magic.linking.folder import Folder
 from s3magic.linking.hashing import read_hashes
-from s3magic.linking.manifest import LinkedTile, access_record
+from s3magic.linking.ledger import Ledger, forget
+from s3magic.linking.manifest import DatasetInfo, access_record
 from s3magic.linking.order import READ_LIMIT, Order
 from s3magic.linking.plan import LinkPlan, make_plan
 from s3magic.linking.recording import Addition, at_work, record, refuse_last_copies, refuse_strangers
 from s3magic.linking.redirects import place
 from s3magic.linking.report import Report, read_report
-from s3magic.linking.split import Parts, SplitDatasets, subfolders
+from s3magic.linking.split import SplitDatasets, homes, subfolders
+from s3magic.linking.state import State
 from s3magic.linking.survey import Candidate, refuse_clashes, survey
 from s3magic.linking.work import Harvest, gather, raise_failures
 from s3magic.progress import meter
@@ -33,36 +35,32 @@ from s3magic.url import S3Url
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What was found, what of it is recorded already, and what is left to do.
+    """What is to be done, and what is known of it so far; the tiles themselves stand in a ledger.
 
     Parameters
     ----------
+    state
+        What is recorded of each tile and what shall be.
+    drafts
+        The tiles that are described.
     there
         The datasets that are there, by sub-folder; one in ``""`` unless they are split.
-    kept
-        The tiles that stay as they are recorded, by name.
-    fresh
-        The objects that are to be described; taken from it as that goes on, for they are many.
     """
 
     order: Order
     sources: tuple[str, ...]
-    there: Parts
-    kept: Mapping[str, LinkedTile]
-    fresh: list[Candidate]
+    state: State
+    drafts: Drafts
+    there: Mapping[str, DatasetInfo]
     report: Report | None
     plan: LinkPlan
-
-    @property
-    def known(self) -> dict[str, LinkedTile]:
-        """All tiles that are recorded, by name."""
-        return {name: tile for part in self.there.values() for name, tile in part.tiles.items()}
 
 
 def plan(order: Order, path: Path, *, opener: StoreOpener) -> LinkPlan:
     """Tell what `add` would do, from listings alone; changes nothing."""
     _check_folder(Folder(path))
-    return _task(order, Folder(path), opener).plan
+    with Ledger() as ledger:
+        return _task(order, Folder(path), opener, ledger).plan
 
 
 def add(
@@ -102,35 +100,29 @@ def add(
     """
     folder = Folder(path)
     _check_folder(folder)
-    with at_work(folder):
-        task = _task(order, folder, opener)
-        drafts = Drafts(folder.described, hash=order.hash)
-        harvest = _describe(task, drafts, opener, executor)
-        if not harvest.values and not task.known:
+    with at_work(folder), Ledger(folder.drafts) as ledger:
+        task = _task(order, folder, opener, ledger)
+        harvest = _describe(task, opener, executor)
+        if task.drafts.is_empty and task.state.is_empty:
             _nothing(harvest)
-        chosen = _choose(task, harvest)
-        if not chosen and not task.known and not harvest.failures:
-            raise LinkError("No tile lies in that box", "It is west,south,east,north in degrees; a wider one may help.")
+        _choose(task, harvest)
         try:
-            additions = _additions(task, folder, chosen, {name for name, _ in harvest.failures}, access)
+            additions = _additions(task, folder, harvest, access)
         except LinkError:
             harvest.raise_stop()
             raise
         if harvest.stopped is None and order.hash != "never" and not order.brings:
-            additions = _hash(task, additions, chosen, harvest, drafts, opener=opener, executor=executor)
-        if task.known and order.replace:
+            _hash(task, harvest, opener=opener, executor=executor)
+        if order.replace and not task.state.is_empty:
             harvest.raise_stop()
-        harvest.values.clear()  # what is recorded now is in the additions
-        chosen.clear()
-        additions = [one for one in additions if one.fresh or one.known]
-        fresh = {tile.name for one in additions for tile in one.fresh}
+        additions = [one for one in additions if one.tiles.is_fresh or one.tiles.is_known]
         for one in additions:
             refuse_strangers(one)
-            refuse_last_copies(one, fresh, opener=opener)
+            refuse_last_copies(one, opener=opener)
         changes = [record(one, is_held=one.folder == folder) for one in additions]
-        folder.described.forget()
+        recorded = task.state.count()
+        forget(folder.drafts)
         harvest.raise_stop()
-        recorded = len(fresh | task.kept.keys())
         if not recorded:
             raise_failures(harvest.failures, 0, "linked")
     unfetched: list[tuple[str, Exception]] = []
@@ -169,53 +161,32 @@ def _check_folder(folder: Folder) -> None:
         raise LinkError(f"{folder.path} is a file", "Give a folder for the tiles.")
 
 
-def _task(order: Order, folder: Folder, opener: StoreOpener) -> _Task:
+def _task(order: Order, folder: Folder, opener: StoreOpener, ledger: Ledger) -> _Task:
     """Compare what is found with what is recorded; raise when the folder is of something else."""
-    found = survey(order.patterns, opener=opener, match=order.match, keep_prefix=order.keep_prefix)
+    found = survey(order.patterns, opener=opener, match=order.match, keep_prefix=order.keep_prefix, ledger=ledger)
     report = None if order.report is None else read_report(order.report, opener=opener)
     there = subfolders(folder, order, found.sources)
-    known = {name: tile for part in there.values() for name, tile in part.tiles.items()}
-    refuse_clashes(found.candidates, {} if order.replace else {name: _url(tile) for name, tile in known.items()})
-    if report is not None:
-        known = {name: report.fill(tile) for name, tile in known.items()}
-    kept: dict[str, LinkedTile] = {} if order.replace else dict(known)
-    fresh = []
-    for one in found.candidates:
-        tile = known.get(one.name)
-        if tile is None or (order.replace and not _is_same(tile, one)):
-            fresh.append(one)
-        else:
-            kept[one.name] = tile if tile.sidecars == one.sidecars else replace(tile, sidecars=one.sidecars)
-    return _Task(order, found.sources, there, kept, fresh, report, make_plan(found, fresh, order, report))
+    state = State(ledger)
+    for name in there:
+        state.record(name, (Folder(folder.path / name) if name else folder).tiles(), report)
+    if not order.replace and not state.is_empty:
+        refuse_clashes(ledger)
+    state.compare(is_replaced=order.replace)
+    plan = make_plan(found, order, report)
+    return _Task(order, found.sources, state, Drafts(ledger, hash=order.hash), there, report, plan)
 
 
-def _is_same(tile: LinkedTile, one: Candidate) -> bool:
-    """Tell whether a listed object is the one that is recorded."""
-    return (_url(tile), tile.etag, tile.size) == (one.info.url, one.info.etag, one.info.size) and (
-        one.version_id in {None, tile.version_id}
-    )
-
-
-def _url(tile: LinkedTile) -> str:
-    """Return where a tile lies now, by the redirects of its dataset."""
-    return f"s3://{tile.source.bucket}/{tile.source.key}"
-
-
-def _describe(task: _Task, drafts: Drafts, opener: StoreOpener, executor: Executor | None) -> Harvest[Described]:
+def _describe(task: _Task, opener: StoreOpener, executor: Executor | None) -> Harvest[Described]:
     """Describe what is fresh; what an earlier run described and could not record is not asked for again."""
-    recalled = drafts.recall(task.fresh)
-    task.fresh[:] = [one for one in reversed(task.fresh) if one.name not in recalled]
-    with meter(f"{task.plan.line}: reading headers", len(task.fresh)) as bar:
+    task.drafts.recall()
+    with meter(f"{task.plan.line}: reading headers", task.drafts.left) as bar:
 
         def note(_one: Candidate, described: Described) -> None:
-            drafts.add(described)
+            task.drafts.add(described)
             bar(1)
 
         work = partial(describe, opener=opener, hash=task.order.hash, report=task.report)
-        todo = (task.fresh.pop() for _ in range(len(task.fresh)))
-        harvest = gather(work, todo, executor=executor, on_value=note)
-    harvest.values += recalled.values()
-    return harvest
+        return gather(work, task.drafts.missing(), executor=executor, on_value=note, keep=False)
 
 
 def _nothing(harvest: Harvest[Described]) -> None:
@@ -227,101 +198,65 @@ def _nothing(harvest: Harvest[Described]) -> None:
     raise_failures(harvest.failures, 0, "linked")
 
 
-def _choose(task: _Task, harvest: Harvest[Described]) -> list[Described]:
-    """Return the tiles that touch the box, and their sidecars; those of unknown place are failures, not guessed."""
+def _choose(task: _Task, harvest: Harvest[Described]) -> None:
+    """Leave out the tiles that do not touch the box; those of unknown place are failures, not guessed."""
     box = task.order.box
-    chosen, sidecars = [], []
+    if box is None:
+        return
     why = LinkError("its place on Earth is not known, so a box cannot choose it", "Leave the box out.")
-    for one in sorted(harvest.values, key=lambda one: one.name):
-        if one.tile.is_sidecar:
-            sidecars.append(one)
-        elif box is not None and one.tile.crs84_extent is None:
-            harvest.failures.append((one.name, why))
-        elif box is None or footprints.overlaps(one.tile.crs84_extent, box):
-            chosen.append(one)
-    owned = {name for one in chosen for name in one.tile.sidecars}
-    owned |= {name for tile in task.kept.values() for name in tile.sidecars}
-    return [*chosen, *(one for one in sidecars if one.name in owned)]
+    for tile in task.drafts.tiles():
+        if tile.crs84_extent is None:
+            harvest.failures.append((tile.name, why))
+        if not footprints.overlaps(tile.crs84_extent, box):
+            task.drafts.leave_out(tile.name)
+    if not task.drafts.kinds() and task.state.is_empty and not harvest.failures:
+        raise LinkError("No tile lies in that box", "It is west,south,east,north in degrees; a wider one may help.")
 
 
 def _additions(
-    task: _Task, folder: Folder, chosen: Sequence[Described], failed: set[str], access: Mapping[str, object] | None
+    task: _Task, folder: Folder, harvest: Harvest[Described], access: Mapping[str, object] | None
 ) -> list[Addition]:
     """Return what is to be recorded where; raise `LinkError` when tiles do not fit together."""
-    order = task.order
-    kept = {name: tile for name, tile in task.kept.items() if _is_inside(task, tile)}
-    groups = task.there.grouped(chosen) if order.split else {"": list(chosen)}
-    additions = []
+    order, drafts, state = task.order, task.drafts, task.state
+    if order.replace:
+        state.drop((name for name, _ in harvest.failures), order.box)
+    kinds = drafts.kinds()
+    groups = homes(kinds, task.there, named=drafts.named) if order.split else {"": kinds}
+    models = {}
     for name in sorted({*groups, *task.there}):
-        part, described = task.there.get(name), groups.get(name, [])
-        known = {} if part is None else part.tiles
-        # What could not be described stays as it was.
-        mine = {name: kept.get(name, known[name]) for name in known.keys() & (kept.keys() | failed)}
-        everything = _with_their_sidecars([*mine.values(), *(one.tile for one in described)])
-        is_joined = not order.replace or not described or any(not mine[name].is_sidecar for name in mine)
-        model = fit(described, part.info if part and is_joined else None)
+        group, info = groups.get(name, []), task.there.get(name)
+        is_joined = not order.replace or not group or state.has_tiles(name)
+        models[name] = fit(group, info if is_joined else None, named=drafts.named)
+    state.take({kind.number: name for name, group in groups.items() for kind in group})
+    additions = []
+    for name, model in models.items():
+        there, formats = task.there.get(name), state.formats(name)
         info = replace(
             model,
             sources=task.sources,
-            access=access_record(access) if part is None or order.replace else part.info.access,
+            access=access_record(access) if there is None or order.replace else there.access,
             selection=order.selection,
             imported=order.import_,
-            format=_format(everything.values()),
-            redirects=part.info.redirects if part else {},
+            format=formats[0] if len(formats) == 1 else None,
+            redirects=there.redirects if there else {},
         )
-        fresh = tuple(tile for key, tile in everything.items() if tile != known.get(key))
-        gone = tuple(tile for key, tile in known.items() if key not in everything)
-        additions.append(Addition(Folder(folder.path / name) if name else folder, info, known, fresh, gone))
+        additions.append(Addition(Folder(folder.path / name) if name else folder, info, state.part(name)))
     return additions
 
 
-def _with_their_sidecars(tiles: Iterable[LinkedTile]) -> dict[str, LinkedTile]:
-    """Return tiles by name, the later ones of a name, without sidecars that belong to none of them."""
-    by_name = {tile.name: tile for tile in tiles}
-    owned = {name for tile in by_name.values() for name in tile.sidecars}
-    return {name: tile for name, tile in by_name.items() if not tile.is_sidecar or name in owned}
-
-
-def _is_inside(task: _Task, tile: LinkedTile) -> bool:
-    """Tell whether a recorded tile is still chosen by the box."""
-    box = task.order.box
-    return not task.order.replace or box is None or tile.is_sidecar or footprints.overlaps(tile.crs84_extent, box)
-
-
-def _format(tiles: Iterable[LinkedTile]) -> str | None:
-    formats = {tile.format for tile in tiles if not tile.is_sidecar}
-    return formats.pop() if len(formats) == 1 else None
-
-
-def _hash(
-    task: _Task,
-    additions: Sequence[Addition],
-    chosen: Sequence[Described],
-    harvest: Harvest[Described],
-    drafts: Drafts,
-    *,
-    opener: StoreOpener,
-    executor: Executor | None,
-) -> list[Addition]:
+def _hash(task: _Task, harvest: Harvest[Described], *, opener: StoreOpener, executor: Executor | None) -> None:
     """Read the bodies that must be read; a tile whose body cannot be read is not recorded."""
-    described = {one.name: one for one in chosen}
-    tiles = [tile for one in additions for tile in one.fresh]
-    if task.order.hash == "read":
-        fresh = {tile.name for tile in tiles}
-        tiles += [tile for one in additions for tile in one.stay if tile.name not in fresh]
+    order = task.order
     hashing = read_hashes(
-        tiles,
-        {one.name: one.content for one in chosen if one.content},
+        task.state,
         opener=opener,
-        limit=None if task.order.hash == "read" else task.order.read_limit,
+        fresh=order.hash != "read",
+        limit=None if order.hash == "read" else order.read_limit,
         executor=executor,
-        learnt=lambda tile: drafts.add(replace(described[tile.name], tile=tile)) if tile.name in described else None,
     )
     harvest.failures += hashing.failures
     harvest.stopped = hashing.stopped
-    done = {tile.name: tile for tile in hashing.values}
-    failed = {name for name, _ in hashing.failures}
-    return [one.hashed(done, failed) for one in additions]
+    task.state.lose(name for name, _ in hashing.failures)
 
 
 def _is_there(one: Addition) -> bool:

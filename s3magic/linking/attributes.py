@@ -8,25 +8,37 @@ BY_NAME = 10_000  # above so many tiles they are told by their endings: git's wo
 _LFS = "filter=lfs diff=lfs merge=lfs -text"
 
 
-def lines(names: Iterable[str]) -> list[str]:
-    """Return the lines that give exactly these files to git-lfs.
+class Names:
+    """The names of tiles, told one by one; above ``BY_NAME`` they are held by their endings."""
 
-    Above ``BY_NAME`` names they are told by their endings.
-    """
-    wanted = sorted(set(names))
-    if len(wanted) > BY_NAME:
-        anywhere = "**/" if any("/" in name for name in wanted) else ""
-        patterns = sorted(
-            {f"{anywhere}*{_pattern(_ending(name))}" if _ending(name) else _pattern(name) for name in wanted}
-        )
-    else:
-        patterns = [_pattern(name) for name in wanted]
-    return [f"/{pattern} {_LFS}" for pattern in patterns]
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names: set[str] = set()
+        self._patterns: set[str] = set()
+        self._is_deep = self._are_many = False
+        for name in names:
+            self.add(name)
+
+    def add(self, name: str) -> None:
+        """Tell one name."""
+        self._is_deep |= "/" in name
+        self._names.add(name if not self._are_many else _ending(name) or f"/{name}")
+        if not self._are_many and len(self._names) > BY_NAME:
+            self._are_many = True
+            self._names = {_ending(one) or f"/{one}" for one in self._names}
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines that give exactly these files to git-lfs; where they are many, all of their endings."""
+        if not self._are_many:
+            return [f"/{_pattern(name)} {_LFS}" for name in sorted(self._names)]
+        anywhere = "/**/*" if self._is_deep else "/*"
+        patterns = (_pattern(one) if one.startswith("/") else f"{anywhere}{_pattern(one)}" for one in self._names)
+        return [f"{pattern} {_LFS}" for pattern in sorted(patterns)]
 
 
-def updated(text: str, names: Iterable[str], gone: Iterable[str] = ()) -> str:
+def updated(text: str, names: Names, gone: Iterable[str] = ()) -> str:
     """Return the text with what these files need and without what those need that are gone; other lines stay."""
-    wanted = lines(names)
+    wanted = names.lines
     unwanted = {f"/{_pattern(name)} {_LFS}" for name in gone}.difference(wanted)
     kept = [line for line in text.removesuffix("\n").split("\n") if text and line not in unwanted]
     there = set(kept)

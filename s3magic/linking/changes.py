@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import islice, repeat
 
 from s3magic.html import table
 
@@ -13,10 +16,10 @@ _SHOWN = 200
 class Changes:
     """How one state of a dataset differs from the one before: names of tiles, sorted."""
 
-    added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
+    added: Sequence[str] = ()
+    changed: Sequence[str] = ()
+    removed: Sequence[str] = ()
+    kept: Sequence[str] = ()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
@@ -39,10 +42,7 @@ class Changes:
         )
 
     def _repr_html_(self) -> str:
-        named = [
-            (name, word)
-            for word, names in (("added", self.added), ("changed", self.changed), ("removed", self.removed))
-            for name in names
-        ]
-        more = f" (the first {_SHOWN} are shown)" if len(named) > _SHOWN else ""
-        return table(("tile", ""), sorted(named)[:_SHOWN], f"{self}{more}")
+        told = {"added": self.added, "changed": self.changed, "removed": self.removed}
+        rows = merge(*(zip(names, repeat(word)) for word, names in told.items()))
+        more = f" (the first {_SHOWN} are shown)" if sum(map(len, told.values())) > _SHOWN else ""
+        return table(("tile", ""), islice(rows, _SHOWN), f"{self}{more}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from os import PathLike
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 
 from s3magic.access import current
 from s3magic.errors import LinkError
-from s3magic.html import Markup, bytes_text, card
-from s3magic.linking import clone, footprints, sharing
+from s3magic.html import Markup, bytes_text, card, counted
+from s3magic.linking import clone, footprints, opened, sharing
 from s3magic.linking.changes import Changes
 from s3magic.linking.clone import Clone
 from s3magic.linking.diff import DiffReport, against_s3, between
@@ -65,6 +65,7 @@ class LinkedDataset:
         self._opener: StoreOpener = opener or current.open_store
         if not self._folder.is_dataset:
             raise LinkError(f"No linked tiles in {self.path}", self._elsewhere())
+        opened.note(self.path)
 
     def _elsewhere(self) -> str:
         """Return where linked tiles are, if not here."""
@@ -85,8 +86,8 @@ class LinkedDataset:
         return self._folder.info()
 
     @property
-    def tiles(self) -> tuple[LinkedTile, ...]:
-        """The tiles, sorted by name, as the manifest has them now."""
+    def tiles(self) -> Sequence[LinkedTile]:
+        """The tiles, sorted by name, as the manifest has them now; held packed, so that very many are no burden."""
         return self._folder.tiles()
 
     def footprints(self) -> dict[str, Any]:
@@ -231,28 +232,34 @@ class LinkedDataset:
         return str(self.path)
 
     def __repr__(self) -> str:
-        tiles = self.tiles
-        count = sum(not tile.is_sidecar for tile in tiles)
-        hint = self._hint
-        return f"<LinkedDataset {str(self.path)!r}: {count} {self.info.type} tiles, {_sizes(tiles)}>" + (
-            f"\n{hint}" if hint else ""
-        )
+        count = size = 0
+        for tile in self.tiles:
+            count += not tile.is_sidecar
+            size += tile.size
+        about = f"{counted(count, f'{self.info.type} tile')}, {bytes_text(size)}"
+        return f"<LinkedDataset {str(self.path)!r}: {about}>" + (f"\n{self._hint}" if self._hint else "")
 
     def _repr_html_(self) -> str:
         tiles, info = self.tiles, self.info
-        formats = Counter(tile.format for tile in tiles if not tile.is_sidecar)
-        here = Counter(quick_state(self._folder.place(tile.name), tile) for tile in tiles)
-        unhashed = sum(tile.oid is None for tile in tiles)
-        points = sum(tile.point_count or 0 for tile in tiles)
+        formats: Counter[str] = Counter()
+        here: Counter[Local] = Counter()
+        size = unhashed = points = 0
+        for tile in tiles:
+            formats[tile.format] += not tile.is_sidecar
+            here[quick_state(self._folder.place(tile.name), tile)] += 1
+            size += tile.size
+            unhashed += tile.oid is None
+            points += tile.point_count or 0
+        kinds = ", ".join(f"{count:,} {name}" for name, count in sorted(formats.items()) if count)
         rows: list[tuple[str, object]] = [
-            ("tiles", f"{formats.total()} ({', '.join(f'{count} {name}' for name, count in sorted(formats.items()))})"),
-            *([("sidecars", len(tiles) - formats.total())] if len(tiles) > formats.total() else []),
+            ("tiles", f"{formats.total():,} ({kinds})"),
+            *([("sidecars", f"{len(tiles) - formats.total():,}")] if len(tiles) > formats.total() else []),
             *([("this run", str(self.changes))] if self.changes else []),
-            ("size", _sizes(tiles)),
+            ("size", bytes_text(size)),
             *([("points", f"{points:,}")] if points else []),
             *([("CRS", crs_name(info.crs))] if info.type != "file" else []),
-            ("here", ", ".join(f"{here[state]} {word}" for state, word in _HERE.items() if here[state])),
-            *([("unhashed", f"{unhashed}, filled in when fetched")] if unhashed else []),
+            ("here", ", ".join(words(here[state]) for state, words in _HERE.items() if here[state])),
+            *([("unhashed", f"{unhashed:,}, filled in when fetched")] if unhashed else []),
             ("from", ", ".join(info.sources)),
             *([("git", hint)] if (hint := self._hint) else []),
         ]
@@ -260,13 +267,9 @@ class LinkedDataset:
         return card(f"{title}: {self.path}", rows, Markup(footprints.drawing(tiles)))
 
 
-_HERE: dict[Local, str] = {
-    "file": "files",
-    "pointer": "pointers",
-    "absent": "not yet",
-    "modified": "changed by somebody",
+_HERE: dict[Local, Callable[[int], str]] = {
+    "file": lambda count: counted(count, "file"),
+    "pointer": lambda count: counted(count, "pointer"),
+    "absent": lambda count: f"{count:,} not yet",
+    "modified": lambda count: f"{count:,} changed by somebody",
 }
-
-
-def _sizes(tiles: Sequence[LinkedTile]) -> str:
-    return bytes_text(sum(tile.size for tile in tiles))

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from heapq import merge
+from itertools import groupby
+from operator import attrgetter
 from typing import Literal, overload
 
 from s3magic.errors import AccessDenied, LinkError, NoSuchKey
@@ -14,6 +17,7 @@ from s3magic.linking import manifest
 from s3magic.linking.describe import time_text
 from s3magic.linking.folder import Folder
 from s3magic.linking.git import Repository
+from s3magic.linking.ledger import Ledger
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.standing import Standing, ask
 from s3magic.linking.survey import Candidate, survey
@@ -104,11 +108,14 @@ def against_s3(folder: Folder, *, opener: StoreOpener, executor: Executor | None
 
     order, tiles = renewal(folder), folder.tiles()
     try:
-        found = survey(order.patterns, opener=opener, match=order.match, keep_prefix=order.keep_prefix).candidates
+        with Ledger() as ledger:
+            found = survey(
+                order.patterns, opener=opener, match=order.match, keep_prefix=order.keep_prefix, ledger=ledger
+            )
+            differing = list(_listed(tiles, found.candidates))
     except (AccessDenied, NoSuchKey):
         differing, note = _by_head(tiles, opener, executor), "S3 was asked for the tiles alone, not for new ones"
     else:
-        differing = list(_listed(tiles, found))
         note = "new ones may lie outside of the box" if order.box and _has_new(differing) else ""
         if folder.info().selection.get("split"):
             note = "new ones may be of another part of the split" if _has_new(differing) else ""
@@ -130,14 +137,22 @@ def between(folder: Folder, old: str, new: str | None = None) -> DiffReport:
 
 
 def _listed(tiles: Iterable[LinkedTile], found: Iterable[Candidate]) -> Iterator[TileDiff]:
-    known = {tile.name: tile for tile in tiles}
-    there = {one.name: one.info for one in found}
-    for name, tile in known.items():
-        if name not in there:
+    """Compare tiles with objects, both in the order of their names."""
+    known: Iterator[LinkedTile | Candidate] = iter(tiles)
+    for name, group in groupby(merge(known, found, key=attrgetter("name")), key=attrgetter("name")):
+        tile: LinkedTile | None = None
+        info: ObjectInfo | None = None
+        for one in group:
+            if isinstance(one, LinkedTile):
+                tile = one
+            else:
+                info = one.info
+        if info is None and tile is not None:
             yield TileDiff(name, "removed", _tile_text(tile))
-        elif (there[name].etag, there[name].size) != (tile.etag, tile.size):
-            yield TileDiff(name, "changed", _tile_text(tile), _object_text(there[name]))
-    yield from (TileDiff(name, "added", "", _object_text(info)) for name, info in there.items() if name not in known)
+        elif tile is None and info is not None:
+            yield TileDiff(name, "added", "", _object_text(info))
+        elif tile is not None and info is not None and (info.etag, info.size) != (tile.etag, tile.size):
+            yield TileDiff(name, "changed", _tile_text(tile), _object_text(info))
 
 
 def _has_new(tiles: Iterable[TileDiff]) -> bool:

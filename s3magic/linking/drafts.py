@@ -1,69 +1,129 @@
-"""Described tiles as notes that outlive a kill, and back; asks S3 nothing."""
+"""Described tiles on disk, so that a kill loses none and very many take no memory; asks S3 nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any
 
 from s3magic.linking.describe import Described
-from s3magic.linking.manifest import LinkedTile, canonical
-from s3magic.linking.notes import Notes
-from s3magic.linking.survey import Candidate
+from s3magic.linking.fit import Kind
+from s3magic.linking.ledger import Ledger, as_json
+from s3magic.linking.manifest import LinkedTile, canonical_text, parse_line, shard, tile_line
+from s3magic.linking.survey import Candidate, candidates
+
+_CHOSEN = "described join found using (name) where found.is_chosen and not found.is_sidecar"
 
 
 class Drafts:
-    """The tiles that a run has described so far; what many share is written once.
+    """The tiles that this run or an earlier one has described, of those that were found.
 
     Parameters
     ----------
-    notes
+    ledger
         Where they are kept.
     hash
         How hashes are to be learnt: what another word left out is not taken for known.
     """
 
-    def __init__(self, notes: Notes, *, hash: str) -> None:  # noqa: A002 - the public word
-        self._notes = notes
+    def __init__(self, ledger: Ledger, *, hash: str) -> None:  # noqa: A002 - the public word
+        self._ledger = ledger
         self._hash = hash
         self._kinds: dict[tuple[Any, ...], tuple[int, Any]] = {}  # with the schema itself: an id lives as long as it
-        self._first = 0
 
-    def recall(self, candidates: Iterable[Candidate]) -> dict[str, Described]:
-        """Return by name what an earlier run described of objects that have not changed since."""
-        wanted = {one.name: one for one in candidates}
-        kinds: dict[int, dict[str, Any]] = {}
-        found: dict[str, Described] = {}
-        for fact in self._notes:
-            try:
-                if "kind" in fact:
-                    kinds[fact["kind"]] = fact
-                    self._first = max(self._first, fact["kind"] + 1)
-                elif fact["hash"] == self._hash:
-                    one = _described(fact, kinds[fact["of"]])
-                    if _is_of(one.tile, wanted.get(one.name)):
-                        found[one.name] = one
-            except (LookupError, TypeError, ValueError):
-                continue
-        return found
+    def recall(self) -> None:
+        """Take for described what an earlier run described of objects that have not changed since."""
+        kinds = {}
+        for number, type_, crs, schema in self._ledger.rows("select number, type, crs, schema from kind"):
+            with suppress(ValueError, TypeError):
+                kinds[number] = Kind(number, type_, crs, json.loads(schema))
+        self._ledger.write(_FORGET, self._hash)
+        wrong = [
+            (row[0],)
+            for row in self._ledger.rows("select * from described")
+            if row[2] not in kinds
+            or (tile := parse_line(row[12])) is None
+            or _row(tile, row[1], row[2], row[10]) != row
+        ]
+        self._ledger.write_all("delete from described where name = ?", wrong)
+
+    def missing(self) -> Iterator[Candidate]:
+        """Yield the fresh objects that are not described, in the order of their names."""
+        nobody = "not exists (select 1 from described where described.name = found.name)"
+        return candidates(self._ledger, f"is_fresh and {nobody}")
 
     def add(self, one: Described) -> None:
         """Write a described tile down."""
         kind = (one.type, one.crs, id(one.schema))
         if kind not in self._kinds:
-            number = self._first + len(self._kinds)
+            (number,) = self._ledger.row("select coalesce(max(number), 0) + 1 from kind")
+            self._ledger.write(
+                "insert into kind values (?, ?, ?, ?)", number, one.type, one.crs, canonical_text(one.schema)
+            )
             self._kinds[kind] = number, one.schema
-            self._notes.add({"kind": number, "type": one.type, "crs": one.crs, "schema": one.schema})
-        number, _ = self._kinds[kind]
-        self._notes.add({"hash": self._hash, "of": number, "tile": one.tile.to_json(), "content": one.content})
+        self._ledger.write(_ADD, *_row(one.tile, self._hash, self._kinds[kind][0], one.content))
+
+    @property
+    def left(self) -> int:
+        """How many fresh objects are not described."""
+        fresh = self._ledger.row("select count(*) from found where is_fresh")[0]
+        return int(fresh - self._ledger.row("select count(*) from described")[0])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is described."""
+        return not self._ledger.some("select 1 from described")
+
+    def leave_out(self, name: str) -> None:
+        """Tell that a described tile is not to be recorded."""
+        self._ledger.write("update found set is_chosen = 0 where name = ?", name)
+
+    def tiles(self) -> Iterator[LinkedTile]:
+        """Yield the chosen tiles, in the order of their names; sidecars are left out."""
+        question = f"select name, line from {_CHOSEN} and name > ? order by name"
+        return (LinkedTile.from_json(json.loads(line)) for _, line in self._ledger.pages(question))
+
+    def kinds(self) -> list[Kind]:
+        """Return what the chosen tiles are of, and how many of each."""
+        counts = f"select kind as number, count(*) as count from {_CHOSEN} group by kind"
+        question = f"select number, type, crs, schema, count from kind join ({counts}) using (number) order by number"
+        return [
+            Kind(number, type_, crs, json.loads(schema), count)
+            for number, type_, crs, schema, count in self._ledger.rows(question)
+        ]
+
+    def named(self, kinds: Collection[int]) -> Iterator[tuple[str, int]]:
+        """Yield name and kind of the chosen tiles of some kinds, in the order of their names."""
+        of_all = self._ledger.rows(f"select name, kind from {_CHOSEN} order by name")
+        return ((name, kind) for name, kind in of_all if kind in kinds)
 
 
-def _described(fact: dict[str, Any], kind: dict[str, Any]) -> Described:
-    return Described(
-        LinkedTile.from_json(fact["tile"]), kind["type"], kind["crs"], canonical(kind["schema"]), fact["content"]
+_ADD = f"insert or replace into described values ({', '.join('?' * 13)})"
+_FORGET = """
+delete from described where hash <> ? or not exists (
+    select 1 from found where found.name = described.name and is_fresh
+    and (found.url, found.etag, found.size, found.sidecars) =
+        (described.url, described.etag, described.size, described.sidecars)
+    and (found.pin is null or found.pin = described.version)
+)
+"""
+
+
+def _row(tile: LinkedTile, hash_word: str, kind: int, content: str | None) -> tuple[Any, ...]:
+    """Return a tile as a row of the table ``described``."""
+    return (
+        tile.name,
+        hash_word,
+        kind,
+        tile.url,
+        tile.etag,
+        tile.size,
+        tile.version_id,
+        shard(tile.name),
+        tile.format,
+        as_json(tile.sidecars),
+        content,
+        int(tile.oid is None),
+        tile_line(tile),
     )
-
-
-def _is_of(tile: LinkedTile, one: Candidate | None) -> bool:
-    if one is None or one.version_id not in {None, tile.version_id}:
-        return False
-    return (tile.url, tile.etag, tile.size, tile.sidecars) == (one.info.url, one.info.etag, one.info.size, one.sidecars)

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from s3magic.errors import LinkError
 from s3magic.linking import manifest
-from s3magic.linking.describe import Described
 from s3magic.linking.manifest import DatasetInfo
 
 _LISTED = 10
 _LINE = 120
 
 
-def fit(described: Sequence[Described], there: DatasetInfo | None) -> DatasetInfo:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What must be equal in all tiles of a dataset, and how many tiles have it.
+
+    Parameters
+    ----------
+    number
+        What it is called where tiles are written down.
+    """
+
+    number: int
+    type: str
+    crs: str | None
+    schema: Any
+    count: int = 0
+
+
+Named = Callable[[Collection[int]], Iterator[tuple[str, int]]]
+"""Yields name and kind of the tiles of some kinds, in the order of their names."""
+
+
+def fit(kinds: Iterable[Kind], there: DatasetInfo | None, *, named: Named) -> DatasetInfo:
     """Return what all tiles share: type, CRS and schema; a tile's sidecars have no part in it.
 
     Parameters
     ----------
-    described
-        The new tiles.
+    kinds
+        The kinds of the new tiles.
     there
         The dataset they join, if there is one.
 
@@ -29,18 +51,20 @@ def fit(described: Sequence[Described], there: DatasetInfo | None) -> DatasetInf
     LinkError
         They differ in type, CRS or schema; the odd ones are listed.
     """
-    groups = grouped(described)
+    groups = grouped(kinds)
     if there is not None:
         usual = key(there)
     elif groups:
         usual = next(iter(groups))
     else:
         return DatasetInfo("file", ())
-    odd = sorted((one for name, group in groups.items() if name != usual for one in group), key=lambda one: one.name)
-    model = there or _info(groups[usual][0])
+    model = there or _info(first(groups[usual], named=named))
+    odd = {kind.number: kind for name, group in groups.items() if name != usual for kind in group}
     if odd:
-        listed = "; ".join(f"{one.name}: {_difference(one, model)}" for one in odd[:_LISTED])
-        more = f"; and {len(odd) - _LISTED} more" if len(odd) > _LISTED else ""
+        some = islice(named(odd), _LISTED)
+        listed = "; ".join(f"{name}: {_difference(odd[number], model)}" for name, number in some)
+        count = sum(kind.count for kind in odd.values())
+        more = f"; and {count - _LISTED} more" if count > _LISTED else ""
         raise LinkError(
             f"These do not fit the other {model.type} tiles: {listed}{more}",
             "Link each kind into a sub-folder with --split (split=True), or leave them out with a narrower pattern.",
@@ -48,29 +72,33 @@ def fit(described: Sequence[Described], there: DatasetInfo | None) -> DatasetInf
     return model
 
 
-def grouped(described: Iterable[Described]) -> dict[str, list[Described]]:
-    """Return the tiles that fit together, by what they share, the largest group first; sidecars are left out."""
-    groups: dict[str, list[Described]] = {}
-    keys: dict[tuple[str, str | None, int], str] = {}  # most tiles share one schema: its text is made once
-    for one in described:
-        if not one.tile.is_sidecar:
-            kind = (one.type, one.crs, id(one.schema))
-            if kind not in keys:
-                keys[kind] = key(one)
-            groups.setdefault(keys[kind], []).append(one)
-    return dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
+def grouped(kinds: Iterable[Kind]) -> dict[str, list[Kind]]:
+    """Return the kinds whose tiles fit together, by what they share, those of most tiles first."""
+    groups: dict[str, list[Kind]] = {}
+    for kind in kinds:
+        groups.setdefault(key(kind), []).append(kind)
+    return dict(sorted(groups.items(), key=lambda item: (-sum(kind.count for kind in item[1]), item[0])))
 
 
-def key(one: Described | DatasetInfo) -> str:
+def first(group: Sequence[Kind], *, named: Named) -> Kind:
+    """Return the kind of the first tile of a group: of one CRS there may be several texts."""
+    if len(group) == 1:
+        return group[0]
+    by_number = {kind.number: kind for kind in group}
+    _, number = next(named(by_number))
+    return by_number[number]
+
+
+def key(one: Kind | DatasetInfo) -> str:
     """Return what is equal for tiles that fit together."""
     return manifest.canonical_text([one.type, manifest.crs_key(one.crs), one.schema])
 
 
-def _info(one: Described) -> DatasetInfo:
-    return DatasetInfo(one.type, (), one.tile.format, one.schema, one.crs)
+def _info(kind: Kind) -> DatasetInfo:
+    return DatasetInfo(kind.type, (), None, kind.schema, kind.crs)
 
 
-def _difference(one: Described, model: DatasetInfo) -> str:
+def _difference(one: Kind, model: DatasetInfo) -> str:
     if one.type != model.type:
         return f"a {one.type}"
     if manifest.crs_key(one.crs) != manifest.crs_key(model.crs):

@@ -6,6 +6,8 @@ import hashlib
 import os
 import secrets
 import shutil
+import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ except ImportError:  # pragma: no cover - Windows has no flock; there nobody kee
 
 _BATCH = 2_500  # files flushed together
 _LOOKS = 5  # at records that are being replaced
-_KEPT = frozenset({".part", ".notes"})  # what the next run goes on with
+_KEPT = frozenset({".part", ".notes", ".ledger"})  # what the next run goes on with
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,9 @@ class Folder:
         return Notes(self.scratch / "learned.notes")
 
     @property
-    def described(self) -> Notes:
-        """The tiles that an add has described and not recorded yet."""
-        return Notes(self.scratch / "described.notes")
+    def drafts(self) -> Path:
+        """Where an add keeps the tiles that it has described and not recorded yet."""
+        return self.scratch / "described.ledger"
 
     def info(self) -> DatasetInfo:
         """Read ``dataset.json``."""
@@ -102,62 +104,70 @@ class Folder:
         """Write what was learnt of tiles into the files that hold them."""
         (self.records / "tiles").mkdir(exist_ok=True)
         self.write_all(
-            (self.records / "tiles" / name, manifest.tiles_text(self._merged(name, fresh, ())).encode())
+            (self.records / "tiles" / name, manifest.tiles_text(self._merged(name, fresh)).encode())
             for name, fresh in manifest.shards(tiles).items()
         )
 
-    def replace(
-        self,
-        info: DatasetInfo,
-        fresh: Iterable[LinkedTile],
-        gone: Iterable[LinkedTile] = (),
-        *,
-        wrote: Callable[[int], object] = int,
+    def replace(self, info: DatasetInfo, fresh: Iterable[LinkedTile]) -> None:
+        """Put a new state in place of the old one, in which some tiles are others and all others stay; see `renew`."""
+
+        def shards() -> Iterator[tuple[str, str, str]]:
+            for name, tiles in manifest.shards(fresh).items():
+                names = {tile.name for tile in tiles}
+                old = [tile for tile in self._known(name) if tile.name in names]
+                yield name, manifest.tiles_text(self._merged(name, tiles)), manifest.tiles_text(old)
+
+        self.renew(info, shards())
+
+    def renew(
+        self, info: DatasetInfo, shards: Iterable[tuple[str, str, str]], *, wrote: Callable[[int], object] = int
     ) -> None:
         """Put a new state of the dataset in place of the old: whole or, when killed before it holds, not at all.
 
         Parameters
         ----------
-        fresh, gone
-            The tiles that are new or changed, and those that are no more; all others stay.
+        shards
+            The files of tiles that change: the name and the new text of each, and the lines of
+            those tiles that change or go as they were. All other files stay.
         wrote
             Is told of each pointer that is in its place.
         """
-        changed, left = manifest.shards(fresh), manifest.shards(gone)
-        names = {tile.name for group in (*changed.values(), *left.values()) for tile in group}
-        journal.stage(
-            self.scratch,
-            info,
-            ((name, self._merged(name, changed.get(name, ()), left.get(name, ()))) for name in {*changed, *left}),
-            [tile for tile in self._walk() if tile.name in names],
-        )
+        journal.stage(self.scratch, info, shards)
         self._roll_forward(wrote)
 
     def _roll_forward(self, wrote: Callable[[int], object] = int) -> None:
         """Bring what is on disk in line with a state that was staged."""
-        old = {tile.name: tile for tile in journal.settle(self.records, self.scratch)}
-        names = []
-        for tile in self._walk():
-            names.append(tile.name)
-            if (was := old.pop(tile.name, None)) is not None:
-                local.give_way(self.place(tile.name), was, tile)
-        for name, was in old.items():
-            local.give_way(self.place(name), was, None)
-            self._prune(name)
-        self._save_attributes(names, old)
-        if not self.info().imported:
-            self.write_pointers(self._walk(), wrote)
+        journal.settle(self.records, self.scratch)
+        gone: list[str] = []
+        for name, old in journal.replaced(self.scratch):
+            now = {tile.name: tile for tile in self._known(name)}
+            for was in old:
+                local.give_way(self.place(was.name), was, now.get(was.name))
+                if was.name not in now:
+                    gone.append(was.name)
+                    self._prune(was.name)
+        names = attributes.Names()
+
+        def named() -> Iterator[LinkedTile]:
+            for tile in self._walk():
+                names.add(tile.name)
+                yield tile
+
+        if self.info().imported:
+            deque(named(), maxlen=0)
+        else:
+            self.write_pointers(named(), wrote)
+        self._save_attributes(names, gone)
         journal.close(self.scratch)
         sync_folder(self.path)
 
     def write_pointers(self, tiles: Iterable[LinkedTile], wrote: Callable[[int], object] = int) -> None:
         """Put the pointer of each hashed tile in its place where nothing is."""
-        there = {entry.name for entry in os.scandir(self.path)}
 
         def missing() -> Iterator[tuple[Path, bytes]]:
             for tile in tiles:
                 pointer = local.pointer_of(tile)
-                if pointer is None or tile.name in there or os.path.lexists(place := self.place(tile.name)):
+                if pointer is None or os.path.lexists(place := self.place(tile.name)):
                     continue
                 if "/" in tile.name:
                     place.parent.mkdir(parents=True, exist_ok=True)
@@ -179,16 +189,16 @@ class Folder:
             except OSError:
                 return
 
-    def _merged(self, name: str, fresh: Iterable[LinkedTile], gone: Iterable[LinkedTile]) -> list[LinkedTile]:
-        """Return what a file of tiles holds, with what is new and without what is gone."""
+    def _known(self, name: str) -> list[LinkedTile]:
+        """Return what a file of tiles holds."""
         path = self.records / "tiles" / name
-        known = manifest.parse_tiles(_text(path), f".s3link/tiles/{name}") if path.exists() else []
-        merged = {tile.name: tile for tile in (*known, *fresh)}
-        for tile in gone:
-            merged.pop(tile.name, None)
-        return list(merged.values())
+        return manifest.parse_tiles(_text(path), f".s3link/tiles/{name}") if path.exists() else []
 
-    def _save_attributes(self, names: Iterable[str], gone: Iterable[str]) -> None:
+    def _merged(self, name: str, fresh: Iterable[LinkedTile]) -> Iterable[LinkedTile]:
+        """Return what a file of tiles holds, with what is new."""
+        return {tile.name: tile for tile in (*self._known(name), *fresh)}.values()
+
+    def _save_attributes(self, names: attributes.Names, gone: Iterable[str]) -> None:
         """Tell git, in ``.gitattributes``, which files are git-lfs's; other people's lines stay."""
         path = self.path / ".gitattributes"
         before = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -237,11 +247,11 @@ class Folder:
         try:
             with self._held():
                 yield
-        except OSError as error:
+        except (OSError, sqlite3.OperationalError) as error:
             if isinstance(error, S3MagicError):
                 raise
             raise LinkError(
-                f"Cannot write to {self.path}: {error.strerror or error}",
+                f"Cannot write to {self.path}: {getattr(error, 'strerror', None) or error}",
                 "Choose a folder of yours with room in it.",
             ) from error
 

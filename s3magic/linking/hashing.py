@@ -2,65 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 
 from s3magic.linking import hashes
 from s3magic.linking.manifest import LinkedTile
+from s3magic.linking.state import State
 from s3magic.linking.work import Harvest, gather
 from s3magic.progress import Meter, meter
 from s3magic.store.base import StoreOpener
 
 
 def read_hashes(
-    tiles: Sequence[LinkedTile],
-    seen: Mapping[str, str],
-    *,
-    opener: StoreOpener,
-    limit: int | None,
-    executor: Executor | None,
-    learnt: Callable[[LinkedTile], None],
+    state: State, *, opener: StoreOpener, fresh: bool, limit: int | None, executor: Executor | None
 ) -> Harvest[LinkedTile]:
-    """Read the bodies of unhashed tiles, in the order of names as far as the limit goes.
+    """Read the bodies of unhashed tiles, in the order of names as far as the limit goes, and write their hashes down.
 
     Parameters
     ----------
-    seen
-        The ``sha256:…`` of bodies that were read already, by name.
+    fresh
+        Of what is new alone.
     limit
         The most bytes to read in all; None for no limit.
-    learnt
-        Is told of each tile as its hash is known, in the calling thread.
 
     Returns
     -------
     Harvest
-        The tiles that have a hash now, and those that could not be read.
+        The tiles that could not be read.
     """
-    chosen: list[LinkedTile] = []
-    known: list[LinkedTile] = []
-    left = limit
-    for tile in sorted((tile for tile in tiles if tile.oid is None), key=lambda tile: tile.name):
-        if left is None or tile.size <= left:
-            left = None if left is None else left - tile.size
-            if tile.name in seen:
-                known.append(replace(tile, oid=seen[tile.name], oid_from="stream"))
-            else:
-                chosen.append(tile)
-    with meter("Hashing", sum(tile.size for tile in chosen), "B", tiles=len(chosen)) as bar:
+    count, size = state.to_read(fresh=fresh, limit=limit)
+    with meter("Hashing", size, "B", tiles=count) as bar:
 
         def note(tile: LinkedTile, hashed: LinkedTile) -> None:
             bar.tile_done()
             if executor is not None:
                 bar(tile.size)
-            learnt(hashed)
+            state.learn(hashed)
 
         work = partial(_read, opener=opener, report=bar if executor is None else None)
-        harvest = gather(work, chosen, executor=executor, on_value=note, stop=bar.stop)
-    harvest.values += known
-    return harvest
+        return gather(work, state.reading(), executor=executor, on_value=note, stop=bar.stop, keep=False)
 
 
 def _read(tile: LinkedTile, *, opener: StoreOpener, report: Meter | None) -> LinkedTile:

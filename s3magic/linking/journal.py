@@ -7,7 +7,7 @@ the new state, whatever has been moved into place; the next writer finishes what
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from s3magic.linking import disk, manifest
@@ -15,7 +15,7 @@ from s3magic.linking.manifest import DatasetInfo, LinkedTile
 
 _STAGED = "next"
 _BUILDING = "next.building"
-_OLD = "old.jsonl"
+_OLD = "old"
 
 
 def record(records: Path, scratch: Path, name: str) -> Path:
@@ -52,34 +52,33 @@ def is_open(scratch: Path) -> bool:
     return (scratch / _STAGED).is_dir()
 
 
-def stage(
-    scratch: Path, info: DatasetInfo, shards: Iterable[tuple[str, list[LinkedTile]]], old: Iterable[LinkedTile]
-) -> None:
+def stage(scratch: Path, info: DatasetInfo, shards: Iterable[tuple[str, str, str]]) -> None:
     """Stage a new state; it holds from the moment this returns.
 
     Parameters
     ----------
     shards
-        The files of tiles that change, by name, with all the tiles they shall hold.
-    old
-        The tiles that change or go, as they were: what stands for them on disk gives way.
+        The files of tiles that change: the name and the text of each, and the lines of those tiles
+        that change or go as they were: what stands for them on disk gives way.
     """
     building = scratch / _BUILDING
     shutil.rmtree(building, ignore_errors=True)
-    (building / "tiles").mkdir(parents=True)
-    for name, tiles in shards:
-        (building / "tiles" / name).write_text(manifest.tiles_text(tiles), encoding="utf-8")
-    (building / _OLD).write_text(manifest.tiles_text(old), encoding="utf-8")
+    for folder in (building / "tiles", building / _OLD):
+        folder.mkdir(parents=True)
+    for name, text, old in shards:
+        (building / "tiles" / name).write_text(text, encoding="utf-8")
+        if old:
+            (building / _OLD / name).write_text(old, encoding="utf-8")
     (building / "dataset.json").write_text(manifest.dataset_text(info), encoding="utf-8")
     disk.flush(building, (path for path in building.rglob("*.json*") if path.is_file()))
-    for folder in (building / "tiles", building):
+    for folder in (building / "tiles", building / _OLD, building):
         disk.sync_folder(folder)
     building.rename(scratch / _STAGED)
     disk.sync_folder(scratch)
 
 
-def settle(records: Path, scratch: Path) -> list[LinkedTile]:
-    """Move what is staged into place; return the tiles that changed or went, as they were.
+def settle(records: Path, scratch: Path) -> None:
+    """Move what is staged into place.
 
     The stage stays until `close`, so that a kill at any moment is made good by doing it all again.
     """
@@ -90,8 +89,12 @@ def settle(records: Path, scratch: Path) -> list[LinkedTile]:
     disk.sync_folder(records / "tiles")
     if (staged / "dataset.json").exists():
         _settle(staged / "dataset.json", records / "dataset.json")
-    old = staged / _OLD
-    return manifest.parse_tiles(old.read_text(encoding="utf-8"), _OLD) if old.exists() else []
+
+
+def replaced(scratch: Path) -> Iterator[tuple[str, list[LinkedTile]]]:
+    """Yield, by the files they were in, the tiles that changed or went with what is staged, as they were."""
+    for path in sorted((scratch / _STAGED / _OLD).glob("??.jsonl")):
+        yield path.name, manifest.parse_tiles(path.read_text(encoding="utf-8"), f"{_OLD}/{path.name}")
 
 
 def close(scratch: Path) -> None:

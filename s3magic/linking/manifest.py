@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ from s3magic.url import S3Url
 
 FORMAT_VERSION = 1
 SIDECAR = "pam"
+_UNHASHED = '"oid": null, "oidFrom": null'  # stands in no text of a line: there a quote has its backslash
 _NAMELESS = ("undefined", "unknown")  # as projection libraries write it
 Box = tuple[float, float, float, float]
 
@@ -277,6 +279,11 @@ def tile_line(tile: LinkedTile) -> str:
     return json.dumps(tile.to_json(), ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
 
 
+def hashed_line(line: str, oid: str, source: str) -> str:
+    """Return the line of an unhashed tile with the hash that was learnt."""
+    return line.replace(_UNHASHED, f'"oid": "{oid}", "oidFrom": "{source}"', 1)
+
+
 def tiles_text(tiles: Iterable[LinkedTile]) -> str:
     """Return the text of one file of tiles, sorted by name."""
     return "".join(f"{tile_line(tile)}\n" for tile in sorted(tiles, key=lambda tile: tile.name))
@@ -288,6 +295,13 @@ def shards(tiles: Iterable[LinkedTile]) -> dict[str, list[LinkedTile]]:
     for tile in tiles:
         groups.setdefault(shard(tile.name), []).append(tile)
     return groups
+
+
+def parse_line(line: str) -> LinkedTile | None:
+    """Read one line; None when it is no tile."""
+    with suppress(ValueError, LookupError, TypeError, AttributeError):
+        return LinkedTile.from_json(json.loads(line))
+    return None
 
 
 def parse_tiles(text: str, origin: str = "the manifest") -> list[LinkedTile]:

@@ -9,12 +9,22 @@ from s3magic.url import S3Url
 
 MAX_NAME = 255  # bytes, on every common file system
 _SPECIAL = {"": "%2F", ".": "%2E", "..": "%2E%2E"}
+_NO_TEXT = "it is no Unicode text"
 _RESERVED = (".s3link", ".git", ".lfsconfig")
 
 
 def unsafe(name: str) -> str | None:
     """Tell why a name can be no file of a dataset; None when it can. ``/`` parts folders."""
     return next(filter(None, map(_unsafe, name.split("/"))), None)
+
+
+def unwritable(text: str) -> str | None:
+    """Tell why a manifest cannot hold a text; None when it can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _NO_TEXT
+    return None
 
 
 def common_folder(urls: Sequence[S3Url]) -> tuple[str | None, str]:
@@ -50,4 +60,4 @@ def _unsafe(part: str) -> str | None:
     try:
         return f"it is longer than {MAX_NAME} bytes" if len(part.encode()) > MAX_NAME else None
     except UnicodeEncodeError:
-        return "it is no Unicode text"
+        return _NO_TEXT

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from s3magic.html import bytes_text, card
+from s3magic.html import bytes_text, card, counted
 from s3magic.linking import hashes
 from s3magic.linking.describe import has_header
 from s3magic.linking.order import Order
@@ -77,7 +76,7 @@ class LinkPlan:
             for size, word in ((self.read_bytes, "hash"), (self.download_bytes, "download"))
             if size
         ]
-        work = [f"{self.tiles - self.kept:,} objects", f"{self.requests:,} requests ({self._price})"]
+        work = [counted(self.tiles - self.kept, "object"), f"{counted(self.requests, 'request')} ({self._price})"]
         return ", ".join([*work, *bodies])
 
     def to_json(self) -> dict[str, object]:
@@ -119,11 +118,11 @@ class LinkPlan:
         return ", ".join(f"{self.ways[way]:,} {text}" for way, text in _TOLD.items() if self.ways.get(way))
 
 
-def make_plan(found: Survey, fresh: Iterable[Candidate], order: Order, report: Report | None = None) -> LinkPlan:
-    """Plan the add of what was found; ``fresh`` are those that are not recorded yet."""
+def make_plan(found: Survey, order: Order, report: Report | None = None) -> LinkPlan:
+    """Plan the add of what was found and is not recorded yet."""
     ways: Counter[Way] = Counter()
     read = download = header = heads = gets = count = 0
-    for one in fresh:
+    for one in found.fresh:
         size = one.info.size
         way: Way = "download" if order.brings else "unhashed" if order.hash == "never" else "read"
         if order.hash == "auto":
@@ -138,11 +137,11 @@ def make_plan(found: Survey, fresh: Iterable[Candidate], order: Order, report: R
         gets += is_tile + (way == "read" and not is_whole) + order.brings
         read += size if way == "read" else 0
         download += size if order.brings else 0
-    everything = found.candidates
+    tiles = found.count
     return LinkPlan(
-        tiles=len(everything),
-        size=sum(one.info.size for one in everything),
-        kept=len(everything) - count,
+        tiles=tiles,
+        size=found.size,
+        kept=tiles - count,
         ways=dict(ways),
         header_bytes=header,
         read_bytes=read,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from heapq import nsmallest
 
 from s3magic.errors import LinkError
 from s3magic.linking.changes import Changes
 from s3magic.linking.folder import Folder
+from s3magic.linking.ledger import forget
 from s3magic.linking.local import local_state
-from s3magic.linking.manifest import DatasetInfo, LinkedTile
+from s3magic.linking.manifest import DatasetInfo, parse_line
 from s3magic.linking.standing import ask
+from s3magic.linking.state import Part
 from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
 
@@ -21,84 +25,60 @@ _OURS = frozenset({"absent", "pointer", "file"})
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """What is to be recorded in one folder.
-
-    Parameters
-    ----------
-    known
-        The tiles that are recorded, by name.
-    fresh, gone
-        Those that are new or changed, and those that shall be recorded no more.
-    """
+    """What is to be recorded in one folder: what holds for all tiles, and each tile as it is and as it shall be."""
 
     folder: Folder
     info: DatasetInfo
-    known: Mapping[str, LinkedTile]
-    fresh: tuple[LinkedTile, ...]
-    gone: tuple[LinkedTile, ...]
-
-    @property
-    def stay(self) -> list[LinkedTile]:
-        """The recorded tiles that are not gone."""
-        gone = {tile.name for tile in self.gone}
-        return [tile for name, tile in self.known.items() if name not in gone]
-
-    def hashed(self, done: Mapping[str, LinkedTile], failed: Iterable[str]) -> Addition:
-        """Return the same with the hashes that were learnt, and without the new tiles that could not be read."""
-        lost = set(failed)
-        lost |= {name for tile in self.fresh if tile.name in lost for name in tile.sidecars}
-        fresh = {tile.name: tile for tile in self.fresh if tile.name not in lost}
-        fresh |= {name: tile for name, tile in done.items() if name in fresh or name in self.known}
-        return replace(self, fresh=tuple(fresh.values()))
+    tiles: Part
 
 
 def refuse_strangers(one: Addition) -> None:
     """Raise `LinkError` when other files stand where tiles shall be, or somebody changed those that go."""
-    strangers = []
-    for tile in one.fresh:
-        place, was = one.folder.place(tile.name), one.known.get(tile.name)
-        if local_state(place, tile) not in _OURS and (was is None or local_state(place, was) not in _OURS):
-            strangers.append(tile.name)
-    strangers += [tile.name for tile in one.gone if local_state(one.folder.place(tile.name), tile) not in _OURS]
-    if strangers:
-        more = f"; and {len(strangers) - _LISTED} more" if len(strangers) > _LISTED else ""
+    if strangers := _listed(_strangers(one)):
         raise LinkError(
-            f"{one.folder.path} holds other files of these names: {', '.join(sorted(strangers)[:_LISTED])}{more}",
+            f"{one.folder.path} holds other files of these names: {strangers}",
             "Move them away, or choose another folder.",
         )
 
 
-def refuse_last_copies(one: Addition, elsewhere: Container[str], *, opener: StoreOpener) -> None:
-    """Raise `LinkError` when S3 has a tile's bytes no more, and its file here would go too.
+def _strangers(one: Addition) -> Iterator[str]:
+    for name, now, was in one.tiles.fresh():
+        place = one.folder.place(name)
+        if os.path.lexists(place):
+            tiles = filter(None, map(parse_line, filter(None, (now, was))))
+            if all(local_state(place, tile) not in _OURS for tile in tiles):
+                yield name
+    for tile in one.tiles.gone():
+        if local_state(one.folder.place(tile.name), tile) not in _OURS:
+            yield tile.name
 
-    What is recorded ``elsewhere`` now is not gone.
-    """
-    gone = (tile for tile in one.gone if tile.size and tile.name not in elsewhere)
+
+def refuse_last_copies(one: Addition, *, opener: StoreOpener) -> None:
+    """Raise `LinkError` when S3 has a tile's bytes no more, and its file here would go too."""
+    gone = (tile for tile in one.tiles.gone_everywhere() if tile.size)
     here = (tile for tile in gone if local_state(one.folder.place(tile.name), tile) == "file")
-    last = sorted(tile.name for tile in here if ask(tile, opener=opener).linked is None)
-    if last:
-        more = f"; and {len(last) - _LISTED} more" if len(last) > _LISTED else ""
+    if last := _listed(tile.name for tile in here if ask(tile, opener=opener).linked is None):
         raise LinkError(
-            f"Gone from S3, and the files here are the last of them: {', '.join(last[:_LISTED])}{more}",
+            f"Gone from S3, and the files here are the last of them: {last}",
             f"Move them out of {one.folder.path}, then run the same again.",
         )
 
 
+def _listed(names: Iterable[str]) -> str:
+    """Return the first names and how many there are more; empty for none."""
+    found = list(names)
+    more = f"; and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return f"{', '.join(nsmallest(_LISTED, found))}{more}"
+
+
 def record(one: Addition, *, is_held: bool) -> Changes:
     """Record an addition and return what it changed; ``is_held`` where the folder is being written to already."""
-    fresh = [tile for tile in one.fresh if one.known.get(tile.name) != tile]
-    with nullcontext() if is_held else one.folder.writing(), meter("Writing pointers", len(fresh)) as bar:
-        if fresh or one.gone or not one.folder.is_dataset or one.folder.info() != one.info:
-            one.folder.replace(one.info, fresh, one.gone, wrote=bar)
+    with nullcontext() if is_held else one.folder.writing(), meter("Writing pointers", None) as bar:
+        if one.tiles.is_changed or not one.folder.is_dataset or one.folder.info() != one.info:
+            one.folder.renew(one.info, one.tiles.shards(), wrote=bar)
         elif not one.info.imported:
             one.folder.write_pointers(one.folder.tiles(), bar)
-    new = {tile.name for tile in fresh}
-    return Changes(
-        added=tuple(sorted(new - one.known.keys())),
-        changed=tuple(sorted(new & one.known.keys())),
-        removed=tuple(sorted(tile.name for tile in one.gone)),
-        kept=tuple(sorted(tile.name for tile in one.stay if tile.name not in new)),
-    )
+    return one.tiles.changes()
 
 
 @contextmanager
@@ -113,7 +93,7 @@ def at_work(folder: Folder) -> Iterator[None]:
             try:
                 yield
             except LinkError:
-                folder.described.forget()
+                forget(folder.drafts)
                 raise
     finally:
         if not folder.is_dataset:

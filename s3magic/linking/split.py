@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import overload
 
@@ -13,39 +12,22 @@ from s3magic.errors import LinkError
 from s3magic.html import bytes_text, table
 from s3magic.linking import fit, manifest
 from s3magic.linking.dataset import LinkedDataset
-from s3magic.linking.describe import Described
+from s3magic.linking.fit import Kind, Named
 from s3magic.linking.folder import Folder
-from s3magic.linking.manifest import DatasetInfo, LinkedTile
+from s3magic.linking.manifest import DatasetInfo
 from s3magic.linking.order import Order
 from s3magic.linking.plan import LinkPlan
-from s3magic.linking.survey import PAM
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A dataset that is there."""
-
-    info: DatasetInfo
-    tiles: Mapping[str, LinkedTile]
-
-
-class Parts(dict[str, Part]):
-    """The datasets that are there, by sub-folder; a single one in ``""``."""
-
-    def grouped(self, described: Sequence[Described]) -> dict[str, list[Described]]:
-        """Return tiles by the sub-folder they fit into, those that are there first; sidecars go with their tiles."""
-        names = {fit.key(part.info): name for name, part in self.items()}
-        groups: dict[str, list[Described]] = {}
-        for key, group in fit.grouped(described).items():
-            if key not in names:
-                names[key] = _name(group[0], key, taken={*names.values()})
-            groups[names[key]] = group
-        homes = {name: home for home, part in self.items() for name in part.tiles}
-        homes |= {one.name: home for home, group in groups.items() for one in group}
-        for one in described:
-            if one.tile.is_sidecar:
-                groups.setdefault(homes[one.name.removesuffix(PAM)], []).append(one)
-        return groups
+def homes(kinds: Iterable[Kind], there: Mapping[str, DatasetInfo], *, named: Named) -> dict[str, list[Kind]]:
+    """Return kinds by the sub-folder that their tiles fit into, those that are there first."""
+    known = {fit.key(info): name for name, info in there.items()}
+    groups: dict[str, list[Kind]] = {}
+    for key, group in fit.grouped(kinds).items():
+        if key not in known:
+            known[key] = _name(fit.first(group, named=named), key, taken={*known.values()})
+        groups[known[key]] = group
+    return groups
 
 
 class SplitDatasets(Sequence[LinkedDataset]):
@@ -94,19 +76,22 @@ class SplitDatasets(Sequence[LinkedDataset]):
         return table(("sub-folder", "type", "CRS", "tiles", "size"), rows, f"Linked tiles in {self.path}")
 
 
-def subfolders(folder: Folder, order: Order, sources: tuple[str, ...]) -> Parts:
-    """Return the datasets that an order goes on with; raise `LinkError` when the folder holds others."""
+def subfolders(folder: Folder, order: Order, sources: tuple[str, ...]) -> dict[str, DatasetInfo]:
+    """Return the datasets that an order goes on with, by sub-folder, a single one in ``""``.
+
+    Raises `LinkError` when the folder holds others.
+    """
     if not order.split:
-        return Parts({"": _part(folder, order, sources)} if folder.is_dataset else {})
+        return {"": _info(folder, order, sources)} if folder.is_dataset else {}
     if folder.is_dataset:
         raise LinkError(
             f"{folder.path} is one dataset, its tiles are not split", "Choose another folder, or leave --split out."
         )
     places = sorted(path.parent for path in folder.path.glob("*/.s3link") if Folder(path.parent).is_dataset)
-    return Parts({place.name: _part(Folder(place), order, sources) for place in places})
+    return {place.name: _info(Folder(place), order, sources) for place in places}
 
 
-def _part(folder: Folder, order: Order, sources: tuple[str, ...]) -> Part:
+def _info(folder: Folder, order: Order, sources: tuple[str, ...]) -> DatasetInfo:
     info = folder.info()
     if info.imported != order.import_:
         held = "ordinary copies" if info.imported else "links"
@@ -122,10 +107,10 @@ def _part(folder: Folder, order: Order, sources: tuple[str, ...]) -> Part:
             f"{folder.path} links another choice of these tiles already: {chosen}",
             "Choose another folder, or make this its new version with --replace (replace=True).",
         )
-    return Part(info, {tile.name: tile for tile in folder.tiles()})
+    return info
 
 
-def _name(one: Described, key: str, *, taken: set[str]) -> str:
+def _name(one: Kind, key: str, *, taken: set[str]) -> str:
     """Return what a sub-folder is called: type and CRS, and a mark of the schema where that is not enough."""
     code = manifest.crs_key(one.crs)
     crs = "" if code is None else code if code.startswith("EPSG:") else manifest.crs_name(one.crs).removeprefix("an ")

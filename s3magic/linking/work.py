@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from s3magic.errors import (
     ClockSkew,
+    CopyFailed,
     ExpiredCredentials,
     InvalidCredentials,
     MissingLibrary,
@@ -60,6 +61,7 @@ def gather(
     on_value: Callable[[Item, Value], None] | None = None,
     stop: threading.Event | None = None,
     workers: int | None = None,
+    keep: bool = True,
 ) -> Harvest[Value]:
     """Apply a function to every tile; an interrupt ends it early and keeps what is done.
 
@@ -73,6 +75,8 @@ def gather(
         Set when the work ends early, for functions that look at it.
     workers
         Threads, where there is no executor; ``WORKERS`` when None.
+    keep
+        Whether the values are part of what is returned; where they are very many, ``on_value`` may do.
     """
     harvest: Harvest[Value] = Harvest()
     count = workers or WORKERS
@@ -83,7 +87,8 @@ def gather(
             for outcome in outcomes:
                 if outcome.error is None:
                     value: Value = outcome.value  # type: ignore[assignment]
-                    harvest.values.append(value)
+                    if keep:
+                        harvest.values.append(value)
                     if on_value is not None:
                         on_value(outcome.item, value)
                 else:
@@ -101,8 +106,15 @@ def gather(
     return harvest
 
 
-def raise_failures(failures: Sequence[tuple[str, Exception]], done: int, verb: str) -> None:
-    """Raise `TilesFailed` naming each tile with its reason; nothing when there is no failure.
+def raise_failures(
+    failures: Sequence[tuple[str, Exception]],
+    done: int,
+    verb: str,
+    *,
+    noun: str = "tiles",
+    kind: type[TilesFailed | CopyFailed] = TilesFailed,
+) -> None:
+    """Raise an error of a ``kind`` naming each tile with its reason; nothing when there is no failure.
 
     A single tile that was all there was to do raises its own error.
     """
@@ -114,8 +126,8 @@ def raise_failures(failures: Sequence[tuple[str, Exception]], done: int, verb: s
     reasons = tuple((name, reason(error)) for name, error in ordered)
     listed = "; ".join(f"{name}: {text}" for name, text in reasons[:_LISTED])
     more = f"; and {len(reasons) - _LISTED} more" if len(reasons) > _LISTED else ""
-    failed = TilesFailed(
-        f"{len(reasons)} of {len(reasons) + done} tiles could not be {verb}: {listed}{more}",
+    failed = kind(
+        f"{len(reasons)} of {len(reasons) + done} {noun} could not be {verb}: {listed}{more}",
         "The others are done. Run the same again when the cause is gone: only the rest is done then.",
     )
     failed.failures = reasons

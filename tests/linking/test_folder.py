@@ -7,12 +7,13 @@ import pytest
 from s3magic.errors import LinkError
 from s3magic.linking import attributes, manifest
 from s3magic.linking import folder as folders
+from s3magic.linking.attributes import Names
 from s3magic.linking.folder import Folder
 from s3magic.linking.manifest import LinkedTile
 
 
 def test_each_name_has_its_line():
-    assert attributes.lines(["b c.laz", "a*.tif"]) == [
+    assert Names(["b c.laz", "a*.tif"]).lines == [
         r"/a\*.tif filter=lfs diff=lfs merge=lfs -text",
         "/b[[:space:]]c.laz filter=lfs diff=lfs merge=lfs -text",
     ]
@@ -20,18 +21,20 @@ def test_each_name_has_its_line():
 
 def test_very_many_names_are_told_by_their_endings(monkeypatch):
     monkeypatch.setattr(attributes, "BY_NAME", 3)
-    lines = attributes.lines([f"{number}.laz" for number in range(3)] + ["x.copc.laz", "README"])
+    lines = Names([f"{number}.laz" for number in range(3)] + ["x.copc.laz", "README"]).lines
     assert [line.split()[0] for line in lines] == ["/*.laz", "/README"]
-    lines = attributes.lines(["a/b.c/d.laz", "e.laz", "f/README", "g.tif"])
+    lines = Names(["a/b.c/d.laz", "e.laz", "f/README", "g.tif"]).lines
     assert [line.split()[0] for line in lines] == ["/**/*.laz", "/**/*.tif", "/f/README"]
 
 
 def test_lines_of_what_is_gone_go_and_others_stay():
     lfs = "filter=lfs diff=lfs merge=lfs -text"
-    before = attributes.updated("*.md text", ["a.laz", "b.laz"])
+    before = attributes.updated("*.md text", Names(["a.laz", "b.laz"]))
     assert before == f"*.md text\n/a.laz {lfs}\n/b.laz {lfs}\n"
-    assert attributes.updated(before, ["b.laz", "c.laz"], ["a.laz"]) == f"*.md text\n/b.laz {lfs}\n/c.laz {lfs}\n"
-    assert attributes.updated("", []) == ""
+    assert (
+        attributes.updated(before, Names(["b.laz", "c.laz"]), ["a.laz"]) == f"*.md text\n/b.laz {lfs}\n/c.laz {lfs}\n"
+    )
+    assert attributes.updated("", Names()) == ""
 
 
 def test_tiles_of_one_file_are_kept_beside_each_other(tmp_path):

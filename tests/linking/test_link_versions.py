@@ -16,6 +16,7 @@ from s3magic.errors import LinkError, NoSuchKey, TilesFailed
 from s3magic.linking import journal, pointers
 from s3magic.linking.add import add, renewal
 from s3magic.linking.dataset import LinkedDataset
+from s3magic.linking.drafts import Drafts
 from s3magic.linking.folder import Folder
 from s3magic.store.memory import MemoryStore
 
@@ -284,7 +285,7 @@ def environment():
     return {**os.environ, "PYTHONPATH": str(Path(s3magic.__file__).parent.parent)}
 
 
-def test_an_interrupted_replace_leaves_the_old_and_goes_on_where_it_was(laz, link):
+def test_an_interrupted_replace_leaves_the_old_and_goes_on_where_it_was(laz, link, monkeypatch):
     class Interrupting(Counting):
         trouble = False
 
@@ -302,14 +303,15 @@ def test_an_interrupted_replace_leaves_the_old_and_goes_on_where_it_was(laz, lin
     for name in "abc":
         store.put(f"x/{name}.laz", laz(1755000.0, points=2500))
     store.trouble = True
-    notes = Folder(dataset.path).described
+    written, add_draft = [], Drafts.add
 
-    def watch():
-        while len([fact for fact in notes if "tile" in fact]) < 2 and not done.wait(0.01):
-            pass
-        done.set()
+    def watched(drafts, described):
+        add_draft(drafts, described)
+        written.append(described.name)
+        if len(written) == 2:
+            done.set()
 
-    threading.Thread(target=watch, daemon=True).start()
+    monkeypatch.setattr(Drafts, "add", watched)
     with pytest.raises(KeyboardInterrupt):
         link("x/*", store=store, replace=True)
     assert LinkedDataset(dataset.path).tiles == before

@@ -1,0 +1,142 @@
+"""What an add knows of each tile, in one file on disk, so that tiles by the hundred thousand take no memory.
+
+Some tables outlive a kill (`drafts`: what was described), the others are made anew by each run
+(`survey`: what was found; `state`: what is recorded, and what shall be). Decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from s3magic.linking import manifest
+
+_VERSION = 1
+_PAGE = 500
+_LASTING = """
+create table kind (number integer primary key, type text, crs text, schema text);
+create table described (
+    name text primary key, hash text, kind int, url text, etag text, size int, version text, shard text, format text,
+    sidecars text, content text, is_unhashed int, line text
+);
+"""
+_PASSING = """
+create temp table found (
+    url text primary key, name text, shard text, size int, etag text, modified text, class text, version text,
+    checksum_type text, checksums text, algorithms text, pin text, is_asked int, is_chosen int, is_raster int,
+    owner text, sidecars text default '[]', is_sidecar int default 0, is_fresh int default 0
+);
+create temp table state (
+    shard text, name text, part text, url text, etag text, size int, version text, format text, sidecars text,
+    content text, is_unhashed int, was text, now text, primary key (shard, name, part)
+) without rowid;
+create temp table failed (name text primary key) without rowid;
+create temp table home (kind integer primary key, part text);
+create temp table reading (number integer primary key, shard text, name text, part text, size int, content text);
+create temp table folder (name text primary key, url text) without rowid;
+"""
+
+
+class Ledger:
+    """The tables of one add; used by one thread.
+
+    Parameters
+    ----------
+    path
+        Where they are kept; None for a file that is gone in the end, whatever happens.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._database = self._opened()
+        self._database.create_function("hashed", 3, manifest.hashed_line, deterministic=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._path is not None and not self.some("select 1 from described"):
+            forget(self._path)
+        self._database.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        """Open the file; what is no ledger of this kind gives way to a new one."""
+        if self._path is not None and self._path.exists():
+            with suppress(sqlite3.DatabaseError):
+                database = _connected(self._path)
+                if database.execute("pragma user_version").fetchone() == (_VERSION,):
+                    database.executescript(_PASSING)
+                    return database
+                database.close()
+        if self._path is not None:
+            forget(self._path)
+        database = _connected(self._path)
+        database.executescript(f"{_LASTING}{_PASSING}pragma user_version = {_VERSION}")
+        return database
+
+    def write(self, statement: str, *values: object) -> int:
+        """Carry out a statement, which holds from then on; return how many rows it changed."""
+        return self._database.execute(statement, values).rowcount
+
+    def write_all(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Carry out a statement for each row: for all of them or, when it fails, for none."""
+        with self._database:
+            self._database.execute("begin")
+            self._database.executemany(statement, rows)
+
+    def rows(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Yield the answer row by row."""
+        return self._database.execute(question, values)
+
+    def row(self, question: str, *values: object) -> tuple[Any, ...]:
+        """Return the first row of an answer that has one."""
+        found: tuple[Any, ...] = self._database.execute(question, values).fetchone()
+        return found
+
+    def some(self, question: str, *values: object) -> bool:
+        """Tell whether an answer has a row."""
+        return self._database.execute(f"{question} limit 1", values).fetchone() is not None
+
+    def pages(self, question: str, *, after: object = "") -> Iterator[tuple[Any, ...]]:
+        """Yield an answer row by row, some hundreds read at a time, so that the tables may be written to meanwhile.
+
+        The question orders by its first column, which no two rows share, and asks for what comes after ``?``.
+        """
+        last = after
+        while page := self._database.execute(f"{question} limit {_PAGE}", (last,)).fetchall():
+            yield from page
+            last = page[-1][0]
+
+
+def forget(path: Path) -> None:
+    """Remove a ledger; whoever has it open can go on reading."""
+    for ending in ("", "-wal"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def _connected(path: Path | None) -> sqlite3.Connection:
+    """Open a file that nobody else opens: its folder is held by who writes."""
+    where = "" if path is None else f"{path.absolute().as_uri()}?nolock=1"
+    database = sqlite3.connect(where, uri=path is not None, isolation_level=None)
+    try:
+        # What was written holds whatever becomes of the process; the last of it may go with the power, nothing breaks.
+        for setting in (
+            "locking_mode = exclusive",
+            "journal_mode = wal",
+            "synchronous = normal",
+            "trusted_schema = off",
+        ):
+            database.execute(f"pragma {setting}").fetchall()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def as_json(names: Sequence[str]) -> str:
+    """Return names as SQLite's functions for JSON write them."""
+    return json.dumps(names, separators=(",", ":"), ensure_ascii=False)
