@@ -11,6 +11,9 @@ from s3magic.errors import InvalidInput
 Kind = Literal["point-cloud", "raster", "grid", "picture", "table", "video", "file"]
 Source = Literal["exif", "overview", "slice", "points", "head", "frame", "whole"]
 Extent = tuple[float, float, float, float]
+StackAxis = Literal["time", "level"]
+STACK_AXES: tuple[StackAxis, ...] = ("time", "level")
+"""The axes of which a picture shows one place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,19 @@ class Look:
                 f"Bands cannot be {', '.join(map(str, self.bands)) or 'none'}",
                 "Give three for red, green and blue, such as 4,3,2, or one; the first band is 1.",
             )
+
+    def place(self, axis: StackAxis, count: int, name: str) -> int | None:
+        """Return the place along an axis that is looked for, counted from 0; None where none is.
+
+        Raises `InvalidInput` where ``name`` has no such place; the message tells how many there are.
+        """
+        wanted = self.time if axis == "time" else self.level
+        if wanted is None:
+            return None
+        if not -count <= wanted < count:
+            there = f"{count} of them, 0 to {count - 1}" if count > 1 else "but one"
+            raise InvalidInput(f"No {axis} {wanted} in {name}: it has {there}")
+        return wanted % count
 
     def to_json(self) -> dict[str, object]:
         """Return all fields as JSON types."""

@@ -33,18 +33,6 @@ def channels_of(look: Look, count: int, name: str) -> list[int]:
     return [band - 1 for band in look.bands]
 
 
-def place_of(look: Look, *, times: int, depths: int, name: str) -> tuple[int, int | None]:
-    """Return the time and the depth that a look names, counted from 0; no depth where it names none.
-
-    Raises `InvalidInput` where there is no such time or depth.
-    """
-    for word, wanted, count in (("time", look.time, times), ("level", look.level, depths)):
-        if wanted is not None and not -count <= wanted < count:
-            there = f"{count} of them, 0 to {count - 1}" if count > 1 else "but one"
-            raise InvalidInput(f"No {word} {wanted} in {name}: it has {there}")
-    return (look.time or 0) % times, None if look.level is None else look.level % depths
-
-
 def colours_for(own: Sequence[Colour | None], *, is_chosen: bool) -> list[Colour]:
     """Return a colour for each channel: red, green and blue where three were chosen, else their own if they differ."""
     if len(own) == 1:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from s3magic.errors import InvalidInput
-from s3magic.formats.base import Look
+from s3magic.formats.base import STACK_AXES, Look, StackAxis
 from s3magic.formats.grid import Dataset, Variable
 from s3magic.formats.grid_axes import axis_of, curved, is_auxiliary, map_axes
 
@@ -16,7 +16,7 @@ _LEVELS = (
     "level", "lev", "levels", "plev", "pressure", "air_pressure", "height", "depth", "deptht", "altitude", "z",
     "model_level_number", "isobaric", "sigma", "hybrid", "atmosphere_hybrid_height_coordinate",
 )  # fmt: skip
-_AXES = {"time": _TIMES, "level": _LEVELS}
+_NAMES: dict[StackAxis, tuple[str, ...]] = {"time": _TIMES, "level": _LEVELS}
 _MOST_NAMES = 12
 
 
@@ -86,26 +86,19 @@ def wishes(dataset: Dataset, variable: Variable, look: Look, others: Sequence[in
     InvalidInput
         Where there is no such axis or place; the message tells how many there are.
     """
-    known = {word: _axis_named(dataset, variable, others, names) for word, names in _AXES.items()}
+    known = {word: _axis_named(dataset, variable, others, names) for word, names in _NAMES.items()}
     unnamed = [axis for axis in others if variable.shape[axis] > 1 and axis not in known.values()]
     found: dict[int, int] = {}
-    for word, wanted in (("time", look.time), ("level", look.level)):
-        if wanted is None:
+    for word in STACK_AXES:
+        if getattr(look, word) is None:
             continue
         axis = known[word]
         if axis is None and unnamed:
             axis = unnamed.pop(0)  # without a telling name it can only be the one that is meant
-        length = 1 if axis is None else variable.shape[axis]
-        if not -length <= wanted < length:
-            raise InvalidInput(f"No {word} {wanted} in {variable.name}: it has {counted(length)}")
-        if axis is not None:
-            found[axis] = wanted % length
+        place = look.place(word, 1 if axis is None else variable.shape[axis], variable.name)
+        if axis is not None and place is not None:
+            found[axis] = place
     return found
-
-
-def counted(count: int) -> str:
-    """Return how many places there are along an axis, in words."""
-    return f"{count} of them, 0 to {count - 1}" if count > 1 else "but one"
 
 
 def _axis_named(dataset: Dataset, variable: Variable, axes: Sequence[int], names: Sequence[str]) -> int | None:

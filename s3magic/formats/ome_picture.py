@@ -21,8 +21,8 @@ def draw(file: WatchedFile, layout: Layout, about: Ome, *, size: int, look: Look
 
     A look names channels by ``bands``, depth by ``level``, and ``time``.
     """
-    time, wanted = composite.place_of(look, times=about.times, depths=about.depths, name=file.name)
-    depth, planes = ome.planes(layout, about, wanted, time)
+    time, wanted = look.place("time", about.times, file.name), look.place("level", about.depths, file.name)
+    depth, planes = ome.planes(layout, about, wanted, time or 0)
     if not planes:
         raise UnreadableFormat(
             f"Not drawn: {file.name} has its planes in other files, or behind too many others",

@@ -122,12 +122,13 @@ def draw(image: Image, *, size: int, look: Look, name: str) -> Preview:
         )
     count = lengths.get("c", 1)
     shown = composite.channels_of(look, count, name)
-    time, wanted = composite.place_of(look, times=lengths.get("t", 1), depths=lengths.get("z", 1), name=name)
-    depth = lengths.get("z", 1) // 2 if wanted is None else wanted
+    depths = lengths.get("z", 1)
+    time, depth = look.place("time", lengths.get("t", 1), name), look.place("level", depths, name)
+    depth = depths // 2 if depth is None else depth
     step = max(1, max(array.shape[-2:]) // (4 * size))
     layers = []
     for channel in shown:
-        place = {"c": channel, "z": depth, "t": time}
+        place = {"c": channel, "z": depth, "t": time or 0}
         index = tuple(place.get(axis, 0) if axis not in "yx" else slice(None, None, step) for axis in image.axes)
         layers.append(np.asarray(array[index]))
     channels = [image.channels[index] if index < len(image.channels) else ("", None) for index in shown]
@@ -139,7 +140,7 @@ def draw(image: Image, *, size: int, look: Look, name: str) -> Preview:
         shown=[name for name, _ in channels],
         channels=count,
         depth=depth,
-        depths=lengths.get("z", 1),
+        depths=depths,
     )
     return picture(
         pixels,

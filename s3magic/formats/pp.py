@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from s3magic.errors import InvalidInput, UnreadableFormat
 from s3magic.formats import grid_info
-from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
+from s3magic.formats.base import PLAIN, STACK_AXES, Look, Preview, TileInfo
 from s3magic.formats.grid import Attributes, Dataset, Index, Variable
-from s3magic.formats.grid_look import counted
 from s3magic.formats.watch import WatchedFile
 from s3magic.html import number_text
 
@@ -176,13 +175,11 @@ def _sought(file: WatchedFile, look: Look) -> _Field:
     if not mine:
         names = ", ".join(dict.fromkeys(field.names[-1] for field in fields))
         raise InvalidInput(f"No variable {wanted} in {file.name}: it has {names}")
-    for word, place in (("time", look.time), ("level", look.level)):
-        there = list(dict.fromkeys(getattr(field, word) for field in mine))
-        if place is None:
-            continue
-        if not -len(there) <= place < len(there):
-            raise InvalidInput(f"No {word} {place} of {wanted} in {file.name}: it has {counted(len(there))}")
-        mine = [field for field in mine if getattr(field, word) == there[place]]
+    for axis in STACK_AXES:
+        there = list(dict.fromkeys(getattr(field, axis) for field in mine))
+        place = look.place(axis, len(there), f"{wanted} of {file.name}")
+        if place is not None:
+            mine = [field for field in mine if getattr(field, axis) == there[place]]
     return mine[0]
 
 

@@ -86,7 +86,7 @@ class View {
       button("Link", () => this.hand("line"), { title: "Keep the selection by reference, in a folder for git" }),
     );
     this.line = make("div", { class: "s3m-handed", hidden: true, role: "status" });
-    this.bars = make("div", { class: "s3m-colourbars" });
+    this.bars = make("div");
     this.grid = make("div", { class: "s3m-grid", role: "list", "aria-label": `Previews. ${KEYS}`, title: "" });
     this.large = make("section", { class: "s3m-large", hidden: true, "aria-label": "Large view" });
     this.progress = make("progress", { "aria-label": "Previews that are ready", hidden: true });

@@ -112,7 +112,7 @@ def test_the_pp_field_that_is_named_is_found(field_of):
     assert field_of(data, "a.pp", var="m01s16i222", time=-1)[0] == 9250
     with pytest.raises(InvalidInput, match="it has air_temperature, air_pressure_at_sea_level"):
         field_of(data, "a.pp", var="rain")
-    with pytest.raises(InvalidInput, match=r"No level 3 of .* it has 3 of them, 0 to 2"):
+    with pytest.raises(InvalidInput, match=r"No level 3 in .* of a.pp: it has 3 of them, 0 to 2"):
         field_of(data, "a.pp", level=3)
 
 
