@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
 import s3magic
@@ -112,6 +117,53 @@ def test_a_cell_counts_its_own_reads_of_a_mount_that_stays(connection, cells, to
     assert s3magic.stats(all=True).mounts["s3://teaching/iris/"].reads > got[1], "the session knows more"
     m.unmount()
     assert s3magic.stats(all=True).mounts["s3://teaching/iris/"].reads > got[1], "and remembers it"
+
+
+OTHER = """
+import sys
+import s3magic
+
+s3magic.connect("environment", endpoint_url=sys.argv[1], region="us-east-1")
+m = s3magic.mount("s3://teaching/iris/", sys.argv[2])
+(m / "E1_north_america.nc").read_bytes()
+print("mounted", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.usefixtures("connection", "own_mounts")
+def test_a_mount_that_others_made_counts_from_when_it_is_shared(sandbox, cells, told, tmp_path):
+    teacher = sandbox.users["teacher"]
+    keys = {"AWS_ACCESS_KEY_ID": teacher.access_key_id, "AWS_SECRET_ACCESS_KEY": teacher.secret_access_key}
+    words = [sys.executable, "-c", OTHER, sandbox.endpoint_url, str(tmp_path / "m")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, **pipes, env={**os.environ, **keys}, text=True) as other:
+        assert other.stdout.readline() == "mounted\n"
+
+        def work():
+            cells.begin()
+            (s3magic.mount("s3://teaching/iris/", tmp_path / "m") / "E1.2098.pp").read_bytes()
+            cells.end()
+
+        got = told(work)
+        other.stdin.close()
+    usage = cells.usage()
+    assert counts(usage.traffic) == got
+    assert 0 < usage.mounts["s3://teaching/iris/"].received < 1_000_000, "what the other read is its own"
+
+
+def test_a_daemon_that_does_not_answer_keeps_no_cell_waiting(connection, cells, tmp_path, own_mounts):
+    m = s3magic.mount("s3://teaching/iris/", tmp_path / "m")
+    cells.begin()
+    os.kill(m.record.pid, signal.SIGSTOP)
+    try:
+        cells.end()
+        cells.begin()
+        cells.end()
+    finally:
+        os.kill(m.record.pid, signal.SIGCONT)
+    assert not cells.usage().traffic
+    m.unmount()
 
 
 def test_a_cell_without_s3_leaves_the_last_one(connection, cells):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from s3magic.errors import MountError
+from s3magic.errors import S3MagicError
 from s3magic.mounting import control
 from s3magic.mounting.records import Record
 from s3magic.store.traffic import Traffic
@@ -29,8 +29,8 @@ class Counter:
 
     def look(self) -> None:
         """Ask the daemon how far it is; where it does not say, nothing changes."""
-        if self.record.is_alive:
-            with contextlib.suppress(MountError):
+        with contextlib.suppress(S3MagicError, OSError):
+            if self.record.is_alive:
                 self.latest = _ask(self.record)
 
 
@@ -41,7 +41,7 @@ def begin(record: Record, *, is_new: bool) -> None:
     """Count a mount from its beginning, or from now on where others had it before."""
     before = Traffic()
     if not is_new:
-        with contextlib.suppress(MountError):
+        with contextlib.suppress(S3MagicError):
             before = _ask(record)
     _counters[record.pid] = Counter(record, before, before)
 
@@ -61,4 +61,5 @@ def counters() -> dict[int, Counter]:
 
 
 def _ask(record: Record) -> Traffic:
-    return Traffic.from_json(control.ask(record.socket, {"ask": "stats"}, seconds=_SECONDS)["traffic"])
+    told = control.ask(record.socket, {"ask": "stats"}, seconds=_SECONDS)
+    return Traffic.from_json(told.get("traffic", {}))  # another kernel's may be of another version

@@ -137,29 +137,23 @@ def _version(key: str, found: Any, backend: Backend, *, is_latest: bool) -> str:
     }
     if not hasattr(found, "size"):
         return element("DeleteMarker", (element(*pair) for pair in fields.items()))
-    checked = backend.checked(found)
-    fields |= {
-        "ETag": found.etag,
-        "ChecksumAlgorithm": checked.algorithm,
-        "ChecksumType": checked.kind,
-        "Size": found.size,
-        "StorageClass": found.storage_class,
-    }
-    return element("Version", (element(*pair) for pair in fields.items()))
+    return element("Version", (element(*pair) for pair in (fields | _facts(found, backend)).items()))
 
 
 def _contents(key: str, found: FakeKey, backend: Backend) -> str:
+    fields = {"Key": key, "LastModified": modified(found).strftime("%Y-%m-%dT%H:%M:%S.000Z")}
+    return element("Contents", (element(*pair) for pair in (fields | _facts(found, backend)).items()))
+
+
+def _facts(found: FakeKey, backend: Backend) -> dict[str, object]:
     checked = backend.checked(found)
-    fields = {
-        "Key": key,
-        "LastModified": modified(found).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+    return {
         "ETag": found.etag,
         "ChecksumAlgorithm": checked.algorithm,
         "ChecksumType": checked.kind,
         "Size": found.size,
         "StorageClass": found.storage_class,
     }
-    return element("Contents", (element(*pair) for pair in fields.items()))
 
 
 def _page(

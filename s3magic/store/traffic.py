@@ -79,8 +79,8 @@ class Traffic:
 
     @classmethod
     def from_json(cls, counts: Mapping[str, Any]) -> Traffic:
-        """Make it again of what `to_json` gave."""
-        return cls(**counts)
+        """Make it again of what `to_json` gave; what is not told, or not known, counts as nothing."""
+        return cls(*(counts.get(name, 0) for name in _NAMES))
 
     def rows(self) -> list[tuple[str, object]]:
         """Return what a card shows of it: names and values."""

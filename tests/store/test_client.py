@@ -268,7 +268,7 @@ def test_retries_are_told_to_the_debugging_log_alone_and_without_secrets(fault, 
     def answer(handler):
         if fault == "busy":
             reply(handler, 503, error_body("SlowDown"))
-        handler.close_connection = True
+        handler.close_connection = fault == "cut"
 
     caplog.set_level(logging.DEBUG)
     with server(answer) as (url, asked), pytest.raises((ServerError, Unreachable)):
