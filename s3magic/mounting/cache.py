@@ -58,6 +58,11 @@ class Cache:
         """Note that a span is read, which was read before."""
         self._used.move_to_end(span)
 
+    def take(self, span: Span) -> None:
+        """Note that a span is read that was fetched ahead."""
+        self._end_awaiting(span)
+        self._used[span] = None
+
     def leave(self, content: Content, passed: Range) -> None:
         """Drop what a reader has left behind."""
         for unit in units(*passed):
@@ -112,7 +117,7 @@ class Cache:
                 continue
             previous = span
             if span.is_ahead:
-                self._end_awaiting(span)
+                self.take(span)
             self._used[span] = None
             self._used.move_to_end(span)
             yield span

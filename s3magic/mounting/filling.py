@@ -22,6 +22,10 @@ _STREAMS = 16
 _FASTEST = 1e9
 _DOUBT = 8
 _WEIGHT = 0.2
+_FORGETTING = 1.001
+_FEWEST_AT_ONCE = 4
+_A_SECOND = 3000
+"""How many small requests a second this program can make at best."""
 
 
 @dataclass(slots=True)
@@ -34,16 +38,28 @@ class Costs:
         Seconds until an answer begins.
     rate : float
         Bytes a second of one connection once it has begun.
+    least : float
+        The least latency of late: what the way takes, not this machine.
     """
 
     latency: float = 0.0
     rate: float = 0.0
+    least: float = 0.0
 
     def learn(self, latency: float, size: int, seconds: float) -> None:
         """Take one request into account: when its answer began, and how long its bytes took."""
         self.latency += (latency - self.latency) * (_WEIGHT if self.latency else 1)
+        self.least = min(latency, self.least * _FORGETTING) if self.least else latency
         if size >= UNIT and seconds > 0:
             self.rate += (size / seconds - self.rate) * (_WEIGHT if self.rate else 1)
+
+    def at_once(self, size: int) -> int:
+        """Return how many requests for so few bytes to have under way: as many as fill the way, for one a thread.
+
+        More would only wait for each other here.
+        """
+        seconds = self.least + (size / self.rate if self.rate else 0)
+        return _FEWEST_AT_ONCE + int(seconds * _A_SECOND)
 
     def is_worth(self, size: int, leaps: int) -> bool:
         """Whether so many reads here and there have cost enough to fetch a whole object instead."""

@@ -18,13 +18,12 @@ from s3magic.mounting.failures import errno_of
 from s3magic.mounting.inodes import Entry
 from s3magic.mounting.nodes import Node
 from s3magic.mounting.operations import FileSystem
+from s3magic.mounting.pending import Pending
 from s3magic.mounting.workers import Workers
 from s3magic.naming import NAME_BYTES
 
 METADATA_SECONDS = 10
 DATA_SECONDS = 60
-INTERRUPT_SECONDS = 1
-"""How long an interrupted request may still be answered, so that a mere SIGCHLD breaks nothing."""
 TICK = 0.5
 
 _BUFFER = 64 << 10
@@ -39,7 +38,7 @@ _READDIR, _RELEASEDIR, _ACCESS, _INTERRUPT, _DESTROY, _BATCH_FORGET_OP, _READDIR
 # setattr symlink mknod mkdir unlink rmdir rename link write setxattr removexattr create fallocate rename2
 # copy_file_range tmpfile
 _WRITING = frozenset({4, 6, 8, 9, 10, 11, 12, 13, 16, 21, 24, 35, 43, 45, 47, 51})
-_NOTIFY_ENTRY = 3
+_NOTIFY_ENTRY, _NOTIFY_STORE = 3, 4
 _EXPIRE_ONLY = 1
 
 _WANTED = (
@@ -96,8 +95,8 @@ class Connection:
         self._ended = ended
         self._looks = looks or layouts.Looks(os.getuid(), os.getgid())
         self._expires_only = False
-        self._pending: dict[int, tuple[float, int]] = {}
-        self._is_pending = threading.Event()
+        self._turn = threading.Lock()  # to read what the kernel asks next
+        self._pending = Pending()
         self._denied: dict[tuple[int, bytes], float] = {}  # until when it may be believed that there is none
         self._workers = Workers(_METADATA_WORKERS, name="metadata")
         self._now = {
@@ -134,28 +133,38 @@ class Connection:
     # Requests in, answers out
 
     def _run(self) -> None:
+        """Answer as long as there is a mount.
+
+        One thread at a time: two that compute would only wait for each other. It lets the next one
+        go on while it hands bytes over, for that takes long and needs no Python.
+        """
         buffer = bytearray(_BUFFER)
         view = memoryview(buffer)
-        while True:
-            try:
-                size = os.readv(self._device, [buffer])
-            except OSError as error:
-                if error.errno in {errno.EINTR, errno.EAGAIN, errno.ENOENT}:
-                    continue
-                break  # ENODEV: unmounted; ECONNABORTED: the connection was aborted
-            _, code, unique, node_id, *_ = layouts.IN_HEADER.unpack_from(buffer)
-            if code == _DESTROY:
-                self._reply(unique)
-                break
-            self._take(code, unique, node_id, bytes(view[layouts.IN_HEADER.size : size]))
+        with self._turn:
+            while True:
+                try:
+                    size = os.readv(self._device, [buffer])
+                except OSError as error:
+                    if error.errno in {errno.EINTR, errno.EAGAIN, errno.ENOENT}:
+                        continue
+                    break  # ENODEV: unmounted; ECONNABORTED: the connection was aborted
+                _, code, unique, node_id, _, _, thread, *_ = layouts.IN_HEADER.unpack_from(buffer)
+                if code == _DESTROY:
+                    self._reply(unique)
+                    break
+                body = bytes(view[layouts.IN_HEADER.size : size])
+                if code == _READ:
+                    self._turn.release()
+                try:
+                    self._take(code, unique, node_id, thread, body)
+                finally:
+                    if code == _READ:
+                        self._turn.acquire()
         self._ended()
 
-    def _take(self, code: int, unique: int, node_id: int, body: bytes) -> None:
+    def _take(self, code: int, unique: int, node_id: int, thread: int, body: bytes) -> None:
         if code not in {_FORGET, _BATCH_FORGET_OP, _INTERRUPT, _INIT}:
-            seconds = DATA_SECONDS if code in {_OPEN, _READ} else METADATA_SECONDS
-            self._pending[unique] = time.monotonic() + seconds, errno.ETIMEDOUT
-            if not self._is_pending.is_set():
-                self._is_pending.set()
+            self._pending.add(unique, DATA_SECONDS if code in {_OPEN, _READ} else METADATA_SECONDS, thread)
         if operation := self._now.get(code):
             self._call(operation, unique, node_id, body)
         else:
@@ -180,7 +189,7 @@ class Connection:
 
     def _reply(self, unique: int, number: int = 0, *parts: bytes | bytearray | memoryview) -> bool:
         """Answer a request; False when it was answered before, or nobody waits for it any more."""
-        return self._pending.pop(unique, None) is not None and self._write(unique, -number, *parts)
+        return self._pending.end(unique) and self._write(unique, -number, *parts)
 
     def _write(self, unique: int, code: int, *parts: bytes | bytearray | memoryview) -> bool:
         size = layouts.OUT_HEADER.size + sum(len(part) for part in parts)
@@ -193,16 +202,11 @@ class Connection:
     def _watch(self) -> None:
         """Answer what takes too long; sleep while nothing is asked."""
         while True:
-            self._is_pending.wait()
+            self._pending.wait()
             time.sleep(TICK)
-            now = time.monotonic()
-            for unique, (deadline, number) in list(self._pending.items()):
-                if now >= deadline:
-                    self._fail(unique, OSError(number, os.strerror(number)))
-            if not self._pending:
-                self._is_pending.clear()
-                if self._pending:
-                    self._is_pending.set()
+            for unique, error in self._pending.failed():
+                self._fail(unique, error)
+            self._files.urge()
 
     # The connection
 
@@ -217,12 +221,9 @@ class Connection:
         self._started()
 
     def _interrupt(self, own: int, _node_id: int, body: bytes) -> None:
-        (unique,) = layouts.HANDLE_IN.unpack_from(body)
-        pending = self._pending.get(unique)
-        if pending is None:  # it overtook its request in another thread; the kernel drops it where that is answered
+        if not self._pending.interrupt(*layouts.HANDLE_IN.unpack_from(body)):
+            # it overtook its request in another thread; the kernel drops it where that is answered
             self._write(own, -errno.EAGAIN)
-        else:
-            self._pending[unique] = min(pending[0], time.monotonic() + INTERRUPT_SECONDS), errno.EINTR
 
     def _nothing(self, unique: int, _node_id: int, _body: bytes) -> None:
         self._reply(unique)
@@ -362,7 +363,12 @@ class Connection:
             elif not self._reply(unique, 0, layouts.OPEN_OUT.pack(handle, _KEEP_CACHE | _NO_FLUSH, 0)):
                 self._files.release(handle)
 
-        self._files.open(node_id, opened)
+        def store(whole: list[memoryview]) -> None:
+            # Spares a READ. Nobody has the file open, so none of its pages waits for an answer, and this for it.
+            size = sum(len(part) for part in whole)
+            self._write(0, _NOTIFY_STORE, layouts.STORE.pack(node_id, 0, size), *whole)
+
+        self._files.open(node_id, opened, whole=store)
 
     def _read(self, unique: int, _node_id: int, body: bytes) -> None:
         def arrived(views: list[memoryview] | Exception) -> None:

@@ -1,14 +1,18 @@
-"""Who uses the files of a mount: found in /proc, by open files, memory maps and working folders; ends nobody."""
+"""Who uses the files of a mount, and whether they are to stop: found in /proc; ends nobody."""
 
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 Holder = tuple[int, str, str]
 
 _PROC = Path("/proc")
+_STOPPING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGKILL)
+_MASKS = frozenset({"SigPnd", "ShdPnd", "SigBlk"})
+_STOPPING_BITS = sum(1 << number - 1 for number in _STOPPING)
 
 
 def holders(path: Path) -> tuple[Holder, ...]:
@@ -23,6 +27,17 @@ def holders(path: Path) -> tuple[Holder, ...]:
                 if used == str(path) or used.startswith(f"{path}/"):
                     found[int(process.name), _command(process), used] = None
     return tuple(found)
+
+
+def is_to_stop(thread: int) -> bool:
+    """Tell whether a signal to stop waits for a thread; also where that cannot be known."""
+    try:
+        lines = (_PROC / str(thread) / "status").read_text().splitlines()
+    except OSError:
+        return True
+    masks = {name: int(mask, 16) for name, _, mask in (line.partition(":") for line in lines) if name in _MASKS}
+    come, held_back = masks["SigPnd"] | masks["ShdPnd"], masks["SigBlk"]
+    return bool(come & ~held_back & _STOPPING_BITS)
 
 
 def _used(process: Path) -> Iterator[str]:

@@ -27,6 +27,7 @@ INIT_IN = Struct("<IIIII")
 INIT_OUT = Struct("<IIIIHHIIHHI28x")
 STATFS = Struct("<5Q4I24x")
 INVALIDATE = Struct("<QII")
+STORE = Struct("<QQI4x")
 
 NO_ENTRY = {False: b"", True: bytes(ENTRY.size + ATTRIBUTES.size)}
 """What goes before a name of a folder where there is no inode to tell of, in READDIR and in READDIRPLUS."""

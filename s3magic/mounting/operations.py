@@ -9,11 +9,13 @@ import errno
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 from s3magic.errors import ArchivedObject, ObjectChanged
-from s3magic.mounting.ahead import FIRST_FETCH
+from s3magic.mounting.ahead import FIRST_FETCH, UNIT
 from s3magic.mounting.disk import DiskCache
 from s3magic.mounting.folders import Folders, Reading, above
 from s3magic.mounting.inodes import Entry, folder_entry
@@ -31,6 +33,8 @@ FETCHERS = 64
 REST_BYTES = 64 << 20
 """What the daemon takes before it holds any data."""
 SMALLEST_CACHE = 16 << 20
+WHOLE = UNIT
+"""How large a file may be that is handed over whole as it is opened."""
 NAMES_SHARE = 8
 """The part of the memory that listings may take; beyond it names are let go and asked for again."""
 
@@ -84,7 +88,9 @@ class FileSystem:
         self.fresh = fresh
         self._lock = threading.Lock()
         self._readings: dict[int, Reading] = {}
-        self._files: dict[int, Content] = {}
+        self._files: dict[int, tuple[int, Content]] = {}
+        self._opens: Counter[int] = Counter()  # of inodes
+        self._beginning: dict[int, list[Callable[[], None]]] = {}  # inodes opened for the first time: who waits for it
         self._next_handle = 1
         self._workers = Workers(FETCHERS, name="fetch")
         self._disk = disk
@@ -156,42 +162,86 @@ class FileSystem:
 
     # Files
 
-    def open(self, node_id: int, done: Callable[[int | Exception], None]) -> None:
+    def open(
+        self,
+        node_id: int,
+        done: Callable[[int | Exception], None],
+        *,
+        whole: Callable[[list[memoryview]], None] | None = None,
+    ) -> None:
         """Open a file; ``done`` gets a handle, or the error, once the first bytes have come.
 
         So opening proves that the object still is what was listed, and may be read. One that is
         not gives ``ESTALE``, on which the kernel looks the name up again by itself.
+
+        Of a small file that nobody else has open, ``whole`` gets all bytes before that, good until
+        it returns. Whoever opens the file meanwhile waits for it.
         """
         entry = self.node(node_id).entry
         if entry.is_folder:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if entry.is_archived:
             raise ArchivedObject(f"In an archive class: {entry.key}", "Restore it first.")
-        content = self._reads.open(entry)
-
-        def proved(result: list[memoryview] | Exception) -> None:
-            if isinstance(result, Exception):
-                self._reads.close(content)
-                is_other = isinstance(result, ObjectChanged)
-                done(OSError(errno.ESTALE, os.strerror(errno.ESTALE)) if is_other else result)
-            else:
-                done(self._handle(self._files, content))
-
-        self._reads.read(content, 0, 1, proved)
+        self._begin(node_id, entry, done, whole if 0 < entry.size <= WHOLE else None)
         most = min(MOST_BYTES, self._reads.limit // 8)
         following = self._folders.following(entry, most, lambda one: min(one.size, FIRST_FETCH))
         self._reads.foresee(one for one in following if one.size and not one.is_archived)
 
+    def _begin(
+        self,
+        node_id: int,
+        entry: Entry,
+        done: Callable[[int | Exception], None],
+        whole: Callable[[list[memoryview]], None] | None,
+    ) -> None:
+        with self._lock:
+            if (waiting := self._beginning.get(node_id)) is not None:
+                waiting.append(partial(self._begin, node_id, entry, done, whole))
+                return
+            is_first = whole is not None and not self._opens[node_id]
+            if is_first:
+                self._beginning[node_id] = []
+            self._opens[node_id] += 1
+        content = self._reads.open(entry)
+
+        def proved(result: list[memoryview] | Exception) -> None:
+            if isinstance(result, Exception):
+                self._close(node_id, content)
+                is_other = isinstance(result, ObjectChanged)
+                done(OSError(errno.ESTALE, os.strerror(errno.ESTALE)) if is_other else result)
+            else:
+                if is_first and whole is not None:
+                    whole(result)
+                done(self._handle(self._files, (node_id, content)))
+            if is_first:
+                with self._lock:
+                    waiting = self._beginning.pop(node_id)
+                for begin in waiting:
+                    begin()
+
+        self._reads.read(content, 0, entry.size if is_first else 1, proved)
+
+    def _close(self, node_id: int, content: Content) -> None:
+        with self._lock:
+            self._opens[node_id] -= 1
+            if not self._opens[node_id]:
+                del self._opens[node_id]
+        self._reads.close(content)
+
     def read(self, handle: int, start: int, size: int, done: Callable[[list[memoryview] | Exception], None]) -> None:
         """Hand the bytes ``[start, start + size)`` of an open file, or the error, to ``done``."""
-        self._reads.read(self._files[handle], start, size, done)
+        self._reads.read(self._files[handle][1], start, size, done)
+
+    def urge(self) -> None:
+        """Hurry up what somebody waits for; to be called now and then while one does."""
+        self._reads.urge()
 
     def release(self, handle: int) -> None:
         """Close an open file."""
         with self._lock:
-            content = self._files.pop(handle, None)
-        if content is not None:
-            self._reads.close(content)
+            opened = self._files.pop(handle, None)
+        if opened is not None:
+            self._close(*opened)
 
     # The whole
 

@@ -6,6 +6,7 @@ Knows no names and no FUSE: it answers a read by calling back, from whichever th
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -21,6 +22,7 @@ from s3magic.mounting.workers import Workers
 
 TRIES = 3
 FILL_AT_ONCE = 24 * PART
+STUCK_SECONDS = 0.5
 
 
 class Reads:
@@ -66,6 +68,9 @@ class Reads:
         self._changed = changed
         self._disk = disk
         self._costs = Costs()
+        self._foreseen: deque[Span] = deque()
+        self._foreseeing = 0
+        self._moved = 0.0  # when the turn of one of them came
 
     @property
     def limit(self) -> int:
@@ -108,10 +113,14 @@ class Reads:
             return
         new: list[Span] = []
         read = spill = None
+        is_all = not start and stop == content.entry.size  # nothing comes after it
         with self._cache.lock:
             span = content.spans.get(start // UNIT)
-            if span is not None and stop <= span.start + span.filled and not span.is_ahead:
-                if not content.readers.goes_on(start, stop):
+            is_here = span is not None and stop <= span.start + span.filled
+            if is_here and span is not None and (is_all or not span.is_ahead):
+                if span.is_ahead:
+                    self._cache.take(span)
+                elif not is_all and not content.readers.goes_on(start, stop):
                     new = self._plan(content, start, stop)
                 self._cache.use(span)
                 span.pins.append(None)
@@ -142,9 +151,22 @@ class Reads:
                     content.read_at = now
                     new += self._cache.cover(content, 0, size, is_ahead=True)
             for span in new:
-                span.is_foreseen = True
+                span.is_foreseen = span.is_queued = True
             self._cache.evict()
-        self._submit(new)
+            self._foreseen += new
+            more = min(len(self._foreseen), self._at_once() - self._foreseeing)
+            self._foreseeing += max(0, more)
+        for _ in range(more):
+            self._workers.submit(self._fetch_foreseen, later=True)
+
+    def urge(self) -> None:
+        """Fetch at once what somebody waits for where its turn does not come; to be called now and then meanwhile."""
+        with self._cache.lock:
+            is_stuck = time.monotonic() > self._moved + STUCK_SECONDS
+            idle = [span for span in self._foreseen if span.is_queued and span.waiting] if is_stuck else []
+            for span in idle:
+                span.is_queued = False
+        self._submit(idle)
 
     def forget(self) -> None:
         """Drop what was fetched; what is on its way, or being handed out, stays for whoever asked for it."""
@@ -223,7 +245,27 @@ class Reads:
                 new.append(span)
         return new
 
+    def _at_once(self) -> int:
+        sizes = [span.size for span in self._foreseen]
+        return self._costs.at_once(sum(sizes) // len(sizes)) if sizes else 0
+
     # The fetching runs in a worker.
+
+    def _fetch_foreseen(self) -> None:
+        """Fetch what is foreseen, one after another, until something is asked for now."""
+        while True:
+            with self._cache.lock:
+                if not self._foreseen:
+                    self._foreseeing -= 1
+                    return
+                span = self._foreseen.popleft()
+                is_mine, span.is_queued = span.is_queued, False
+                self._moved = time.monotonic()
+            if is_mine:
+                self._fetch(span)
+            if self._workers.are_asked:
+                self._workers.submit(self._fetch_foreseen, later=True)
+                return
 
     def _fetch(self, span: Span) -> None:
         with self._cache.lock:

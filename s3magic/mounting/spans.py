@@ -43,6 +43,8 @@ class Span:
     is_ahead: bool = False
     is_foreseen: bool = False
     """Wanted although nobody has the object open yet."""
+    is_queued: bool = False
+    """Whether it is to be fetched in its turn, which has not come."""
     is_to_spill: bool = False
     is_dropped: bool = False
     buffer: Buffer | None = None

@@ -39,6 +39,11 @@ class Workers:
         if is_short:
             threading.Thread(target=self._run, name=self._name, daemon=True).start()
 
+    @property
+    def are_asked(self) -> bool:
+        """Whether a task that is not for later waits for a thread."""
+        return bool(self._now)
+
     def stop(self) -> None:
         """Let the threads end once their task is done; what is queued is dropped."""
         self._stopped = True

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -24,11 +23,11 @@ from s3magic.mounting.records import Record
 
 DAEMON = """
 import sys, threading, socket
-from s3magic.mounting import daemon, fuse
+from s3magic.mounting import daemon, fuse, pending
 from s3magic.store.memory import MemoryStore
 
 channel, owner, metadata, data, interrupt = sys.argv[1:]
-fuse.METADATA_SECONDS, fuse.DATA_SECONDS, fuse.INTERRUPT_SECONDS = float(metadata), float(data), float(interrupt)
+fuse.METADATA_SECONDS, fuse.DATA_SECONDS, pending.INTERRUPT_SECONDS = float(metadata), float(data), float(interrupt)
 
 class Hanging(MemoryStore):
     def list_page(self, prefix="", **options):
@@ -130,10 +129,29 @@ def test_a_wait_gives_way_to_an_interrupt(hanging, eventually):
     command = [sys.executable, "-c", textwrap.dedent(code), str(mounted / "hang/a")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout.readline() == "asking\n"
-        eventually(lambda: Path(f"/proc/{child.pid}/stat").read_text().split(") ")[1].startswith("S"))
+        eventually(lambda: mounted.stats()["requests"] > 1)
         child.send_signal(signal.SIGINT)
         assert select.select([child.stdout], [], [], 20)[0]
         assert child.stdout.readline() == "interrupted\n"
+
+
+def test_a_signal_that_does_not_tell_to_stop_breaks_nothing_off(hanging, eventually):
+    mounted = hanging(metadata=3, interrupt=0)
+    code = """
+    import ctypes, errno, os, signal, sys
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    print("asking", flush=True)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.open(os.fsencode(sys.argv[1]), os.O_RDONLY)  # as C does: Python's own would ask again after a signal
+    print(errno.errorcode[ctypes.get_errno()], flush=True)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(mounted / "hang/a")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "asking\n"
+        eventually(lambda: mounted.stats()["requests"] > 1)
+        child.send_signal(signal.SIGALRM)
+        assert select.select([child.stdout], [], [], 20)[0]
+        assert child.stdout.readline() == "ETIMEDOUT\n"
 
 
 def test_a_mount_whose_store_hangs_is_ended_by_force(hanging, looking, eventually):

@@ -203,6 +203,14 @@ def test_an_unchanged_file_is_read_again_without_asking(big):
     assert api.mounts()[0].stats()["bytes_fetched"] == before["bytes_fetched"]
 
 
+def test_a_small_file_costs_the_kernel_no_question_but_its_opening(bucket, mount):
+    bucket.put("small", b"all of it")
+    with mount("s3://scratch/") as mounted, (mounted / "small").open("rb") as file:
+        assert mounted.stats()["bytes_served"] == len(b"all of it")
+        assert file.read() == b"all of it"
+        assert mounted.stats()["bytes_served"] == len(b"all of it")
+
+
 def test_what_a_daemon_counts(big):
     from s3magic import api
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3magic.errors import ArchivedObject
+from s3magic.errors import AccessDenied, ArchivedObject
 from s3magic.mounting.nodes import ROOT
-from s3magic.mounting.operations import FileSystem
+from s3magic.mounting.operations import WHOLE, FileSystem
 from s3magic.naming import file_name
 from s3magic.store.memory import MemoryStore
 
@@ -168,6 +168,85 @@ def test_an_object_changed_after_the_listing_is_stale_at_opening_and_then_found_
     new, _ = files.lookup(ROOT, "a")
     assert new.id != old.id
     assert content(files, new.id) == b"newer"
+
+
+class Gated(MemoryStore):
+    """A store that gives no bytes until its gate is open."""
+
+    error = None
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.gate = threading.Event()
+
+    def receive(self, *args, **options):
+        assert self.gate.wait(20)
+        if self.error:
+            raise self.error
+        super().receive(*args, **options)
+
+
+@pytest.fixture
+def openings():
+    """Open a file of a store in several ways at once; returns what is handed out, in order, and when all is."""
+
+    def start(store, count):
+        files = FileSystem(store)
+        node, _ = files.lookup(ROOT, "a")
+        said, done = [], threading.Semaphore(0)
+
+        def opened(handle):
+            said.append(handle)
+            done.release()
+
+        for _ in range(count):
+            files.open(node.id, opened, whole=lambda parts: said.append(b"".join(parts)))
+        return files, said, lambda: all(done.acquire(timeout=20) for _ in range(count))
+
+    return start
+
+
+def test_a_small_file_is_handed_over_whole_to_the_first_who_opens_it_and_the_others_wait(openings):
+    store = Gated("teaching")
+    store.put("a", b"small")
+    files, said, are_all_open = openings(store, 3)
+    assert not said
+    store.gate.set()
+    assert are_all_open()
+    assert said[0] == b"small"
+    assert len(set(said[1:])) == 3
+    assert all(isinstance(handle, int) for handle in said[1:])
+    for handle in said[1:]:
+        assert wait(lambda done, handle=handle: files.read(handle, 0, 10, done)) == b"small"
+
+
+def test_a_file_is_handed_over_again_only_once_nobody_has_it_open(store):
+    store.put("a", b"small")
+    store.put("large", bytes(WHOLE + 1))
+    files = FileSystem(store)
+    given = []
+
+    def open_(name):
+        node, _ = files.lookup(ROOT, name)
+        return wait(lambda done: files.open(node.id, done, whole=lambda parts: given.append(b"".join(parts))))
+
+    handles = [open_("a"), open_("a"), open_("large")]
+    assert given == [b"small"]
+    for handle in handles:
+        files.release(handle)
+    open_("a")
+    assert given == [b"small"] * 2
+
+
+def test_who_waits_for_another_s_opening_hears_of_the_failure(openings):
+    store = Gated("teaching")
+    store.put("a", b"small")
+    store.error = AccessDenied("not for you")
+    files, said, are_all_open = openings(store, 3)
+    store.gate.set()
+    assert are_all_open()
+    assert [str(error) for error in said] == ["not for you"] * 3
+    assert files.stats()["open_files"] == 0
 
 
 def test_listings_are_kept_as_long_as_they_are_fresh(store):

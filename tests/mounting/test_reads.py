@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from s3magic.errors import AccessDenied, ObjectChanged, Unreachable
+from s3magic.mounting import reads as module
 from s3magic.mounting.ahead import EAGER_AFTER
 from s3magic.mounting.inodes import file_entry
 from s3magic.mounting.reads import Reads
@@ -262,6 +263,33 @@ def test_an_object_that_changes_while_it_is_filled_is_an_error(slow, eventually)
     with pytest.raises(ObjectChanged):
         fetch(reads, content, 0, 1)
     reads.close(content)
+
+
+def test_what_somebody_waits_for_overtakes_what_is_stuck(store, workers, monkeypatch):
+    gate, stuck = threading.Event(), threading.Semaphore(0)
+    receive = store.receive
+
+    def held_up(key, *args, **options):
+        if key != "wanted":
+            stuck.release()
+            assert gate.wait(20)
+        return receive(key, *args, **options)
+
+    monkeypatch.setattr(store, "receive", held_up)
+    monkeypatch.setattr(module, "STUCK_SECONDS", 0)
+    reads = Reads(store, limit=64 * MIB, workers=workers, changed=print)
+    first = [put(store, 1000, seed=number, key=f"{number}")[1] for number in range(7)]
+    data, wanted = put(store, 1000, key="wanted")
+    reads.foresee([*first, wanted])
+    assert stuck.acquire(timeout=20)
+    try:
+        done, answer = threading.Event(), []
+        reads.read(reads.open(wanted), 0, 1000, lambda result: (answer.append(b"".join(result)), done.set()))
+        reads.urge()
+        assert done.wait(20)
+        assert answer == [data]
+    finally:
+        gate.set()
 
 
 def test_files_foreseen_are_there_when_they_are_opened(store, reads, eventually):
