@@ -15,6 +15,7 @@ from s3magic.store.base import ListPage, ObjectInfo, Version, VersionPage
 
 _META = "x-amz-meta-"
 _CHECKSUM = "x-amz-checksum-"
+_OF_OBJECT = ("Key", "LastModified", "Size", "ETag", "StorageClass", "ChecksumType", "ChecksumAlgorithm")
 
 
 def unquoted(etag: str | None) -> str:
@@ -82,6 +83,7 @@ class _Page:
             raise _no_listing(bucket)
         self._bucket = bucket
         self._space = self._root.tag[: -len(tag)]
+        self._tags = [f"{self._space}{name}" for name in _OF_OBJECT]
         self.decode = unquote_plus if self._text(self._root, "EncodingType") == "url" else str
 
     def _text(self, element: ElementTree.Element, name: str) -> str:
@@ -110,18 +112,19 @@ class _Page:
                 yield Version(info, self._text(entry, "IsLatest") == "true", is_deletion=entry.tag == mark)
 
     def _object(self, entry: ElementTree.Element) -> ObjectInfo:
-        text, space = self._text, self._space
-        key = self.decode(text(entry, "Key"))
-        modified = text(entry, "LastModified")
+        told = {child.tag: child.text for child in entry}  # once through: listings make objects by the thousand
+        key_tag, modified_tag, size_tag, etag_tag, class_tag, type_tag, algorithm_tag = self._tags
+        key = self.decode(told.get(key_tag) or "")
+        modified = told.get(modified_tag)
         return ObjectInfo(
             url=f"s3://{self._bucket}/{key}",
             key=key,
-            size=int(text(entry, "Size") or 0),
-            etag=unquoted(text(entry, "ETag")),
+            size=int(told.get(size_tag) or 0),
+            etag=unquoted(told.get(etag_tag)),
             last_modified=datetime.fromisoformat(modified) if modified else None,
-            storage_class=text(entry, "StorageClass") or "STANDARD",
-            checksum_type=text(entry, "ChecksumType") or None,
-            algorithms=tuple(found.text or "" for found in entry.iterfind(f"{space}ChecksumAlgorithm")),
+            storage_class=told.get(class_tag) or "STANDARD",
+            checksum_type=told.get(type_tag) or None,
+            algorithms=tuple(one.text or "" for one in entry.iterfind(algorithm_tag)) if algorithm_tag in told else (),
         )
 
 
