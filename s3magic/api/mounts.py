@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s3magic.api.identity import connection
+from s3magic.errors import InvalidInput
 from s3magic.url import S3Url
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ def mount(
     url: S3Url | str,
     path: AnyPath | None = None,
     *,
+    write: bool = False,
+    copy: bool = False,
+    match: str | None = None,
     cache: AnyPath | None = None,
     cache_size: int | None = None,
     memory: int | None = None,
@@ -41,6 +45,14 @@ def mount(
         only file: ``s3://bucket/key?versionId=…``.
     path
         An empty or new folder; ``./s3/<bucket>/<prefix>`` when None.
+    write
+        Not yet: nothing can be written through a mount.
+    copy
+        Copy the files into the folder instead, for machines without FUSE; the ``url`` may be a
+        pattern then. The same again, or ``refresh()``, brings what changed; the files stay when it
+        is unmounted.
+    match
+        Copy only objects whose name fits this glob.
     cache
         A folder on disk where bytes are kept for later mounts; nothing is kept when None.
     cache_size
@@ -73,6 +85,15 @@ def mount(
     from s3magic.mounting.starting import Daemon
 
     parsed = S3Url.parse(url)
+    if write:
+        raise InvalidInput("Nothing can be written through a mount yet", "%s3copy brings files to S3.")
+    if copy:
+        looks = (uid, gid, file_mode, dir_mode) != (None, None, 0o444, 0o555)
+        if looks or cache is not None or memory or version_at is not None or allow_other:
+            raise InvalidInput("Copied files are ordinary files", "Leave out cache, memory, times, owners and modes.")
+        return _mirror(parsed, path, match)
+    if match is not None:
+        raise InvalidInput("A mount shows all files", "Leave match out, or have the files copied: copy=True.")
     with nullcontext() if current.chosen() else Daemon() as daemon:  # gets ready while the broker does
         chosen = connection(parsed)
         return manager.mount(
@@ -93,6 +114,24 @@ def mount(
             dir_mode=dir_mode,
             daemon=daemon,
         )
+
+
+def _mirror(url: S3Url, path: AnyPath | None, match: str | None) -> Mount:
+    from s3magic.access import current
+    from s3magic.mounting import manager, mirror
+
+    if url.version_id and (url.is_prefix or url.is_pattern):
+        raise InvalidInput(f"A folder has no version: {url}", "Name one object.")
+    shown = url.with_key(url.prefix) if url.is_pattern else url
+    return mirror.mirror(
+        url,
+        manager.default_path(shown) if path is None else Path(path).expanduser(),
+        opener=current.open_store,
+        endpoint=connection(url).location.endpoint_url or "",
+        match=match,
+        ignore=manager.ignore_file() if path is None else None,
+        anywhere=path is None,
+    )
 
 
 def mounts() -> MountTable:

@@ -12,6 +12,7 @@ from s3magic.copying.entry import RECORDS, Entry, Found, unfit
 from s3magic.copying.place import Place
 from s3magic.copying.proof import is_content
 from s3magic.copying.way import SKEW, Coming, Report, find_objects, is_named
+from s3magic.linking.selection import fits
 from s3magic.naming import segment_of
 from s3magic.store.base import Store
 from s3magic.url import S3Url
@@ -26,15 +27,19 @@ class Down:
         What is copied: a prefix that ends in a slash, a pattern, or one object.
     place
         Where to.
+    match
+        Which of the objects, by the last part of their keys, or by all of it below the prefix; all when None.
     """
 
-    def __init__(self, store: Store, url: S3Url, place: Place) -> None:
+    def __init__(self, store: Store, url: S3Url, place: Place, *, match: str | None = None) -> None:
         self.source, self.target = str(url), str(place)
-        self._store, self._url, self._place = store, url, place
+        self._store, self._url, self._place, self._match = store, url, place, match
 
     def find(self) -> Found:
         """See `Way.find`."""
         found = find_objects(self._store, self._url)
+        if self._match is not None:
+            found.entries = [entry for entry in found.entries if fits(self._match, entry.name)]
         found.sort_out(folds_case=self._place.folds_case)
         return found
 
@@ -47,7 +52,7 @@ class Down:
 
     def is_named(self, name: str) -> bool:
         """See `Way.is_named`."""
-        return is_named(self._url, name)
+        return is_named(self._url, name) and (self._match is None or fits(self._match, name))
 
     def stands(self, entry: Entry, there: Entry) -> bool | None:
         """See `Way.stands`; a copy gives a file its object's time."""

@@ -28,9 +28,10 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _CONNECTIONS = Path("/sys/fs/fuse/connections")
 
-_CONTAINER = "In a container, start it with --device /dev/fuse --cap-add SYS_ADMIN."
+_COPY = "or have the files copied: --copy."
+_CONTAINER = f"In a container, start it with --device /dev/fuse --cap-add SYS_ADMIN, {_COPY}"
 _OTHERS = "Ask the administrator to write user_allow_other into /etc/fuse.conf, or mount for yourself alone."
-_INSTALL = "Install the package fuse3 (Debian, Ubuntu: sudo apt install fuse3)."
+_INSTALL = f"Install the package fuse3 (Debian, Ubuntu: sudo apt install fuse3), {_COPY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,12 @@ def check_available() -> None:
     if not DEVICE.exists():
         raise FuseUnavailable(
             f"There is no FUSE here: {DEVICE} is missing",
-            "Load it (sudo modprobe fuse), or start the container with --device /dev/fuse --cap-add SYS_ADMIN.",
+            f"Load it (sudo modprobe fuse; a container wants --device /dev/fuse --cap-add SYS_ADMIN), {_COPY}",
         )
     if not os.access(DEVICE, os.R_OK | os.W_OK):
-        raise FuseUnavailable(f"No right to use {DEVICE}", f"Ask the administrator for it: sudo chmod 0666 {DEVICE}.")
+        raise FuseUnavailable(
+            f"No right to use {DEVICE}", f"Ask the administrator for it (sudo chmod 0666 {DEVICE}), {_COPY}"
+        )
     if os.geteuid() != 0 and process.find_program("fusermount3") is None:
         raise FuseUnavailable("The program fusermount3 is not installed; only root can mount without it", _INSTALL)
 

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, 
 from s3magic.mounting import attach, control, counted, ending, records, wishes
 from s3magic.mounting.disk import SIZE
 from s3magic.mounting.failures import error_of
-from s3magic.mounting.model import Mount, MountTable
+from s3magic.mounting.model import DaemonMount, Mount, MountTable
 from s3magic.mounting.records import Record
 from s3magic.mounting.starting import Daemon, own_pidfd, reap
 from s3magic.naming import file_name
@@ -32,6 +33,7 @@ _EXIT_SECONDS = 0.5
 _MAKING_SECONDS = 20
 _PAUSE = 0.05
 _DEFAULT_FOLDER = "s3"
+_MIRROR = "s3magic.mounting.mirror"  # loaded by the first copy, for it costs more than all the rest
 
 _lock = threading.Lock()
 _ours: dict[int, Record] = {}  # by the daemon's pid: mounts this process made or shares
@@ -116,7 +118,7 @@ def mount(
             "looks": wishes.looks(uid, gid, file_mode, dir_mode),
             "allow_other": allow_other,
             "cache": cache and [os.path.realpath(cache), SIZE if cache_size is None else cache_size],
-            "ignore": str(_ignore_file()) if path is None else None,
+            "ignore": str(ignore_file()) if path is None else None,
         }
         live = _find(url, at, target, location, anywhere=path is None)
         if live is not None:
@@ -135,7 +137,7 @@ def mount(
             _share(live.record)
             return live
         _keep(record, is_new=True)
-        return Mount(record.url, record.path, record)
+        return DaemonMount(record.url, record.path, record)
 
 
 def _usual() -> dict[str, Any]:
@@ -147,7 +149,9 @@ def _usual() -> dict[str, Any]:
 def mounts() -> MountTable:
     """Return the live mounts of this user, those of other kernels too."""
     _clear_dead()
-    return MountTable(Mount(record.url, record.path, record) for record in _live())
+    live: list[Mount] = [DaemonMount(record.url, record.path, record) for record in _live()]
+    mirror: Any = sys.modules.get(_MIRROR)
+    return MountTable([*live, *(mirror.mirrors() if mirror else ())])
 
 
 def unmount(
@@ -192,6 +196,9 @@ def unmount_ours() -> None:
 
     What it shares with other kernels stays for them.
     """
+    mirror: Any = sys.modules.get(_MIRROR)
+    if mirror:
+        mirror.forget()
     for record in list(_ours.values()):
         _ours.pop(record.pid, None)
         with contextlib.suppress(S3MagicError):
@@ -277,7 +284,7 @@ def _check_folder(path: Path) -> None:
             raise MountError(f"You may not write in {path}", "Choose a folder of your own.")
 
 
-def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anywhere: bool) -> Mount | None:
+def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anywhere: bool) -> DaemonMount | None:
     """Return the live mount that shows a URL on the target already; or ``anywhere``, if it is one of ours."""
     folder = url if url.is_prefix else url.with_key(f"{url.key}/")
     for record in _live():
@@ -286,7 +293,7 @@ def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anyw
             continue
         if url.version_id:
             if base == url and record.path == target and record.location == location.to_json():
-                return Mount(record.url, record.path, record)
+                return DaemonMount(record.url, record.path, record)
             continue
         if base.bucket != url.bucket or record.location != location.to_json() or not folder.key.startswith(base.key):
             continue
@@ -303,19 +310,19 @@ def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anyw
             if is_there:
                 raise InvalidInput(f"Only folders can be mounted, and {url} is one object", f"It is here: {path}")
             raise NoSuchKey(f"There is nothing at {folder}", "Check the spelling; %s3ls shows what is there.")
-        return Mount(str(folder), path, record)
+        return DaemonMount(str(folder), path, record)
     return None
 
 
-def ours(location: Location) -> list[Mount]:
+def ours(location: Location) -> list[DaemonMount]:
     """Return the mounts of a store that this process uses, the deepest first; none that shows a time gone by."""
     told = location.to_json()
     records = [one for one in _live() if one.pid in _ours and one.location == told and not one.version_at]
-    found = (Mount(record.url, record.path, record) for record in records)
+    found = (DaemonMount(record.url, record.path, record) for record in records)
     return sorted(found, key=lambda mount: len(mount.url), reverse=True)
 
 
-def _made_meanwhile(target: Path, find: Callable[[], Mount | None]) -> Mount | None:
+def _made_meanwhile(target: Path, find: Callable[[], DaemonMount | None]) -> DaemonMount | None:
     """Return what another kernel was quicker to mount with the same words, waited for while it is being made."""
     deadline = time.monotonic() + _MAKING_SECONDS
     while (written := records.at(target)) is not None and written.is_alive and time.monotonic() < deadline:
@@ -352,7 +359,8 @@ def _clear_dead() -> None:
     reap()
 
 
-def _ignore_file() -> Path:
+def ignore_file() -> Path:
+    """Return the file that keeps git from swallowing what is mounted where nobody says where."""
     return Path(os.path.realpath(_DEFAULT_FOLDER), ".gitignore")
 
 

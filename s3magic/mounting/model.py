@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +16,7 @@ from s3magic.mounting import control, ending
 from s3magic.mounting.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(ABC):
     """A folder of S3 as a folder of files, or a folder inside one.
 
     Works wherever a path does: ``open(m / "a.nc")``, ``os.listdir(m)``. Leaving it as a context
@@ -34,22 +34,20 @@ class Mount:
         Whether nothing can be written.
     """
 
+    __slots__ = ()
     url: str
     path: Path
-    record: Record = field(repr=False, compare=False)
-    backend: str = "builtin"
-    read_only: bool = True
+    backend: str
+    read_only: bool
 
     @property
+    @abstractmethod
     def state(self) -> str:
         """``"mounted"``, ``"stale"`` (its daemon was killed) or ``"unmounted"``."""
-        point = self.record.mount_point
-        if point is None:
-            return "unmounted"
-        return "mounted" if self.record.is_alive else "stale"
 
+    @abstractmethod
     def stats(self) -> dict[str, Any]:
-        """Return what the daemon counts.
+        """Return what is counted; a copy (``backend="copy"``) counts less.
 
         Returns
         -------
@@ -60,22 +58,18 @@ class Mount:
             that can be no file, as far as they were listed), ``errors``, ``last_error``, and
             ``uptime`` in seconds; ``traffic``, the counts of a `Traffic`.
         """
-        return control.ask(self.record.socket, {"ask": "stats"})
 
+    @abstractmethod
     def refresh(self) -> None:
-        """Forget all listings, so that the next look shows what S3 has now."""
-        control.ask(self.record.socket, {"ask": "refresh"}, seconds=60)
+        """Forget all listings, so that the next look shows what S3 has now; a copy brings what changed."""
 
+    @abstractmethod
     def unmount(self, *, timeout: float = 30, force: bool = False) -> None:
         """Take the mount away; for a folder inside one, the whole of it.
 
         Doing so twice is harmless. Raises `MountBusy` when it is still used after ``timeout``
-        seconds; with ``force`` whoever uses it gets errors instead.
+        seconds; with ``force`` whoever uses it gets errors instead. The files of a copy stay.
         """
-        if self.state == "stale":
-            ending.clear(self.record)
-        elif self.state == "mounted" or self.record.is_alive:
-            ending.end(self.record, timeout=timeout, force=force)
 
     def to_json(self) -> dict[str, object]:
         """Return the public fields as JSON types."""
@@ -114,16 +108,61 @@ class Mount:
             return card(self.url, [*self._rows(), ("daemon", error.message)])
         return self.to_html(stats)
 
+    @abstractmethod
     def to_html(self, stats: dict[str, Any], former: dict[str, Any] | None = None) -> str:
         """Return a card with `stats` that are at hand; with the rate since ``former`` ones where there are any."""
-        return card(self.url, [*self._rows(), *(_stats_rows(stats, former) if stats else [])])
 
     def _rows(self) -> list[tuple[str, object]]:
         access = "read-only" if self.read_only else "read and write"
-        rows: list[tuple[str, object]] = [("folder", self.path), ("engine", self.backend), ("state", self.state)]
-        if self.record.version_at:
-            rows.append(("as it stood at", self.record.version_at))
-        return [*rows, ("access", access)]
+        return [("folder", self.path), ("engine", self.backend), ("state", self.state), ("access", access)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DaemonMount(Mount):
+    """A mount that a daemon answers for, through FUSE.
+
+    Parameters
+    ----------
+    url, path, backend, read_only
+        See `Mount`.
+    record
+        What is written down of it.
+    """
+
+    url: str
+    path: Path
+    record: Record = field(compare=False)
+    backend: str = "builtin"
+    read_only: bool = True
+
+    @property
+    def state(self) -> str:
+        """See `Mount.state`."""
+        point = self.record.mount_point
+        if point is None:
+            return "unmounted"
+        return "mounted" if self.record.is_alive else "stale"
+
+    def stats(self) -> dict[str, Any]:
+        """See `Mount.stats`."""
+        return control.ask(self.record.socket, {"ask": "stats"})
+
+    def refresh(self) -> None:
+        """See `Mount.refresh`."""
+        control.ask(self.record.socket, {"ask": "refresh"}, seconds=60)
+
+    def unmount(self, *, timeout: float = 30, force: bool = False) -> None:
+        """See `Mount.unmount`."""
+        if self.state == "stale":
+            ending.clear(self.record)
+        elif self.state == "mounted" or self.record.is_alive:
+            ending.end(self.record, timeout=timeout, force=force)
+
+    def to_html(self, stats: dict[str, Any], former: dict[str, Any] | None = None) -> str:
+        """See `Mount.to_html`."""
+        at = self.record.version_at
+        rows = [*self._rows(), *([("as it stood at", at)] if at else [])]
+        return card(self.url, [*rows, *(_stats_rows(stats, former) if stats else [])])
 
 
 class MountTable(list[Mount]):

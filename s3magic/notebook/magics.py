@@ -43,6 +43,9 @@ class S3Magics(Magics):
         config=True
     )
     list_limit = Int(1000, min=1, help="Entries that %s3ls shows at most.").tag(config=True)
+    mount_copy = Bool(default_value=False, help="Copy what is to be mounted: for machines without FUSE.").tag(
+        config=True
+    )
     mount_fresh = Float(10, min=0, help="Seconds that listings of a mount may be old.").tag(config=True)
     thumb_size = Int(160, min=16, max=1024, help="Longer side of a preview, in pixels.").tag(config=True)
     thumb_limit = Int(60, min=1, max=1000, help="Previews on a page.").tag(config=True)
@@ -175,6 +178,9 @@ class S3Magics(Magics):
     @magic(
         option("url", nargs="?", help="s3://bucket/ or s3://bucket/prefix/; without it, the table of mounts"),
         option("dir", nargs="?", help="an empty or new folder; ./s3/<bucket>/<prefix> when not given"),
+        option("--copy", action="store_true", help="copy the files into DIR, where there is no FUSE; they stay there"),
+        option("--match", metavar="GLOB", help="copy only objects whose name fits (--copy)"),
+        option("--write", action="store_true", help="not yet: nothing can be written through a mount"),
         option("--cache", metavar="DIR", help="keep bytes on disk here for later mounts, too"),
         option("--cache-size", type=values.size, metavar="SIZE", help="room it may take there, such as 50GB (10GB)"),
         option("--memory", type=values.size, metavar="SIZE", help="memory it may use, such as 512MB"),
@@ -187,7 +193,11 @@ class S3Magics(Magics):
         option("--dir-mode", type=values.mode, metavar="MODE", help="who may enter folders, such as 550 (555)"),
     )
     def s3mount(self, args: Namespace, cell: str | None = None) -> Mount | MountTable | object:
-        """Show a bucket or a folder of it as ordinary files. As %%s3mount, for one cell alone."""
+        """Show a bucket or a folder of it as ordinary files. As %%s3mount, for one cell alone.
+
+        With --copy the URL may be a pattern. The same line again, or refresh(), brings what changed;
+        what was copied stays in DIR when it is unmounted.
+        """
         if args.url is None:
             if cell is not None:
                 raise InvalidInput("%%s3mount was given nothing to mount", "Write %%s3mount s3://bucket/prefix/ [DIR].")
@@ -195,8 +205,9 @@ class S3Magics(Magics):
                 raise InvalidInput("%s3mount was given options and no URL", "Alone it shows the mounts.")
             return api.mounts()
         before = {mount.path for mount in api.mounts()} if cell is not None else set()
-        fresh = self.mount_fresh if args.fresh is None else args.fresh
-        given = {name: value for name, value in vars(args).items() if value is not None} | {"fresh": fresh}
+        args.fresh = self.mount_fresh if args.fresh is None else args.fresh
+        args.copy = args.copy or self.mount_copy
+        given = {name: value for name, value in vars(args).items() if value is not None}
         mount = api.mount(given.pop("url"), given.pop("dir", None), **given)
         if cell is None:
             return mount

@@ -18,7 +18,7 @@ import pytest
 
 from s3magic import api
 from s3magic.mounting import attach, control, records
-from s3magic.mounting.model import Mount
+from s3magic.mounting.model import DaemonMount
 from s3magic.mounting.records import Record
 
 DAEMON = """
@@ -68,7 +68,7 @@ def hanging(room):
         with ours:
             control.send(ours, {**config, "fresh": 0, "cache": None, "version_at": "", "ignore": None, **LOOKS})
             record = Record.from_json(control.read(ours)["record"])
-        return Mount(record.url, record.path, record)
+        return DaemonMount(record.url, record.path, record)
 
     yield start
     for child in started:
