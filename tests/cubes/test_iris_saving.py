@@ -51,6 +51,20 @@ def test_every_saver_is_chosen_as_for_files(led, place, field):
         led.save(field(), f"{root}unknown.xyz")
 
 
+def test_grib_is_saved_and_loaded_with_iris_grib(led, place, source):
+    pytest.importorskip("iris_grib")
+    cube = led.load_cube(str(source / "air_temp.pp"))
+    cube.cell_methods = ()  # GRIB has no words for both of them
+    for name in ("time", "forecast_period"):
+        cube.coord(name).bounds = None
+    url = f"s3://scratch/{place}field.grib2"
+    led.save(cube, url)
+    led.save(cube, url, append=True)
+    first, second = led.load_raw(url)
+    assert abs(first.data - cube.data).max() < 0.01
+    assert (first.data == second.data).all()
+
+
 def test_a_large_file_goes_up_in_parts(led, store, place, field):
     led.save(field(2500, 1000), f"s3://scratch/{place}large.nc")
     assert store.head(f"{place}large.nc").etag.endswith("-2")
