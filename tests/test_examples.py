@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -48,6 +51,50 @@ def test_every_notebook_runs_and_shows_what_it_speaks_of(run, path):
     shown = str([cell.get("outputs") for cell in notebook.cells])
     assert not [words for words in SHOWN[path.stem] if words not in shown]
     assert not [words for words in ("Traceback", "X-Amz-Signature") if words in shown]
+
+
+_EXECUTE = """
+import sys, nbformat
+from nbclient import NotebookClient
+source, folder, target = sys.argv[1:]
+notebook = nbformat.read(source, as_version=4)
+NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+nbformat.write(notebook, target)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide a device")
+def test_without_fuse_a_copy_does_as_well(tmp_path):
+    profile, dev, work, done = (tmp_path / name for name in ("ipython/profile_default", "dev", "work", "done.ipynb"))
+    for folder in (profile, dev, work):
+        folder.mkdir(parents=True)
+    (profile / "ipython_config.py").write_text("c = get_config()\nc.S3Magics.mount_copy = True\n")
+    kept = "null zero full random urandom tty"
+    steps = [
+        f"mount -t tmpfs none {dev}",
+        f"for name in {kept}; do touch {dev}/$name && mount --bind /dev/$name {dev}/$name || exit 1; done",
+        f"mkdir {dev}/shm {dev}/pts && mount --bind /dev/shm {dev}/shm && mount --bind /dev/pts {dev}/pts",
+        f"ln -s /proc/self/fd {dev}/fd",
+        f"mount --move {dev} /dev",
+        "test ! -e /dev/fuse",
+        'exec "$@"',
+    ]
+    argv = ["unshare", "-m", "sh", "-c", " && ".join(steps), "sh", sys.executable, "-c", _EXECUTE]
+    environ = os.environ | {"IPYTHONDIR": str(profile.parent), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    ran = subprocess.run(
+        [*argv, str(EXAMPLES / "exploring-a-bucket.ipynb"), str(work), str(done)],
+        check=False,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stdout
+    shown = str([cell.get("outputs") for cell in nbformat.read(done, as_version=4).cells])
+    assert not [words for words in SHOWN["exploring-a-bucket"] if words not in shown]
+    assert "files, " in shown
+    assert (work / "bucket" / "E1_north_america.nc").stat().st_size
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
