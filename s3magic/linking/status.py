@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import os
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Literal, overload
 
 from s3magic.errors import AccessDenied, NotFound, S3MagicError
-from s3magic.html import table
+from s3magic.html import counted, table
+from s3magic.linking.bytewise import gather_bytes
 from s3magic.linking.folder import Folder
-from s3magic.linking.local import Local, local_state
+from s3magic.linking.local import Local, local_state, quick_state
 from s3magic.linking.manifest import LinkedTile
+from s3magic.linking.runs import Rest, Run, runs, unsettled
+from s3magic.linking.tiles import Packed
 from s3magic.linking.work import gather, reason
-from s3magic.progress import meter
-from s3magic.store.base import Store, StoreOpener
-from s3magic.store.listing import pages
+from s3magic.progress import Meter, meter
+from s3magic.store.base import StoreOpener
 
 Remote = Literal["ok", "changed", "missing", "superseded", "unhashed", "unknown", "wrong"]
 _SHOWN = 200
-_BY_HEAD = 4  # so few tiles of a folder are asked for one by one
+_LISTINGS = 16  # at once: as many as Python can read the pages of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,17 @@ class TileStatus:
 
 
 class StatusReport(Sequence[TileStatus]):
-    """The tiles of a dataset as they stand, sorted by name."""
+    """The tiles of a dataset as they stand, in the order of their names; held packed, so that many are no burden."""
 
     def __init__(self, tiles: Iterable[TileStatus]) -> None:
-        self._tiles = tuple(sorted(tiles, key=lambda tile: tile.name))
+        self._remote: Counter[Remote] = Counter()
+        self._local: Counter[Local] = Counter()
+        self._tiles = Packed(map(self._line, tiles), lambda line: TileStatus(*json.loads(line)))
+
+    def _line(self, tile: TileStatus) -> str:
+        self._remote[tile.remote] += 1
+        self._local[tile.local] += 1
+        return json.dumps([tile.name, tile.remote, tile.local, tile.detail])
 
     @overload
     def __getitem__(self, index: int) -> TileStatus: ...
@@ -75,95 +85,135 @@ class StatusReport(Sequence[TileStatus]):
     @property
     def remote(self) -> dict[str, int]:
         """How many tiles are in each state on S3."""
-        return dict(sorted(Counter(tile.remote for tile in self._tiles).items()))
+        return dict(sorted(self._remote.items()))
 
     @property
     def local(self) -> dict[str, int]:
         """How many tiles are in each state on disk."""
-        return dict(sorted(Counter(tile.local for tile in self._tiles).items()))
+        return dict(sorted(self._local.items()))
 
     def to_json(self) -> list[dict[str, object]]:
         """Return the tiles as JSON types."""
         return [tile.to_json() for tile in self._tiles]
 
+    def __str__(self) -> str:
+        return f"{counted(len(self), 'tile')}; on S3: {_counts(self.remote)}; here: {_counts(self.local)}"
+
     def __repr__(self) -> str:
-        return f"<{len(self)} tiles; on S3: {_counts(self.remote)}; here: {_counts(self.local)}>"
+        return f"<{self}>"
 
     def _repr_html_(self) -> str:
-        worst = sorted(
-            self._tiles, key=lambda tile: (tile.remote == "ok" and tile.local in {"file", "pointer"}, tile.name)
-        )
-        rows = [(tile.name, tile.remote, tile.local, tile.detail) for tile in worst[:_SHOWN]]
+        rows = [(tile.name, tile.remote, tile.local, tile.detail) for tile in islice(self._worst(), _SHOWN)]
         more = f" (the first {_SHOWN} are shown)" if len(self) > _SHOWN else ""
-        note = f"{len(self)} tiles{more} – on S3: {_counts(self.remote)}; here: {_counts(self.local)}"
-        return table(("tile", "on S3", "here", ""), rows, note)
+        return table(("tile", "on S3", "here", ""), rows, f"{self}{more}")
+
+    def _worst(self) -> Iterator[TileStatus]:
+        """Yield the tiles that want a look, then those that are as they should be."""
+        for is_well in (False, True):
+            for tile in self._tiles:
+                if is_well == (tile.remote == "ok" and tile.local in {"file", "pointer"}):
+                    yield tile
 
 
 def status(folder: Folder, *, opener: StoreOpener, executor: Executor | None = None) -> StatusReport:
     """Compare each tile with S3, by listings where that is allowed and by HEAD where not, and with the disk."""
     tiles = folder.tiles()
-    live: dict[str, str] = {}
-    for group in _groups(tiles):
-        live |= _list(opener(group[0].source), group)
-    remote: dict[str, Remote] = {tile.name: _same(tile) for tile in tiles if live.get(tile.url) == tile.etag}
-    questions = [_Question(tile, live.get(tile.url)) for tile in tiles if tile.name not in remote]
-    with meter("Asking S3", len(questions)) as bar:
-        harvest = gather(
-            partial(_ask, opener=opener), questions, executor=executor, on_value=lambda _item, _value: bar(1)
-        )
-    harvest.raise_stop()
-    remote |= dict(harvest.values)
-    unknown = {name: reason(error) for name, error in harvest.failures}
-    with meter("Looking at files", sum(tile.size for tile in tiles), "B", tiles=len(tiles)) as bar:
-        look = gather(
-            partial(_local, folder=folder, report=bar),
-            tiles,
-            on_value=lambda _item, _value: bar.tile_done(),
-            stop=bar.stop,
-        )
+    seen = _Seen(folder)
+    with meter("Asking S3", len(tiles)) as bar:
+        _ask_s3(tiles, seen, bar, opener, executor)
+    files = {seen.names[number]: number for number in seen.files}
+    look = gather_bytes(
+        partial(_local, folder=folder),
+        (tiles[number] for number in seen.files),
+        "Looking at files",
+        count=len(files),
+        size=seen.size,
+        on_value=lambda tile, state: seen.is_here(files[tile.name], state),
+    )
     look.raise_stop()
-    local = dict(look.values)
-    unknown |= {name: reason(error) for name, error in look.failures}
+    seen.details |= {name: reason(error) for name, error in look.failures}
     return StatusReport(
-        TileStatus(
-            tile.name, remote.get(tile.name, "unknown"), local.get(tile.name, "unknown"), unknown.get(tile.name, "")
-        )
-        for tile in tiles
+        TileStatus(name, there, here, seen.details.get(name, ""))
+        for name, there, here in zip(seen.names, seen.remote, seen.local, strict=True)
     )
 
 
-def _groups(tiles: Iterable[LinkedTile]) -> list[list[LinkedTile]]:
-    """Group tiles by the folder their objects are in, where there are enough for a listing."""
-    groups: dict[tuple[str, str], list[LinkedTile]] = {}
-    for tile in tiles:
-        groups.setdefault((tile.source.bucket, tile.source.key.rpartition("/")[0]), []).append(tile)
-    return [group for group in groups.values() if len(group) > _BY_HEAD]
+@dataclass(slots=True)
+class _Seen:
+    """What is known of each tile by now: states by its number, reasons by its name; and which files are to be read."""
+
+    folder: Folder
+    names: list[str] = field(default_factory=list)
+    remote: list[Remote] = field(default_factory=list)
+    local: list[Local] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
+    size: int = 0
+    details: dict[str, str] = field(default_factory=dict)
+
+    def looked(self, tiles: Iterable[LinkedTile]) -> Iterator[LinkedTile]:
+        """Yield tiles after a look at the disk; on S3 they are taken for what was linked until somebody objects."""
+        root = f"{self.folder.path}/"
+        for number, tile in enumerate(tiles):
+            try:
+                place = self.folder.place(tile.name) if "/" in tile.name else root + tile.name
+                here = quick_state(place, tile)
+            except (S3MagicError, OSError) as error:
+                self.details[tile.name], here = reason(error), "unknown"
+            if here == "file":
+                here = "unknown"  # until its content was read
+                if tile.oid:
+                    self.files.append(number)
+                    self.size += tile.size
+            self.names.append(tile.name)
+            self.remote.append(_same(tile))
+            self.local.append(here)
+            yield tile
+
+    def is_there(self, number: int, state: Remote, why: str = "") -> None:
+        """Note how a tile stands on S3."""
+        self.remote[number] = state
+        if why:
+            self.details[self.names[number]] = why
+
+    def is_here(self, number: int, state: Local) -> None:
+        """Note how a tile stands on disk."""
+        self.local[number] = state
 
 
-def _list(store: Store, tiles: Sequence[LinkedTile]) -> dict[str, str]:
-    """Return the ETags of the tiles' objects as far as listing them is allowed and worth it.
+def _ask_s3(
+    tiles: Sequence[LinkedTile], seen: _Seen, bar: Meter, opener: StoreOpener, executor: Executor | None
+) -> None:
+    """List tiles while the disk is looked at, and ask by HEAD for those that no listing settled."""
+    questions: dict[int, str | None] = {}
 
-    A listing that takes as many requests as HEADs would is given up.
-    """
-    keys = {tile.source.key: tile.url for tile in tiles}
-    found: dict[str, str] = {}
-    seen = 0
-    prefix = os.path.commonprefix(list(keys))  # noqa: RUF071 - letter by letter is meant: keys are no paths
-    try:
-        for page in pages(store, prefix, delimiter="/"):
-            found |= {keys[info.key]: info.etag for info in page.objects if info.key in keys}
-            seen += 1
-            if len(found) == len(keys) or seen >= len(keys):
-                break
-    except S3MagicError:
-        return found
-    return found
+    def settle(run: Run, rest: Rest) -> None:
+        bar(len(run.keys) - len(rest.etags))
+        for number, etag in rest.etags.items():
+            seen.is_there(number, "unknown", rest.why)
+            if not rest.why:
+                questions[number] = etag
+
+    work = partial(unsettled, opener=opener)
+    walk = gather(work, runs(seen.looked(tiles)), executor=executor, on_value=settle, workers=_LISTINGS)
+    walk.raise_stop()
+    for _, error in walk.failures:
+        raise error
+
+    def answer(question: _Question, state: Remote) -> None:
+        bar(1)
+        seen.is_there(question.number, state)
+
+    left = (_Question(number, tiles[number], etag) for number, etag in sorted(questions.items()))
+    asked = gather(partial(_ask, opener=opener), left, executor=executor, on_value=answer)
+    asked.raise_stop()
+    seen.details |= {name: reason(error) for name, error in asked.failures}
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
     """A tile that no listing settled, and the ETag that a listing gave its key, if one did."""
 
+    number: int
     tile: LinkedTile
     listed: str | None
 
@@ -172,7 +222,7 @@ class _Question:
         return self.tile.name
 
 
-def _ask(question: _Question, *, opener: StoreOpener) -> tuple[str, Remote]:
+def _ask(question: _Question, *, opener: StoreOpener) -> Remote:
     tile, key = question.tile, question.tile.source.key
     store = opener(tile.source)
     try:
@@ -180,24 +230,24 @@ def _ask(question: _Question, *, opener: StoreOpener) -> tuple[str, Remote]:
     except NotFound:
         etag = None
     if etag == tile.etag:
-        return tile.name, _same(tile)
+        return _same(tile)
     gone: Remote = "missing" if etag is None else "changed"
     if tile.version_id is None:
-        return tile.name, gone
+        return gone
     try:
         store.head(key, version_id=tile.version_id)
     except (NotFound, AccessDenied):
-        return tile.name, gone
-    return tile.name, "superseded"
+        return gone
+    return "superseded"
 
 
 def _same(tile: LinkedTile) -> Remote:
     return "ok" if tile.oid else "unhashed"
 
 
-def _local(tile: LinkedTile, *, folder: Folder, report: Callable[[int], None]) -> tuple[str, Local]:
-    return tile.name, local_state(folder.place(tile.name), tile, report=report)
+def _local(tile: LinkedTile, *, folder: Folder, report: Callable[[int], None] | None = None) -> Local:
+    return local_state(folder.place(tile.name), tile, report=report)
 
 
 def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {word}" for word, count in counts.items())
+    return ", ".join(f"{count:,} {word}" for word, count in counts.items())
