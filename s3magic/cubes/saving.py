@@ -9,7 +9,7 @@ import mimetypes
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from s3magic.cubes.loading import shows
 from s3magic.errors import AccessDenied, InvalidInput, NoSuchKey, ObjectChanged, S3MagicError
 from s3magic.mounting import manager
 from s3magic.naming import file_name
+from s3magic.progress import meter
 from s3magic.store.base import ObjectInfo, Store
-from s3magic.store.upload import upload
+from s3magic.store.upload import PART, upload
 from s3magic.url import S3Url
 
 _WRITING = "writing-"
@@ -97,9 +98,18 @@ def _fetch(store: Store, info: ObjectInfo, path: Path) -> None:
 
 def _store(store: Store, url: S3Url, path: Path, there: ObjectInfo | None) -> ObjectInfo:
     expected = None if there is None else etags.seen(url) or there.etag
-    kind = mimetypes.guess_type(path.name)[0]
+    kind, size = mimetypes.guess_type(path.name)[0], path.stat().st_size
     try:
-        return upload(store, url.key, path, content_type=kind, if_match=expected, if_none_match=expected is None)
+        with meter(f"saving {url.name}", size, "B") if size > PART else nullcontext() as progress:
+            return upload(
+                store,
+                url.key,
+                path,
+                content_type=kind,
+                if_match=expected,
+                if_none_match=expected is None,
+                progress=progress,
+            )
     except ObjectChanged as error:
         etags.forget(url)
         if there is None:
