@@ -1,4 +1,4 @@
-"""Where a request goes and how it is signed: S3's addresses and Signature V4, by botocore's signer."""
+"""Where a request goes and how it is signed: S3's addresses and Signature V4, by botocore's signer and as it does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
 from s3magic.errors import InvalidInput
+from s3magic.store import sigv4
 from s3magic.store.credentials import Credentials, Location
 
 MAX_EXPIRES = 7 * 24 * 3600
@@ -62,6 +63,8 @@ def sign(
         headers = {**headers, "x-amz-request-payer": "requester"}
     if credentials is None:
         return headers
+    if not body and (usual := sigv4.signed(credentials, location.region, method=method, url=url, headers=headers)):
+        return usual
     request = AWSRequest(method=method, url=url, headers=headers, data=body)
     _add_unlogged(S3SigV4Auth(_keys(credentials), "s3", location.region), request)
     return dict(request.headers.items())
