@@ -69,7 +69,7 @@ def test_without_fuse_a_copy_does_as_well(tmp_path):
     for folder in (profile, dev, work):
         folder.mkdir(parents=True)
     (profile / "ipython_config.py").write_text("c = get_config()\nc.S3Magics.mount_copy = True\n")
-    kept = "null zero full random urandom tty"
+    kept = "null zero full random urandom tty ptmx"
     steps = [
         f"mount -t tmpfs none {dev}",
         f"for name in {kept}; do touch {dev}/$name && mount --bind /dev/$name {dev}/$name || exit 1; done",

@@ -50,6 +50,7 @@ def test_verbs_and_options(complete, text, offered):
 def test_buckets_and_keys(complete, connection):
     assert complete("%s3ls s3://tea") == {"%s3ls s3://teaching/"}
     assert complete("x = %s3mount s3://teaching/od") == {"x = %s3mount s3://teaching/odd/"}
+    assert complete("%s3copy here s3://tea") == {"%s3copy here s3://teaching/"}
     assert complete("%s3ls s3://teaching/odd/a+") == {"%s3ls s3://teaching/odd/a+plus.txt"}
 
 

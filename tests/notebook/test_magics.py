@@ -9,7 +9,8 @@ from s3magic.errors import InvalidInput, NoSuchBucket
 from s3magic.notebook.magics import S3Magics
 from s3magic.notebook.verbs import sentence, verbs_of
 
-MAGICS = ["s3creds", "s3check", "s3policy", "s3ls", "s3mount", "s3umount", "s3link", "s3thumbs", "s3stats", "s3sandbox"]
+MAGICS = ["s3creds", "s3check", "s3policy", "s3ls", "s3copy", "s3mount", "s3umount", "s3link", "s3thumbs", "s3stats"]
+MAGICS += ["s3sandbox"]
 
 
 VERBS = [(name, verb) for name in MAGICS for verb in verbs_of(S3Magics.__dict__[name])]
