@@ -9,7 +9,7 @@ import weakref
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from s3magic.mounting.ahead import PART, UNIT
+from s3magic.mounting.ahead import NEAR_FETCH, PART, UNIT
 
 WORTH = 0.5
 FEWEST_LEAPS = 8
@@ -64,10 +64,14 @@ class Costs:
     def is_worth(self, size: int, leaps: int) -> bool:
         """Whether so many reads here and there have cost enough to fetch a whole object instead."""
         is_enough = leaps >= FEWEST_LEAPS or size <= SMALL
-        return is_enough and leaps * self.latency > WORTH * self._whole(size)
+        one = self.latency + (NEAR_FETCH / self.rate if self.rate else 0)
+        return is_enough and leaps * one > WORTH * self._whole(size)
 
     def is_in_doubt(self, size: int, leaps: int) -> bool:
-        """Whether the whole, now that more of it has come, would cost far more than was thought."""
+        """Whether the whole, now that more of it has come, would cost far more than was thought.
+
+        Of the reads only the latency counts, for their bytes come as slowly as those of the whole.
+        """
         return leaps * self.latency * _DOUBT < WORTH * self._whole(size)
 
     def _whole(self, size: int) -> float:

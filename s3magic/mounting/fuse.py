@@ -203,7 +203,11 @@ class Connection:
         """Answer what takes too long; sleep while nothing is asked."""
         while True:
             self._pending.wait()
+            began = time.monotonic()
             time.sleep(TICK)
+            slept = time.monotonic() - began
+            if slept > 2 * TICK:  # stopped, or starved by others: what is asked of the store had no chance to come
+                self._pending.pass_over(slept - TICK)
             for unique, error in self._pending.failed():
                 self._fail(unique, error)
             self._files.urge()

@@ -26,10 +26,11 @@ class Pending:
         self._requests: dict[int, tuple[float, int]] = {}  # until when, and for which thread
         self._interrupted: dict[int, float] = {}  # since when who waits is to stop
         self._are_some = threading.Event()
+        self._stood_still = 0.0
 
     def add(self, unique: int, seconds: float, thread: int) -> None:
         """Take in a request of a thread that may wait for so long."""
-        self._requests[unique] = time.monotonic() + seconds, thread
+        self._requests[unique] = self._now() + seconds, thread
         if not self._are_some.is_set():
             self._are_some.set()
 
@@ -44,8 +45,12 @@ class Pending:
         """
         request = self._requests.get(unique)
         if request is not None:
-            self._interrupted[unique] = time.monotonic() if is_to_stop(request[1]) else math.inf
+            self._interrupted[unique] = self._now() if is_to_stop(request[1]) else math.inf
         return request is not None
+
+    def pass_over(self, seconds: float) -> None:
+        """Count no such time as waited: this process stood still."""
+        self._stood_still += seconds
 
     def wait(self) -> None:
         """Return when there is a request."""
@@ -57,12 +62,15 @@ class Pending:
 
     def failed(self) -> list[tuple[int, OSError]]:
         """Return those that have waited too long or are to be broken off, and the error that each gets."""
-        now = time.monotonic()
+        now = self._now()
         late = [unique for unique, (deadline, _) in list(self._requests.items()) if now >= deadline]
         given_up = [unique for unique in list(self._interrupted) if self._is_given_up(unique, now)]
         return [(unique, _error(errno.ETIMEDOUT)) for unique in late] + [
             (unique, _error(errno.EINTR)) for unique in given_up
         ]
+
+    def _now(self) -> float:
+        return time.monotonic() - self._stood_still
 
     def _is_given_up(self, unique: int, now: float) -> bool:
         request, since = self._requests.get(unique), self._interrupted[unique]

@@ -19,6 +19,7 @@ import pytest
 from s3magic import api
 from s3magic.mounting import attach, control, records
 from s3magic.mounting.model import DaemonMount
+from s3magic.mounting.pending import Pending
 from s3magic.mounting.records import Record
 
 DAEMON = """
@@ -152,6 +153,14 @@ def test_a_signal_that_does_not_tell_to_stop_breaks_nothing_off(hanging, eventua
         child.send_signal(signal.SIGALRM)
         assert select.select([child.stdout], [], [], 20)[0]
         assert child.stdout.readline() == "ETIMEDOUT\n"
+
+
+def test_time_in_which_the_daemon_stood_still_is_not_waited():
+    pending = Pending()
+    pending.add(1, 0, thread=0)
+    pending.pass_over(100)
+    pending.add(2, 0, thread=0)
+    assert [(unique, error.errno) for unique, error in pending.failed()] == [(2, errno.ETIMEDOUT)]
 
 
 def test_a_mount_whose_store_hangs_is_ended_by_force(hanging, looking, eventually):
