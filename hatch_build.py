@@ -18,7 +18,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 NAME = "s3magic-labextension"
 SHARED = f"share/jupyter/labextensions/{NAME}"
 MODES = ("auto", "skip", "require")
-SOURCES = ("src", "style", "package.json", "tsconfig.json", "yarn.lock")
+SOURCES = ("src", "style", "schema", "package.json", "tsconfig.json", "yarn.lock")
 
 
 class LabExtensionHook(BuildHookInterface[Any]):

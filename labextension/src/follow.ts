@@ -58,6 +58,20 @@ export class Follower {
     }
   }
 
+  /** Put code into a new cell, or at the prompt of the console, for the user to run. */
+  insert(code: string): void {
+    const document = this._current?.document;
+    if (!document) {
+      return;
+    }
+    if ('console' in document) {
+      document.console.promptCell?.model.sharedModel.setSource(code);
+    } else {
+      insertCell(document.content, code, false);
+    }
+    document.activate();
+  }
+
   private _watch(document: NotebookPanel | ConsolePanel): void {
     if (!this._links.has(document.sessionContext)) {
       this._links.set(document.sessionContext, new KernelLink(document.sessionContext));

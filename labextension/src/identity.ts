@@ -1,18 +1,32 @@
 /** The section that tells who S3 takes us for. */
 
 import { breakable, button, make, section } from './dom';
-import type { Connection, Failure, Identity, Status } from './types';
+import type { Connection, Failure, Identity, Lights, Status } from './types';
+import { printable } from './words';
 
 export interface IdentityActions {
   /** Ask S3 who we are. */
   identify(): void;
   /** Run a line in the document in front. */
   run(code: string): void;
+  /** Keep in mind whether all there is to know is to be shown. */
+  showWhole(isWhole: boolean): void;
 }
 
-/** Draw the section; `failure` is what S3 said when it was asked who we are, where it did not tell. */
-export function identitySection(status: Status, failure: Failure | null, actions: IdentityActions): HTMLElement {
+/** What the section shows beside the status. */
+export interface Shown {
+  /** What S3 said when it was asked who we are, where it did not tell. */
+  readonly failure: Failure | null;
+  /** What one may do at a place, where somebody asked. */
+  readonly lights: Lights | null;
+  /** Whether all there is to know is shown, or the name alone. */
+  readonly isWhole: boolean;
+}
+
+/** Draw the section. */
+export function identitySection(status: Status, shown: Shown, actions: IdentityActions): HTMLElement {
   const { connection, identity } = status;
+  const { failure } = shown;
   if (!connection) {
     return section(
       'identity',
@@ -26,20 +40,54 @@ export function identitySection(status: Status, failure: Failure | null, actions
           key: 'sandbox',
           title: 'A small S3 on this machine with teaching data; needs no account'
         })
-      )
+      ),
+      lightsLine(shown.lights)
     );
   }
   const notes = [connection.note, identity?.note, failure?.message, failure?.hint];
+  const isSandbox = connection.endpoint_url !== null && connection.endpoint_url === status.sandbox?.endpoint_url;
+  const life = connection.expires ? lifeText(connection.expires, Date.now()) : '';
+  const brief = [connection.profile ?? connection.provider, isSandbox ? 'sandbox' : connection.region, life];
+  const more = make(
+    'details',
+    { class: 's3magic-More' },
+    make('summary', { text: brief.filter(word => word).join(' · '), key: 'identity-more' }),
+    details(rows(connection, identity, status.sandbox?.endpoint_url ?? null)),
+    make('div', { class: 's3magic-Buttons' }, button('Choose others', () => actions.run('%s3creds'), { key: 'creds' }))
+  );
+  more.open = shown.isWhole;
+  more.addEventListener('toggle', () => actions.showWhole(more.open));
   return section(
     'identity',
     'Identity',
     identity ? make('p', { class: 's3magic-Name', text: shortName(identity), title: identity.arn ?? '' }) : null,
-    details(rows(connection, identity, status.sandbox?.endpoint_url ?? null)),
+    more,
     ...notes.map(note => (note ? make('p', { class: 's3magic-Hint', text: note }) : null)),
     identity
       ? null
-      : button('Who am I?', () => actions.identify(), { key: 'identify', title: 'Ask S3 which account this is' })
+      : button('Who am I?', () => actions.identify(), { key: 'identify', title: 'Ask S3 which account this is' }),
+    lightsLine(shown.lights)
   );
+}
+
+/** Five lights for one place, each with its word, so that no colour says it alone. */
+function lightsLine(lights: Lights | null): HTMLElement | null {
+  if (!lights) {
+    return null;
+  }
+  const list = make('ul', { class: 's3magic-Lights', label: `What you may do at ${lights.url}` });
+  for (const { name, light, detail } of lights.lights) {
+    list.append(
+      make('li', {
+        text: name,
+        title: printable(`${name}: ${light}${detail ? ` – ${detail}` : ''}`),
+        label: `${name}: ${light}`,
+        attributes: { 'data-light': light }
+      })
+    );
+  }
+  const url = breakable('div', printable(lights.url), { class: 's3magic-Path' });
+  return make('div', { class: 's3magic-LightsOf' }, url, list);
 }
 
 /** The last part of an ARN: the name people know. */

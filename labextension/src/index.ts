@@ -5,36 +5,46 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { IConsoleTracker } from '@jupyterlab/console';
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
 import { Follower } from './follow';
 import { s3Icon } from './icon';
 import { insideRoot } from './mounts';
 import { S3Panel, type FolderFinder } from './panel';
+import { Pins } from './pins';
 
 const SHOW = 's3magic:show-panel';
 const BROWSE = 'filebrowser:go-to-path';
 
+const PLUGIN = 's3magic-labextension:panel';
+
 const panel: JupyterFrontEndPlugin<void> = {
-  id: 's3magic-labextension:panel',
-  description: 'A side panel with the S3 identity and the mounts of the kernel in front.',
+  id: PLUGIN,
+  description: 'A side panel with the S3 identity, buckets, mounts and linked tiles of the kernel in front.',
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [IConsoleTracker, ILabShell, ILayoutRestorer, ICommandPalette],
+  optional: [IConsoleTracker, ILabShell, ILayoutRestorer, ICommandPalette, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     notebooks: INotebookTracker,
     consoles: IConsoleTracker | null,
     labShell: ILabShell | null,
     restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null
+    palette: ICommandPalette | null,
+    settings: ISettingRegistry | null
   ): void => {
     const follower = new Follower(app.shell, notebooks, consoles);
-    const widget = new S3Panel(follower, folderFinder(app, labShell !== null));
+    const widget = new S3Panel(
+      follower,
+      folderFinder(app, labShell !== null),
+      new Pins(settings, PLUGIN),
+      app.commands
+    );
     app.shell.add(widget, 'left', { rank: 350, type: 'S3' });
     restorer?.add(widget, widget.id);
     app.commands.addCommand(SHOW, {
       label: 'Show S3 Panel',
-      caption: 'Show the S3 identity and mounts of the current kernel',
+      caption: 'Show the S3 identity, buckets and mounts of the current kernel',
       icon: s3Icon,
       execute: () => app.shell.activateById(widget.id)
     });

@@ -11,7 +11,7 @@ import type { Kernel } from '@jupyterlab/services';
 import { PromiseDelegate, UUID, type JSONObject } from '@lumino/coreutils';
 import { Signal, type ISignal } from '@lumino/signaling';
 
-import type { Failure, FromKernel, Methods, Status } from './types';
+import type { Failure, FromKernel, Methods, Rate, Status, StatusMethods } from './types';
 
 const PANEL = 's3magic:panel';
 const RPC = 's3magic:rpc';
@@ -62,17 +62,40 @@ export class KernelLink {
     return this._language;
   }
 
-  /** Ask the kernel; fails with a `RequestError`. */
-  async request<M extends keyof Methods>(method: M, params: Methods[M]['params']): Promise<Methods[M]['result']> {
+  /** What flows through the mounts, by their paths, as the kernel told last. */
+  get rates(): Readonly<Record<string, Rate>> {
+    return this._rates;
+  }
+
+  /** Emitted when that changes. */
+  get flowed(): ISignal<this, void> {
+    return this._flowed;
+  }
+
+  /** Ask the kernel; fails with a `RequestError`. Bytes go along as they are. */
+  async ask<M extends keyof Methods>(
+    method: M,
+    params: Methods[M]['params'],
+    bytes: ArrayBuffer | null = null
+  ): Promise<Methods[M]['result']> {
     const rpc = await this._openRpc();
     const id = UUID.uuid4();
     const answer = new PromiseDelegate<unknown>();
     this._waiting.set(id, answer);
-    rpc.send({ id, method, params: params as JSONObject });
-    const status = (await answer.promise) as Methods[M]['result'];
+    rpc.send({ id, method, params: params as unknown as JSONObject }, undefined, bytes ? [bytes] : undefined);
+    return (await answer.promise) as Methods[M]['result'];
+  }
+
+  /** Ask what is answered with the status, and show that. */
+  async request<M extends keyof StatusMethods>(method: M, params: StatusMethods[M]['params']): Promise<void> {
+    const status = await this.ask(method, params);
     this._trouble = null;
     this._take('loaded', status);
-    return status;
+  }
+
+  /** Whether a cell is running, so that a kernel without subshells answers later. */
+  get isBusy(): boolean {
+    return this._kernel?.status === 'busy';
   }
 
   /** Why S3 did not tell who we are, when it was asked and did not. */
@@ -175,6 +198,11 @@ export class KernelLink {
       this._changed.emit();
       return;
     }
+    if (message.event === 'rates') {
+      this._rates = message.rates;
+      this._flowed.emit();
+      return;
+    }
     const answer = this._waiting.get(message.id); // none: the answer to another page
     this._waiting.delete(message.id);
     if (message.event === 'answer') {
@@ -213,6 +241,7 @@ export class KernelLink {
     this._askedFor = '';
     this._identityFailure = null;
     this._trouble = null;
+    this._rates = {};
     this._take(phase, null);
   }
 
@@ -226,6 +255,7 @@ export class KernelLink {
   }
 
   private readonly _changed = new Signal<this, void>(this);
+  private readonly _flowed = new Signal<this, void>(this);
   private readonly _waiting = new Map<string, PromiseDelegate<unknown>>();
   private _kernel: Kernel.IKernelConnection | null = null;
   private _panel: Kernel.IComm | null = null;
@@ -236,6 +266,7 @@ export class KernelLink {
   private _status: Status | null = null;
   private _trouble: Failure | null = null;
   private _identityFailure: Failure | null = null;
+  private _rates: Readonly<Record<string, Rate>> = {};
   private _askedFor = '';
   private _language = '';
   private _restarting = false;

@@ -1,7 +1,8 @@
 /** The section with the mounts of the kernel. */
 
 import { breakable, button, make, section } from './dom';
-import type { Mount, Status } from './types';
+import type { Mount, Rate, Status } from './types';
+import { counted, sizeText } from './words';
 
 /** A folder as the file browser knows it. */
 export interface Place {
@@ -16,6 +17,8 @@ export interface MountActions {
   find(path: string): Place | null;
   /** Whether a mount is being ended right now. */
   isEnding(path: string): boolean;
+  /** What it has read and how fast it reads, as far as that is known. */
+  rate(path: string): Rate | null;
 }
 
 /** Draw the section. */
@@ -24,7 +27,7 @@ export function mountsSection(status: Status, actions: MountActions): HTMLElemen
     return section(
       'mounts',
       'Mounts',
-      make('p', { text: 'Nothing is mounted. In a cell, try' }),
+      make('p', { text: 'Nothing is mounted. Choose Mount in the menu of a folder, or write' }),
       make('code', { class: 's3magic-Code', text: '%s3mount s3://bucket/prefix/' })
     );
   }
@@ -53,7 +56,7 @@ function row(mount: Mount, actions: MountActions): HTMLElement {
   });
   return make(
     'li',
-    { class: 's3magic-Mount' },
+    { class: 's3magic-Item' },
     breakable('div', mount.url, { class: 's3magic-Url' }),
     place
       ? breakable('button', place.name, {
@@ -65,6 +68,7 @@ function row(mount: Mount, actions: MountActions): HTMLElement {
           onClick: place.open
         })
       : breakable('div', mount.path, { class: 's3magic-Path' }),
+    rateLine(actions.rate(mount.path)),
     make(
       'div',
       { class: 's3magic-Foot' },
@@ -76,4 +80,15 @@ function row(mount: Mount, actions: MountActions): HTMLElement {
       unmount
     )
   );
+}
+
+function rateLine(rate: Rate | null): HTMLElement | null {
+  if (!rate?.requests) {
+    return null;
+  }
+  const now = rate.rate ? `${sizeText(rate.rate)}/s · ` : '';
+  return make('div', {
+    class: 's3magic-Path s3magic-Rate',
+    text: `${now}${sizeText(rate.fetched)} read in ${counted(rate.requests, 'request')}`
+  });
 }

@@ -35,7 +35,7 @@ def buckets(after: str = "") -> dict[str, Any]:
     try:
         names = sorted(name for name in api.connection().buckets() if name > after)
     except AccessDenied as error:
-        told = "You may not list the buckets of this account"
+        told = "You may not list this account's buckets"
         raise AccessDenied(told, "Pin one that you may read, or a folder of it.") from error
     return {"names": names[:PAGE], "next": names[PAGE - 1] if len(names) > PAGE else None}
 

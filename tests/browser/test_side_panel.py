@@ -61,6 +61,8 @@ def test_panel_answers_while_a_cell_runs(lab, panel):
     busy = page.locator(".jp-Notebook .jp-CodeCell").nth(2).locator(".jp-InputPrompt")
     expect(busy).to_have_text("[*]:")
     expect(shown.get_by_role("listitem")).to_contain_text("s3://teaching/")
+    shown.get_by_role("treeitem", name="teaching", exact=True).click()
+    expect(shown.get_by_role("treeitem", name="photos", exact=True)).to_be_visible()
     shown.get_by_role("button", name="Unmount s3://teaching/").click()
     expect(shown).to_contain_text("Nothing is mounted")
     shown.get_by_role("button", name="Refresh").click()
@@ -106,6 +108,7 @@ def test_panel_follows_restart_and_the_notebook_in_front(lab, panel):
     page.evaluate("void window.jupyterapp.commands.execute('kernelmenu:restart')")
     page.get_by_role("button", name="Confirm Kernel Restart").click()
     expect(shown.get_by_role("button", name="Load s3magic")).to_be_visible()
+    expect(shown.get_by_role("treeitem")).to_have_count(0)
 
 
 def test_panel_follows_a_console(lab, panel):
@@ -127,4 +130,9 @@ def test_notebook_7_has_the_panel_too(lab, panel, screenshots):
     shown.get_by_role("button", name="Load s3magic").click()
     shown.get_by_role("button", name="Start sandbox").click()
     expect(shown.locator(".s3magic-Name")).to_have_text("teacher")
+    shown.get_by_role("treeitem", name="teaching", exact=True).click()
+    tables = shown.get_by_role("treeitem", name="tables", exact=True)
+    tables.click(button="right")
     page.screenshot(path=screenshots / "side-panel-notebook-7.png")
+    page.locator(".s3magic-Menu").get_by_text("Insert Code", exact=True).click()
+    expect(page.locator(".jp-Notebook")).to_contain_text("m = s3magic.mount('s3://teaching/tables/')")
