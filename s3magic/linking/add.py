@@ -17,7 +17,7 @@ from s3magic.linking.fetch import bring
 from s3magic.linking.fit import fit
 from s3magic.linking.folder import Folder
 from s3magic.linking.hashing import read_hashes
-from s3magic.linking.ledger import Ledger, forget
+from s3magic.linking.ledger import Ledger
 from s3magic.linking.manifest import DatasetInfo, access_record
 from s3magic.linking.order import READ_LIMIT, Order
 from s3magic.linking.plan import LinkPlan, make_plan
@@ -121,7 +121,7 @@ def add(
             refuse_last_copies(one, opener=opener)
         changes = [record(one, is_held=one.folder == folder) for one in additions]
         recorded = task.state.count()
-        forget(folder.drafts)
+        task.drafts.keep_left_out()
         harvest.raise_stop()
         if not recorded:
             raise_failures(harvest.failures, 0, "linked")

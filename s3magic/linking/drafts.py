@@ -13,6 +13,8 @@ from s3magic.linking.ledger import Ledger, as_json
 from s3magic.linking.manifest import LinkedTile, canonical_text, parse_line, shard, tile_line
 from s3magic.linking.survey import Candidate, candidates
 
+_LEFT_OUT = """select name from found where not is_chosen
+    or (is_sidecar and owner in (select url from found where not is_chosen))"""
 _CHOSEN = "described join found using (name) where found.is_chosen and not found.is_sidecar"
 
 
@@ -78,6 +80,11 @@ class Drafts:
     def leave_out(self, name: str) -> None:
         """Tell that a described tile is not to be recorded."""
         self._ledger.write("update found set is_chosen = 0 where name = ?", name)
+
+    def keep_left_out(self) -> None:
+        """Forget all but what was left out: as long as it does not change, no later run asks for it again."""
+        self._ledger.write(f"delete from described where name not in ({_LEFT_OUT})")
+        self._ledger.write("vacuum")
 
     def tiles(self) -> Iterator[LinkedTile]:
         """Yield the chosen tiles, in the order of their names; sidecars are left out."""

@@ -205,6 +205,25 @@ def test_another_box_chooses_among_kept_tiles_too(memory, tif, link):
     assert dataset.info.selection == {"bbox": [2.5, 49.1, 3.5, 49.9]}
 
 
+def test_tiles_outside_the_box_are_not_asked_for_again(tif, link):
+    store = Counting()
+    for number in range(4):
+        store.put(f"cogs/t{number}.tif", tif(float(number), 50.0))
+    store.put("cogs/t3.tif.aux.xml", b"<PAMDataset/>")
+    dataset = link("cogs/*", store=store, bbox=(0.1, 49.1, 0.9, 49.9))
+    for changed in ("t0", "t2"):
+        store.put(f"cogs/{changed}.tif", tif(0.0, 50.0, bands=1))
+        store.put(f"cogs/{changed}.tif", tif(0.0, 50.0, degrees=0.9))
+        store.asked.clear()
+        changes = dataset.update()
+        assert set(store.asked) == {f"cogs/{changed}.tif"}
+        assert [*changes.changed, *changes.added] == [f"{changed}.tif"]
+    assert [tile.name for tile in dataset.tiles] == ["t0.tif", "t2.tif"]
+    store.asked.clear()
+    assert not dataset.update()
+    assert store.asked == []
+
+
 def test_a_renewal_asks_for_what_was_asked_for(store, link):
     dataset = link("x/*", store=store, match="[ab].txt")
     renew(store)
