@@ -52,6 +52,7 @@ ROWS = {
         "{count:,} photographs with an EXIF thumbnail", ("s3magic", "again", "plain", "studio", "studio-raw")
     ),
     "bare": Row("{count:,} photographs without one", ("s3magic", "plain", "studio", "studio-raw")),
+    "progressive": Row("{count:,} progressive photographs without one", ("s3magic", "plain", "studio-raw")),
     "cogs": Row("{count} COGs of 100 MB", ("s3magic", "rasterio")),
     "copc": Row("{count} COPC files of 50 MB", ("s3magic", "laspy")),
     "maps": Row("a NetCDF-4 of 300 MB, chunked in space (whole maps)", ("s3magic", "h5py")),

@@ -65,8 +65,13 @@ def spread(target: Path, bodies: list[bytes], count: int, suffix: str) -> None:
             path.hardlink_to(first[number % len(first)])
 
 
-def photograph(number: int, *, has_thumbnail: bool, sides: tuple[int, int] = _SIDES) -> bytes:
-    """Return a grainy JPEG of 12 megapixels and 4 to 8 MB, as a camera or a telephone writes it."""
+def photograph(
+    number: int, *, has_thumbnail: bool, sides: tuple[int, int] = _SIDES, is_progressive: bool = False
+) -> bytes:
+    """Return a grainy JPEG of 12 megapixels and 4 to 8 MB, as a camera or a telephone writes it.
+
+    A progressive one is what programs write for the web.
+    """
     random = np.random.default_rng(number)
     rough = Image.fromarray(random.integers(0, 255, (12, 16, 3), dtype=np.uint8)).resize(
         sides, Image.Resampling.BICUBIC
@@ -74,7 +79,7 @@ def photograph(number: int, *, has_thumbnail: bool, sides: tuple[int, int] = _SI
     grain = random.normal(0, 8 + number % 10, (sides[1], sides[0], 1)).astype(np.int16)
     picture = Image.fromarray(np.clip(np.asarray(rough, np.int16) + grain, 0, 255).astype(np.uint8))
     block = _exif(_jpeg(picture.resize(_THUMBNAIL), quality=85), sides) if has_thumbnail else b""
-    return _jpeg(picture, quality=92 + number % 5, exif=block)
+    return _jpeg(picture, quality=92 + number % 5, exif=block, progressive=is_progressive)
 
 
 def _jpeg(picture: Image.Image, **options: object) -> bytes:
@@ -94,10 +99,10 @@ def _exif(thumbnail: bytes, sides: tuple[int, int]) -> bytes:
     return b"Exif\0\0" + body + thumbnail
 
 
-def _photographs(target: Path, scale: float, *, has_thumbnail: bool) -> None:
+def _photographs(target: Path, scale: float, **kind: bool) -> None:
     count = max(10, round(1000 * scale))
     sides = _SIDES if scale >= _TRYING else (640, 480)
-    bodies = [photograph(number, has_thumbnail=has_thumbnail, sides=sides) for number in range(min(BODIES, count))]
+    bodies = [photograph(number, sides=sides, **kind) for number in range(min(BODIES, count))]
     spread(target, bodies, count, ".jpg")
 
 
@@ -168,6 +173,7 @@ def _grid(target: Path, scale: float, *, chunks: tuple[int, int, int] | None) ->
 MAKERS: dict[str, Callable[[Path, float], None]] = {
     "photographs": lambda target, scale: _photographs(target, scale, has_thumbnail=True),
     "bare": lambda target, scale: _photographs(target, scale, has_thumbnail=False),
+    "progressive": lambda target, scale: _photographs(target, scale, has_thumbnail=False, is_progressive=True),
     "pages": _pages,
     "cogs": _cogs,
     "copc": _copc,

@@ -1,10 +1,12 @@
-"""The segments in front of a JPEG's pixels: its EXIF block, its size; decodes nothing. Layout: ITU-T T.81."""
+"""The segments of a JPEG: its EXIF block, its size, its first scans; decodes nothing. Layout: ITU-T T.81."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-_APP1, _START_OF_SCAN, _END = 0xE1, 0xDA, 0xD9
+_APP1, _PROGRESSIVE, _START_OF_SCAN, _END = 0xE1, 0xC2, 0xDA, 0xD9
+_NEXT_SEGMENT = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a scan FF 00 is a number, and D0 to D7 begin it anew
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)
 _EXIF = b"Exif\0\0"
 
@@ -25,6 +27,32 @@ def size(head: bytes) -> tuple[int, int] | None:
         if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES and len(body) >= 5:
             return int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
     return None
+
+
+def first_scans(data: bytes) -> bytes:
+    """Return a progressive JPEG of the mean colours of its 8 x 8 blocks alone; nothing where they are not all there.
+
+    These stand in front of all else: a whole picture, and all that libjpeg takes to make an eighth.
+    """
+    missing: set[int] = set()
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        body = data[at + 4 : end]
+        if marker == _PROGRESSIVE:
+            missing = set(body[6::3])
+        elif marker == _START_OF_SCAN:
+            if not missing or body[-3:-1] != b"\0\0":
+                return b""
+            missing -= set(body[1:-3:2])
+            found = _NEXT_SEGMENT.search(data, end)
+            if found is None:
+                return b""
+            end = found.start()
+            if not missing:
+                return data[:end] + bytes((0xFF, _END))
+        at = end
+    return b""
 
 
 def trimmed(data: bytes) -> bytes:

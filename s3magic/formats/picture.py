@@ -16,7 +16,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from s3magic.errors import UnreadableFormat
 from s3magic.formats import camera, jpeg
-from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
+from s3magic.formats.base import PLAIN, Look, Preview, Source, TileInfo
 from s3magic.formats.drawing import encoded, field_again, limits, stretch
 from s3magic.formats.exif import Exif, read_exif
 from s3magic.formats.room import DECODED
@@ -25,6 +25,8 @@ from s3magic.formats.watch import WatchedFile
 _HEAD, _LONGEST_HEAD = 32 << 10, 128 << 10
 _MOST_PIXELS, _MOST_THUMBNAIL_PIXELS = 64_000_000, 4_000_000
 _MOST_THINNED_PIXELS = 400_000_000  # a plain JPEG is thinned while it is decoded
+_EIGHTH = 8  # so many times smaller is the picture of a progressive JPEG's first scans
+_PIXELS_A_BYTE = 64  # of these scans, mostly
 _NARROW, _WIDE = 8, 32  # bytes that a pixel takes while it is decoded and made small
 _TITLES = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WebP"}
 _TURNED = (5, 6, 7, 8)
@@ -79,10 +81,13 @@ def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Previe
         _check_size(file, *_webp_size(file), most=_MOST_PIXELS)
     with _opened(file, format_) as image:
         width, height = image.size
-        is_thinned = format_ == "jpeg" and not image.info.get("progressive")
+        is_progressive = format_ == "jpeg" and bool(image.info.get("progressive"))
+        is_thinned = format_ == "jpeg" and not is_progressive
         _check_size(file, width, height, most=_MOST_THINNED_PIXELS if is_thinned else _MOST_PIXELS)
-    whole = io.BytesIO(file.read_at(0, file.size))  # in one go, where decoders would ask for 64 KiB at a time
-    with _DECODERS[format_](whole) as image:
+    is_enough = is_progressive and not look.whole and min(width, height) >= _EIGHTH * size
+    scans = _first_scans(file, width * height // _PIXELS_A_BYTE) if is_enough else b""
+    # All of it in one go, where decoders would ask for 64 KiB at a time.
+    with _DECODERS[format_](io.BytesIO(scans or file.read_at(0, file.size))) as image:
         if format_ == "png" and (drawn := field_again(image, size=size)):
             return drawn
         image.draft("RGB", (size, size))
@@ -93,7 +98,18 @@ def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Previe
             image.close()
     if orientation in _TURNED:
         width, height = height, width
-    return encoded(_upright(small, orientation), caption=_caption(width, height, format_), source="whole", photo=True)
+    source: Source = "overview" if scans else "whole"
+    return encoded(_upright(small, orientation), caption=_caption(width, height, format_), source=source, photo=True)
+
+
+def _first_scans(file: WatchedFile, length: int) -> bytes:
+    """Return the first scans of a progressive JPEG, which mostly lie in so many bytes; else nothing."""
+    length = max(_HEAD, length)
+    while length < file.size:
+        if found := jpeg.first_scans(file.read_at(0, length)):
+            return found
+        length *= 2
+    return b""
 
 
 def _format(head: bytes) -> str:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import struct
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from format_samples import encoded, exif, photo
 from PIL import Image
 
 from s3magic.errors import UnreadableFormat
-from s3magic.formats import registry
+from s3magic.formats import jpeg, registry
+from s3magic.formats.base import Look
 from s3magic.formats.picture import _MOST_PIXELS
 
 
@@ -43,6 +46,52 @@ def test_the_cameras_thumbnail_comes_first(reader):
     assert found.caption == "4000 x 3000 pixels, JPEG"
     assert (file.requests, file.bytes_read) == (1, 32 << 10)
     assert registry.find("a.jpg").preview(reader(data, "a.jpg"), size=320).source == "exif"
+
+
+def progressive(mode="RGB", *, width=1600, height=1200, **options):
+    """A grainy photograph that becomes clearer the more of it there is."""
+    picture = np.asarray(photo(width, height), np.int16)
+    grain = np.random.default_rng(7).normal(0, 12, (height, width, 1)).astype(np.int16)
+    grainy = Image.fromarray(np.clip(picture + grain, 0, 255).astype(np.uint8))
+    return encoded(grainy.convert(mode), progressive=True, quality=90, **options)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_first_scans_of_a_progressive_jpeg_are_enough(reader, mode, orientation):
+    data = progressive(mode, exif=exif(orientation=orientation))
+    file = reader(data, "a.jpg", block=16 << 10, around=0)
+    found = registry.find("a.jpg").preview(file, size=150)
+    assert found.source == "overview"
+    assert file.bytes_read < len(data) / 5
+    assert (found.width < found.height) is (orientation == 6)
+    whole = registry.find("a.jpg").preview(io.BytesIO(data), size=150, look=Look(whole=True))
+    assert (whole.source, whole.caption) == ("whole", found.caption)
+    assert np.abs(pixels_of(found) - pixels_of(whole)).mean() < 3
+
+
+@pytest.mark.parametrize("cut", [0.03, 0.3, 0.999])
+def test_a_progressive_jpeg_is_read_whole_where_its_first_scans_are_not_enough(preview, cut):
+    data = progressive()
+    assert preview(data, "a.jpg", size=160)[0].source == "whole", "an eighth of it is too small"
+    with pytest.raises(UnreadableFormat):
+        preview(data[: int(len(data) * cut)], "a.jpg", size=160)
+
+
+def test_scans_that_make_no_sense_are_passed_over(preview):
+    data = progressive()
+    scan = data.index(b"\xff\xda")
+    assert jpeg.first_scans(data)
+    for place, byte in ((scan + 5, 9), (data.index(b"\xff\xc2") + 10, 9), (scan + 11, 1), (scan + 2, 255)):
+        changed = bytearray(data)
+        changed[place] = byte
+        assert jpeg.first_scans(bytes(changed)) == b""
+        with suppress(UnreadableFormat):
+            assert preview(bytes(changed), "a.jpg", size=150)[0].source == "whole"
+
+
+def pixels_of(found):
+    return np.asarray(Image.open(io.BytesIO(found.image)).convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
