@@ -10,7 +10,7 @@ WITH_NODE = PATH="$$($(BIN)/python -c '$(NODE)'):$$PATH" S3MAGIC_LABEXTENSION=re
 PANEL  := hatch_build.py $(wildcard labextension/src/* labextension/style/* labextension/schema/* labextension/*.json labextension/yarn.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills soak-link-kills prove-formats lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short bench-link bench-link-short bench-names bench-thumbs bench-thumbs-short engines clean
+.PHONY: help demo test test-unit test-browser test-refresh soak-reads soak-kills soak-link-kills prove-formats lab lint build bench-byte-path bench-footprint bench-mount bench-mount-short bench-link bench-link-short bench-copy bench-copy-short bench-names bench-thumbs bench-thumbs-short engines clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -86,8 +86,18 @@ bench-link: $(STAMPS)/bench  ## Measure linked tiles beside Kart's way and s5cmd
 bench-link-short: $(STAMPS)/bench  ## The same once, with a fiftieth of the tiles
 	$(BIN)/python -m benchmarks.linking --runs 1 --scale 0.02
 
+bench-copy: $(STAMPS)/bench $(VENV)/aws/bin/aws  ## Measure copies beside s5cmd sync and aws s3 sync (5 minutes)
+	$(BIN)/python -m benchmarks.copying --aws $(VENV)/aws/bin/aws
+
+bench-copy-short: $(STAMPS)/bench  ## The same once, with a tenth of the files, beside s5cmd alone
+	$(BIN)/python -m benchmarks.copying --runs 1 --scale 0.1
+
 engines: $(STAMPS)/test  ## Run every engine with every provider and write the table of docs/credentials.md
 	$(BIN)/python scripts/engines.py --write docs/credentials.md
+
+$(VENV)/aws/bin/aws: $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/aws
+	$(VENV)/aws/bin/pip install --quiet awscli
 
 clean:  ## Remove what was built and installed here
 	rm -rf $(VENV) dist demo-out bench-out labextension/node_modules labextension/lib s3magic/labextension

@@ -69,12 +69,12 @@ def test_without_fuse_a_copy_does_as_well(tmp_path):
     for folder in (profile, dev, work):
         folder.mkdir(parents=True)
     (profile / "ipython_config.py").write_text("c = get_config()\nc.S3Magics.mount_copy = True\n")
-    kept = "null zero full random urandom tty ptmx"
+    kept = "null zero full random urandom tty"
     steps = [
         f"mount -t tmpfs none {dev}",
         f"for name in {kept}; do touch {dev}/$name && mount --bind /dev/$name {dev}/$name || exit 1; done",
         f"mkdir {dev}/shm {dev}/pts && mount --bind /dev/shm {dev}/shm && mount --bind /dev/pts {dev}/pts",
-        f"ln -s /proc/self/fd {dev}/fd",
+        f"ln -s /proc/self/fd {dev}/fd && ln -s pts/ptmx {dev}/ptmx",
         f"mount --move {dev} /dev",
         "test ! -e /dev/fuse",
         'exec "$@"',

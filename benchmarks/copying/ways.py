@@ -1,0 +1,65 @@
+"""One copy made in one way, in a process of its own: ``ways.py WAY URL FOLDER``; prints what it took as JSON.
+
+The clock begins when libraries are loaded and a connection is chosen, as they are in a notebook; programs
+are timed from their start. Keys and endpoint come in the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+Work = Callable[[], object]
+AWS = "BENCH_AWS"
+"""The variable that names the program aws."""
+
+
+def ours(url: str, folder: Path) -> Work:
+    """Copy with s3magic."""
+    import tqdm.auto  # noqa: F401 - what the progress bars load
+
+    import s3magic
+    import s3magic.api.copies
+    import s3magic.copying.down
+    import s3magic.copying.sync
+    import s3magic.store.s3
+
+    s3magic.connect("environment")
+    return lambda: s3magic.copy(url, folder)
+
+
+def s5cmd(url: str, folder: Path) -> Work:
+    """Copy with ``s5cmd sync``, as it is."""
+    program = shutil.which("s5cmd", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or "s5cmd"
+    return lambda: subprocess.run([program, "sync", f"{url}*", f"{folder}/"], check=True, capture_output=True)
+
+
+def aws(url: str, folder: Path) -> Work:
+    """Copy with ``aws s3 sync``, as it is."""
+    words = ["s3", "sync", "--no-progress", url, str(folder)]
+    return lambda: subprocess.run([os.environ[AWS], *words], check=True, capture_output=True)
+
+
+WAYS: dict[str, Callable[[str, Path], Work]] = {"s3magic.copy": ours, "s5cmd sync": s5cmd, "aws s3 sync": aws}
+
+
+def main() -> None:
+    """Do it, and tell."""
+    way, url, folder = sys.argv[1:]
+    work = WAYS[way](url, Path(folder))
+    began, spent = time.perf_counter(), sum(os.times()[:4])
+    work()
+    seconds = time.perf_counter() - began
+    lines = Path("/proc/self/status").read_text().splitlines()
+    peak = next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
+    print(json.dumps({"seconds": seconds, "cpu": sum(os.times()[:4]) - spent, "memory": peak}))
+
+
+if __name__ == "__main__":
+    main()
