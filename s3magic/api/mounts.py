@@ -35,6 +35,7 @@ def mount(
     gid: int | None = None,
     file_mode: int = 0o444,
     dir_mode: int = 0o555,
+    keep: bool = False,
 ) -> Mount:
     """Show a bucket or a folder of it as ordinary files, read-only.
 
@@ -68,6 +69,9 @@ def mount(
     uid, gid, file_mode, dir_mode
         Whose files and folders are shown as, and who may read them: by default yours, for all who
         may enter.
+    keep
+        Whether it stays, its credentials refreshed, when this process has ended, until
+        `unmount` or ``s3magic umount --all``.
 
     Raises
     ------
@@ -89,8 +93,10 @@ def mount(
         raise InvalidInput("Nothing can be written through a mount yet", "%s3copy brings files to S3.")
     if copy:
         looks = (uid, gid, file_mode, dir_mode) != (None, None, 0o444, 0o555)
-        if looks or cache is not None or memory or version_at is not None or allow_other:
-            raise InvalidInput("Copied files are ordinary files", "Leave out cache, memory, times, owners and modes.")
+        if looks or cache is not None or memory or version_at is not None or allow_other or keep:
+            raise InvalidInput(
+                "Copied files are ordinary files", "Leave out cache, memory, times, owners, modes, keep."
+            )
         return _mirror(parsed, path, match)
     if match is not None:
         raise InvalidInput("A mount shows all files", "Leave match out, or have the files copied: copy=True.")
@@ -112,6 +118,7 @@ def mount(
             gid=gid,
             file_mode=file_mode,
             dir_mode=dir_mode,
+            keep=keep,
             daemon=daemon,
         )
 

@@ -54,9 +54,9 @@ class Daemon:
     ----------
     config
         ``url``, ``path``, ``location``, ``tuning``, ``memory`` (bytes), ``fresh`` (seconds),
-        ``cache`` (folder and bytes, or None), ``looks`` (owner and modes), ``allow_other``,
-        ``version_at`` (a time in ISO 8601, or empty) and ``ignore``: a ``.gitignore`` to write
-        beside the mount, or None.
+        ``cache`` (folder and bytes, or None), ``looks`` (owner and modes), ``allow_other``, ``keep``
+        (whether it outlives its owners), ``version_at`` (a time in ISO 8601, or empty) and
+        ``ignore``: a ``.gitignore`` to write beside the mount, or None.
     store
         The bucket.
     owner
@@ -80,6 +80,7 @@ class Daemon:
         self._ignore: str | None = config["ignore"]
         self._looks = Looks(*config["looks"])
         self._allow_other: bool = config["allow_other"]
+        self._keep: bool = config["keep"]
         self._move = move
         self._began = time.monotonic()
         self._selector = selectors.DefaultSelector()
@@ -132,7 +133,7 @@ class Daemon:
         os.eventfd_write(self._end, 1)
 
     def wait(self) -> None:
-        """Return when the mount is gone or the last owner is, or when asked to end."""
+        """Return when the mount is gone, or asked to end, or the last owner of one that is not kept has gone."""
         while True:
             for key, _ in self._selector.select():
                 with self._lock:
@@ -140,7 +141,7 @@ class Daemon:
                         self._selector.unregister(key.fd)
                         self._owners.discard(key.fd)
                         os.close(key.fd)
-                    if key.fd == self._end or not self._owners:
+                    if key.fd == self._end or not (self._owners or self._keep):
                         self._is_ending = True
                         return
 
@@ -175,7 +176,7 @@ class Daemon:
     def _leave(self, pid: int) -> bool:
         """Tell whether one process is the only owner; nobody else may become one then, for it ends the mount."""
         with self._lock:
-            self._is_ending = self._is_ending or self._users() <= {pid}
+            self._is_ending = self._is_ending or (not self._keep and self._users() <= {pid})
             return self._is_ending
 
     def _answer(self, question: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def mount(
     gid: int | None = None,
     file_mode: int = FILE_MODE,
     dir_mode: int = DIR_MODE,
+    keep: bool = False,
     daemon: Daemon | None = None,
 ) -> Mount:
     """Show a bucket or a prefix as a folder of read-only files.
@@ -92,6 +93,9 @@ def mount(
         Whose files are shown as; this user's when None.
     file_mode, dir_mode
         Who may read files and enter folders; whoever may write cannot, nevertheless.
+    keep
+        Whether it stays, and its credentials are refreshed, when its last process is gone, until it
+        is unmounted.
     daemon
         One that was started already, if any; whoever started it ends it where it is not needed.
 
@@ -117,6 +121,7 @@ def mount(
             "version_at": at,
             "looks": wishes.looks(uid, gid, file_mode, dir_mode),
             "allow_other": allow_other,
+            "keep": keep,
             "cache": cache and [os.path.realpath(cache), SIZE if cache_size is None else cache_size],
             "ignore": str(ignore_file()) if path is None else None,
         }
@@ -143,7 +148,7 @@ def mount(
 def _usual() -> dict[str, Any]:
     """Return what a mount is where nothing else is asked for."""
     looks = wishes.looks(None, None, FILE_MODE, DIR_MODE)
-    return {"memory": MEMORY, "fresh": FRESH, "looks": looks, "allow_other": False, "cache": None}
+    return {"memory": MEMORY, "fresh": FRESH, "looks": looks, "allow_other": False, "keep": False, "cache": None}
 
 
 def mounts() -> MountTable:
@@ -194,7 +199,7 @@ def unmount(
 def unmount_ours() -> None:
     """Take away the mounts that only this process needs, by force where they are in use.
 
-    What it shares with other kernels stays for them.
+    What it shares with other kernels stays for them, and what is to be kept.
     """
     mirror: Any = sys.modules.get(_MIRROR)
     if mirror:

@@ -162,6 +162,8 @@ class DaemonMount(Mount):
         """See `Mount.to_html`."""
         at = self.record.version_at
         rows = [*self._rows(), *([("as it stood at", at)] if at else [])]
+        if self.record.wishes.get("keep"):
+            rows.append(("stays", "until it is unmounted"))
         return card(self.url, [*rows, *(_stats_rows(stats, former) if stats else [])])
 
 

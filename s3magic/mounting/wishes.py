@@ -20,6 +20,7 @@ _WORDS = {
     "fresh": "another age of listings",
     "looks": "other owners or modes",
     "allow_other": "no other users let in",
+    "keep": "an end with its last kernel",
     "cache": "another cache, or none",
 }
 _MOST_USERS = 2**32 - 1

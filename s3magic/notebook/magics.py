@@ -187,6 +187,7 @@ class S3Magics(Magics):
         option("--fresh", type=float, metavar="SECONDS", help="how old a listing may be"),
         option("--version-at", metavar="TIME", help="show it as it stood then, such as 2026-01-31T12:00+01:00"),
         option("--allow-other", action="store_true", help="let other users of this machine in, too"),
+        option("--keep", action="store_true", help="let it stay when the kernel ends, until it is unmounted"),
         option("--uid", type=int, metavar="N", help="whose files they are; yours when left out"),
         option("--gid", type=int, metavar="N", help="which group's they are; yours when left out"),
         option("--file-mode", type=values.mode, metavar="MODE", help="who may read files, such as 440 (444)"),
@@ -204,6 +205,8 @@ class S3Magics(Magics):
             if any(value not in (None, False) for value in vars(args).values()):
                 raise InvalidInput("%s3mount was given options and no URL", "Alone it shows the mounts.")
             return api.mounts()
+        if cell is not None and args.keep:
+            raise InvalidInput("%%s3mount mounts for its cell alone", "Leave --keep out, or write %s3mount.")
         before = {mount.path for mount in api.mounts()} if cell is not None else set()
         args.fresh = self.mount_fresh if args.fresh is None else args.fresh
         args.copy = args.copy or self.mount_copy

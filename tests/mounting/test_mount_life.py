@@ -300,6 +300,38 @@ def test_a_mount_ends_with_a_killed_kernel_even_while_it_is_in_use(filled, kerne
         eventually(lambda: not is_mounted(room / "m"), 10)
 
 
+def test_a_mount_that_is_kept_outlives_its_kernels_until_it_is_unmounted(filled, kernel, mount, room, eventually):
+    ends = [
+        "os.kill(os.getpid(), 9)",
+        "sys.exit()",
+        "from s3magic.mounting import manager; manager.unmount_ours(); os._exit(0)",
+    ]
+    brokers = []
+    for number, end in enumerate(ends):
+        child = kernel(f"""
+        m = api.mount("s3://scratch/p/", "m{number}", keep=True)
+        assert api.mount("s3://scratch/p/", "m{number}").path == m.path
+        import psutil
+        print(*[one.pid for one in psutil.Process().children() if "s3magic.access.broker" in one.cmdline()], flush=True)
+        {end}
+        """)
+        brokers.append(int(child.stdout.readline()))
+        child.wait(20)
+    filled.put("p/sub/new.txt", b"new")
+    for number in range(len(ends)):
+        assert is_mounted(room / f"m{number}")
+        assert (room / f"m{number}/sub/new.txt").read_text() == "new", "and its credentials are served"
+    shared = mount("s3://scratch/p/", "m0")
+    assert "until it is unmounted" in shared._repr_html_()
+    mount("s3://scratch/p/sub/", "other")
+    with pytest.raises(InvalidInput, match="an end with its last kernel"):
+        mount("s3://scratch/p/sub/", "other", keep=True)
+    command = [sys.executable, "-m", "s3magic", "umount", "--all"]
+    assert subprocess.run(command, cwd=room, check=False).returncode == 0
+    assert [path.name for path in room.iterdir()] == ["run"]
+    eventually(lambda: all(records.started(broker) is None for broker in brokers))
+
+
 def test_an_ordinary_script_leaves_no_mount(filled, kernel, room):
     child = kernel("""
     m = api.mount("s3://scratch/p/", "m")

@@ -63,6 +63,7 @@ def test_every_option_is_explained(name):
         ("%s3creds profile --secret-access-key abc", "--secret-access-key"),
         ("%s3mount s3://b/ here --memory lots", "not a size"),
         ("%%s3mount\n1", "nothing to mount"),
+        ("%%s3mount s3://teaching/ --keep\n1", "for its cell alone"),
         ("%s3umount", "needs folders, or --all"),
         ("%s3umount here --all", "needs folders, or --all"),
         ("%s3link", "a verb is missing"),
