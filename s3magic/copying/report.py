@@ -106,9 +106,9 @@ def _folded(title: str, names: list[str]) -> Markup:
     """Return a list under a line that opens it; what failed is open."""
     shown = "".join(f"<div>{cell(name)}</div>" for name in names[:_SHOWN])
     more = f'<div class="s3m-note">… and {len(names) - _SHOWN} more</div>' if len(names) > _SHOWN else ""
-    colour = ' class="s3m-bad"' if title == "failed" else ""
-    is_open = " open" if title == "failed" else ""
-    return Markup(f"<details{is_open}><summary{colour}>{cell(title)}: {len(names):,}</summary>{shown}{more}</details>")
+    colour, is_open = (' class="s3m-bad"', " open") if title == "failed" else ("", "")
+    body = f'<div style="padding-left:1.2em;overflow-wrap:anywhere">{shown}{more}</div>'
+    return Markup(f"<details{is_open}><summary{colour}>{cell(title)}: {len(names):,}</summary>{body}</details>")
 
 
 def _reasons(pairs: Sequence[tuple[str, str]]) -> list[str]:

@@ -20,7 +20,7 @@ from s3magic.url import S3Url
 
 _WORKERS = 4  # parts of one file under way at once
 _TRIED = 1 << 20  # bytes of a file that it is tried with whether a store heeds conditions
-_IGNORES = "ignores conditions: what somebody else wrote there meanwhile was overwritten"
+_IGNORES = "ignores conditions: it would have overwritten what somebody else wrote there meanwhile"
 
 
 class Up:
