@@ -49,7 +49,7 @@ daemon.run(socket.socket(fileno=int(channel)), int(owner), lambda config: store)
 """
 
 
-LOOKS = {"looks": [os.getuid(), os.getgid()], "allow_other": False}
+LOOKS = {"looks": [os.getuid(), os.getgid()], "allow_other": False, "keep": False}
 
 
 @pytest.fixture
