@@ -118,7 +118,7 @@ def add(
         additions = [one for one in additions if one.tiles.is_fresh or one.tiles.is_known]
         for one in additions:
             refuse_strangers(one)
-            refuse_last_copies(one, opener=opener)
+            refuse_last_copies(one, opener=opener, executor=executor)
         changes = [record(one, is_held=one.folder == folder) for one in additions]
         recorded = task.state.count()
         task.drafts.keep_left_out()

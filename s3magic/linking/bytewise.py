@@ -24,6 +24,7 @@ def gather_bytes(
     executor: Executor | None = None,
     on_value: Callable[[LinkedTile, Value], Any] | None = None,
     workers: int | None = None,
+    keep: bool = True,
 ) -> Harvest[Value]:
     """Apply a function to every tile, as `gather` does, and show how far it is.
 
@@ -46,4 +47,4 @@ def gather_bytes(
                 on_value(tile, value)
 
         work = partial(function, report=bar if executor is None else None)
-        return gather(work, tiles, executor=executor, on_value=note, stop=bar.stop, workers=workers)
+        return gather(work, tiles, executor=executor, on_value=note, stop=bar.stop, workers=workers, keep=keep)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from heapq import merge
 from itertools import groupby
 from operator import attrgetter
@@ -19,10 +18,9 @@ from s3magic.linking.folder import Folder
 from s3magic.linking.git import Repository
 from s3magic.linking.ledger import Ledger
 from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.standing import Standing, ask
+from s3magic.linking.standing import Standing, ask_many
 from s3magic.linking.survey import Candidate, survey
-from s3magic.linking.work import gather, raise_failures
-from s3magic.progress import meter
+from s3magic.linking.work import raise_failures
 from s3magic.store.base import ObjectInfo, StoreOpener
 
 Change = Literal["added", "changed", "removed"]
@@ -160,19 +158,16 @@ def _has_new(tiles: Iterable[TileDiff]) -> bool:
 
 
 def _by_head(tiles: Sequence[LinkedTile], opener: StoreOpener, executor: Executor | None) -> list[TileDiff]:
-    with meter("Asking S3", len(tiles)) as bar:
-        harvest = gather(partial(_ask, opener=opener), tiles, executor=executor, on_value=lambda _tile, _value: bar(1))
-    harvest.raise_stop()
-    raise_failures(harvest.failures, len(harvest.values), "compared")
-    return [
-        TileDiff(tile.name, "removed" if standing.is_gone else "changed", _tile_text(tile), standing.detail)
-        for tile, standing in harvest.values
-        if standing.remote not in {"ok", "unhashed"}
-    ]
+    differing: list[TileDiff] = []
 
+    def note(tile: LinkedTile, standing: Standing) -> None:
+        if standing.remote not in {"ok", "unhashed"}:
+            change: Change = "removed" if standing.is_gone else "changed"
+            differing.append(TileDiff(tile.name, change, _tile_text(tile), standing.detail))
 
-def _ask(tile: LinkedTile, *, opener: StoreOpener) -> tuple[LinkedTile, Standing]:
-    return tile, ask(tile, opener=opener)
+    asked = ask_many(tiles, count=len(tiles), opener=opener, on_value=note, executor=executor)
+    raise_failures(asked.failures, len(tiles) - len(asked.failures), "compared")
+    return sorted(differing, key=attrgetter("name"))
 
 
 def _in_commit(repository: Repository, folder: Folder, revision: str) -> list[LinkedTile]:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from s3magic.errors import LinkError
-from s3magic.html import bytes_text, card
+from s3magic.html import bytes_text, card, counted
 from s3magic.linking import index
+from s3magic.linking.bytewise import gather_bytes
 from s3magic.linking.disk import sync_folder
 from s3magic.linking.folder import Folder
-from s3magic.linking.local import local_state
+from s3magic.linking.local import Local, local_state
+from s3magic.linking.looking import look_at_files
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.selection import select
 from s3magic.linking.whole import gather as gather_whole
-from s3magic.linking.work import gather, raise_failures
-from s3magic.progress import meter
+from s3magic.linking.work import raise_failures
 from s3magic.store.base import StoreOpener
 
 _AT_ONCE = 24  # bodies: enough to fill a line, few enough not to wait for each other's turn in Python
@@ -49,12 +50,13 @@ class FetchReport:
         return {"fetched": list(self.fetched), "present": list(self.present), "size": self.size}
 
     def __repr__(self) -> str:
-        return f"<{len(self.fetched)} tiles fetched ({bytes_text(self.size)}), {len(self.present)} already here>"
+        brought = f"{counted(len(self.fetched), 'tile')} fetched ({bytes_text(self.size)})"
+        return f"<{brought}, {len(self.present):,} already here>"
 
     def _repr_html_(self) -> str:
         rows = [
-            ("fetched", f"{len(self.fetched)} tiles, {bytes_text(self.size)}"),
-            ("already here", f"{len(self.present)} tiles"),
+            ("fetched", f"{counted(len(self.fetched), 'tile')}, {bytes_text(self.size)}"),
+            ("already here", counted(len(self.present), "tile")),
         ]
         return card("Tiles fetched", rows)
 
@@ -98,44 +100,57 @@ def bring(
         everything = folder.tiles()
         chosen = select(everything, match=match, bbox=bbox)
         chosen = chosen if only is None else [tile for tile in chosen if tile.name in only]
-        for leftover in set(folder.scratch.glob("*.part")) - {folder.part(tile) for tile in everything}:
-            leftover.unlink()
-        for mark in folder.scratch.glob("*.mark"):
-            if not mark.with_suffix(".part").exists():
-                mark.unlink()
-        with meter(
-            "Looking at files", sum(_on_disk(folder, tile) for tile in chosen), "B", tiles=len(chosen)
-        ) as looked:
-            look = gather(
-                partial(_look, folder=folder, report=looked),
-                chosen,
-                on_value=lambda _item, _value: looked.tile_done(),
-                stop=looked.stop,
+        _sweep(folder, everything)
+        present, wanted, failures = _look(folder, chosen)
+        size = _check_room(folder, (chosen[number] for number in wanted), copies=1 + index.keeps_copies(folder))
+        try:
+            harvest = gather_bytes(
+                partial(download, folder=folder, opener=opener),
+                (chosen[number] for number in wanted),
+                "Fetching",
+                count=len(wanted),
+                size=size,
+                executor=executor,
+                workers=_AT_ONCE,
+                keep=False,
             )
-        look.raise_stop()
-        present = sorted(tile.name for tile, state in look.values if state == "file")
-        wanted = [tile for tile, state in look.values if state != "file"]
-        _check_room(folder, wanted, copies=1 + index.keeps_copies(folder))
-
-        def note(tile: LinkedTile, _oid: str) -> None:
-            bar.tile_done()
-            if executor is not None:
-                bar(tile.size)
-
-        with meter("Fetching", sum(tile.size for tile in wanted), "B", tiles=len(wanted)) as bar:
-            work = partial(download, folder=folder, opener=opener, report=bar if executor is None else None)
-            try:
-                harvest = gather(work, wanted, executor=executor, on_value=note, stop=bar.stop, workers=_AT_ONCE)
-            finally:
-                _record_learned(folder)
+        finally:
+            _record_learned(folder)
         sync_folder(folder.path)
         index.settle(folder, chosen)
     harvest.raise_stop()
-    failures = [*look.failures, *harvest.failures]
+    failed = {name for name, _ in harvest.failures}
+    fetched = [tile for tile in map(chosen.__getitem__, wanted) if tile.name not in failed]
+    names = tuple(tile.name for tile in fetched)
+    return FetchReport(names, present, sum(tile.size for tile in fetched)), [*failures, *harvest.failures]
+
+
+def _sweep(folder: Folder, tiles: Iterable[LinkedTile]) -> None:
+    """Remove what earlier runs left of tiles that are none any more."""
+    if leftovers := set(folder.scratch.glob("*.part")):
+        for leftover in leftovers - {folder.part(tile) for tile in tiles}:
+            leftover.unlink()
+    for mark in folder.scratch.glob("*.mark"):
+        if not mark.with_suffix(".part").exists():
+            mark.unlink()
+
+
+def _look(
+    folder: Folder, tiles: Sequence[LinkedTile]
+) -> tuple[tuple[str, ...], list[int], list[tuple[str, Exception]]]:
+    """Return the names of the tiles that are here, the numbers of those that are to be brought, and what failed."""
+    states: list[Local] = ["unknown"] * len(tiles)
+    failures = look_at_files(folder, tiles, states.__setitem__)
     failed = {name for name, _ in failures}
-    fetched = [tile for tile in wanted if tile.name not in failed]
-    names = tuple(sorted(tile.name for tile in fetched))
-    return FetchReport(names, tuple(present), sum(tile.size for tile in fetched)), failures
+    present, wanted = [], []
+    for number, (tile, state) in enumerate(zip(tiles, states, strict=True)):
+        if state == "modified":
+            failures.append((tile.name, _in_the_way(folder.place(tile.name))))
+        elif state == "file":
+            present.append(tile.name)
+        elif tile.name not in failed:
+            wanted.append(number)
+    return tuple(present), wanted, failures
 
 
 def download(
@@ -168,34 +183,21 @@ def _record_learned(folder: Folder) -> None:
         folder.learned.forget()
 
 
-def _look(tile: LinkedTile, *, folder: Folder, report: Callable[[int], None]) -> tuple[LinkedTile, str]:
-    path = folder.place(tile.name)
-    state = local_state(path, tile, report=report)
-    if state == "modified":
-        raise _in_the_way(path)
-    return tile, state
-
-
-def _on_disk(folder: Folder, tile: LinkedTile) -> int:
-    try:
-        size = folder.place(tile.name).lstat().st_size
-    except OSError:
-        return 0
-    return size if size == tile.size else 0
-
-
-def _check_room(folder: Folder, wanted: Sequence[LinkedTile], *, copies: int) -> None:
-    needed = 0
+def _check_room(folder: Folder, wanted: Iterable[LinkedTile], *, copies: int) -> int:
+    """Return how many bytes the tiles have; raise `LinkError` where what is not here of them is too much."""
+    needed = size = 0
     for tile in wanted:
         part = folder.part(tile)
         there = part.stat().st_size if tile.oid and part.exists() else 0
         needed += max(0, tile.size - there) + (copies - 1) * tile.size
+        size += tile.size
     free = shutil.disk_usage(folder.path).free
     if needed * (1 + _ROOM) > free:
         raise LinkError(
             f"No room in {folder.path}: {bytes_text(needed)} to fetch, {bytes_text(free)} free",
             "Fetch fewer tiles with match or bbox, or make room.",
         )
+    return size
 
 
 def _in_the_way(path: Path) -> LinkError:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import partial
 
 from s3magic.linking import hashes
+from s3magic.linking.bytewise import gather_bytes
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.state import State
-from s3magic.linking.work import Harvest, gather
-from s3magic.progress import Meter, meter
+from s3magic.linking.work import Harvest
+from s3magic.progress import Meter
 from s3magic.store.base import StoreOpener
 
 
@@ -32,16 +33,16 @@ def read_hashes(
         The tiles that could not be read.
     """
     count, size = state.to_read(fresh=fresh, limit=limit)
-    with meter("Hashing", size, "B", tiles=count) as bar:
-
-        def note(tile: LinkedTile, hashed: LinkedTile) -> None:
-            bar.tile_done()
-            if executor is not None:
-                bar(tile.size)
-            state.learn(hashed)
-
-        work = partial(_read, opener=opener, report=bar if executor is None else None)
-        return gather(work, state.reading(), executor=executor, on_value=note, stop=bar.stop, keep=False)
+    return gather_bytes(
+        partial(_read, opener=opener),
+        state.reading(),
+        "Hashing",
+        count=count,
+        size=size,
+        executor=executor,
+        on_value=lambda _tile, hashed: state.learn(hashed),
+        keep=False,
+    )
 
 
 def _read(tile: LinkedTile, *, opener: StoreOpener, report: Meter | None) -> LinkedTile:

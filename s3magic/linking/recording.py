@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from heapq import nsmallest
@@ -12,9 +13,10 @@ from s3magic.errors import LinkError
 from s3magic.linking.changes import Changes
 from s3magic.linking.folder import Folder
 from s3magic.linking.ledger import forget
-from s3magic.linking.local import local_state
-from s3magic.linking.manifest import DatasetInfo, parse_line
-from s3magic.linking.standing import ask
+from s3magic.linking.local import Local, local_state
+from s3magic.linking.looking import look_at_files
+from s3magic.linking.manifest import DatasetInfo, LinkedTile, parse_line
+from s3magic.linking.standing import Standing, ask_many
 from s3magic.linking.state import Part
 from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
@@ -53,13 +55,27 @@ def _strangers(one: Addition) -> Iterator[str]:
             yield tile.name
 
 
-def refuse_last_copies(one: Addition, *, opener: StoreOpener) -> None:
+def refuse_last_copies(one: Addition, *, opener: StoreOpener, executor: Executor | None = None) -> None:
     """Raise `LinkError` when S3 has a tile's bytes no more, and its file here would go too."""
-    gone = (tile for tile in one.tiles.gone_everywhere() if tile.size)
-    here = (tile for tile in gone if local_state(one.folder.place(tile.name), tile) == "file")
-    if last := _listed(tile.name for tile in here if ask(tile, opener=opener).linked is None):
+    gone = [tile for tile in one.tiles.gone_everywhere() if tile.size]
+    here: list[LinkedTile] = []
+    last: list[str] = []
+
+    def look(number: int, state: Local) -> None:
+        if state == "file":
+            here.append(gone[number])
+
+    def note(tile: LinkedTile, standing: Standing) -> None:
+        if standing.linked is None:
+            last.append(tile.name)
+
+    failures = look_at_files(one.folder, gone, look)
+    failures += ask_many(here, count=len(here), opener=opener, on_value=note, executor=executor).failures
+    for _, error in failures:
+        raise error
+    if last:
         raise LinkError(
-            f"Gone from S3, and the files here are the last of them: {last}",
+            f"Gone from S3, and the files here are the last of them: {_listed(last)}",
             f"Move them out of {one.folder.path}, then run the same again.",
         )
 

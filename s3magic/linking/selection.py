@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from s3magic.errors import LinkError
 from s3magic.linking import footprints
@@ -16,22 +16,21 @@ def fits(match: str, name: str) -> bool:
 
 
 def select(
-    tiles: Iterable[LinkedTile], *, match: str | None = None, bbox: Sequence[float] | None = None
-) -> list[LinkedTile]:
+    tiles: Sequence[LinkedTile], *, match: str | None = None, bbox: Sequence[float] | None = None
+) -> Sequence[LinkedTile]:
     """Return the tiles whose name fits a pattern and that touch ``(west, south, east, north)``, with their sidecars.
 
     A tile of unknown place touches no box. Raises `LinkError` when none is chosen.
     """
     box = footprints.check_box(bbox) if bbox is not None else None
-    everything = list(tiles)
     if match is None and box is None:
-        return everything
+        return tiles
     chosen = {
         tile.name: tile
-        for tile in everything
+        for tile in tiles
         if (match is None or fits(match, tile.name)) and (box is None or footprints.overlaps(tile.crs84_extent, box))
     }
     if not chosen:
         raise LinkError("No tile is chosen by that name or box", "The dataset's .tiles shows names and extents.")
     along = {name for tile in chosen.values() for name in tile.sidecars}
-    return [tile for tile in everything if tile.name in chosen or tile.name in along]
+    return [tile for tile in tiles if tile.name in chosen or tile.name in along]

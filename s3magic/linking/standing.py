@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from s3magic.errors import AccessDenied, NotFound
 from s3magic.linking import hashes
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.status import Remote
+from s3magic.linking.work import Harvest, gather
+from s3magic.progress import meter
 from s3magic.store.base import ObjectInfo, StoreOpener
 
 
@@ -51,6 +57,26 @@ def ask(tile: LinkedTile, *, opener: StoreOpener) -> Standing:
     except (NotFound, AccessDenied):
         return lost
     return replace(_checked("superseded", tile, version, detail), is_gone=now is None)
+
+
+def ask_many(
+    tiles: Iterable[LinkedTile],
+    *,
+    count: int,
+    opener: StoreOpener,
+    on_value: Callable[[LinkedTile, Standing], Any],
+    executor: Executor | None = None,
+) -> Harvest[Standing]:
+    """Ask for many tiles at once, under a bar; ``on_value`` is told how each stands. Return those that failed."""
+    with meter("Asking S3", count) as bar:
+
+        def note(tile: LinkedTile, standing: Standing) -> None:
+            bar(1)
+            on_value(tile, standing)
+
+        harvest = gather(partial(ask, opener=opener), tiles, executor=executor, on_value=note, keep=False)
+    harvest.raise_stop()
+    return harvest
 
 
 def differences(tile: LinkedTile, info: ObjectInfo) -> str:

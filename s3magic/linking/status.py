@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Literal, overload
 
-from s3magic.errors import AccessDenied, NotFound, S3MagicError
+from s3magic.errors import AccessDenied, NotFound
 from s3magic.html import counted, table
-from s3magic.linking.bytewise import gather_bytes
 from s3magic.linking.folder import Folder
-from s3magic.linking.local import Local, local_state, quick_state
+from s3magic.linking.local import Local
+from s3magic.linking.looking import Look
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.runs import Rest, Run, runs, unsettled
 from s3magic.linking.tiles import Packed
@@ -121,63 +121,36 @@ def status(folder: Folder, *, opener: StoreOpener, executor: Executor | None = N
     seen = _Seen(folder)
     with meter("Asking S3", len(tiles)) as bar:
         _ask_s3(tiles, seen, bar, opener, executor)
-    files = {seen.names[number]: number for number in seen.files}
-    look = gather_bytes(
-        partial(_local, folder=folder),
-        (tiles[number] for number in seen.files),
-        "Looking at files",
-        count=len(files),
-        size=seen.size,
-        on_value=lambda tile, state: seen.is_here(files[tile.name], state),
-    )
-    look.raise_stop()
-    seen.details |= {name: reason(error) for name, error in look.failures}
+    seen.look.read(tiles)
+    seen.explain(seen.look.failures)
     return StatusReport(
         TileStatus(name, there, here, seen.details.get(name, ""))
         for name, there, here in zip(seen.names, seen.remote, seen.local, strict=True)
     )
 
 
-@dataclass(slots=True)
 class _Seen:
-    """What is known of each tile by now: states by its number, reasons by its name; and which files are to be read."""
+    """What is known of each tile by now: states by its number, reasons by its name."""
 
-    folder: Folder
-    names: list[str] = field(default_factory=list)
-    remote: list[Remote] = field(default_factory=list)
-    local: list[Local] = field(default_factory=list)
-    files: list[int] = field(default_factory=list)
-    size: int = 0
-    details: dict[str, str] = field(default_factory=dict)
+    def __init__(self, folder: Folder) -> None:
+        self.names: list[str] = []
+        self.remote: list[Remote] = []
+        self.local: list[Local] = []
+        self.details: dict[str, str] = {}
+        self.look = Look(folder, self.local.__setitem__)
 
     def looked(self, tiles: Iterable[LinkedTile]) -> Iterator[LinkedTile]:
         """Yield tiles after a look at the disk; on S3 they are taken for what was linked until somebody objects."""
-        root = f"{self.folder.path}/"
         for number, tile in enumerate(tiles):
-            try:
-                place = self.folder.place(tile.name) if "/" in tile.name else root + tile.name
-                here = quick_state(place, tile)
-            except (S3MagicError, OSError) as error:
-                self.details[tile.name], here = reason(error), "unknown"
-            if here == "file":
-                here = "unknown"  # until its content was read
-                if tile.oid:
-                    self.files.append(number)
-                    self.size += tile.size
             self.names.append(tile.name)
             self.remote.append(_same(tile))
-            self.local.append(here)
+            self.local.append("unknown")
+            self.look.at(number, tile)
             yield tile
 
-    def is_there(self, number: int, state: Remote, why: str = "") -> None:
-        """Note how a tile stands on S3."""
-        self.remote[number] = state
-        if why:
-            self.details[self.names[number]] = why
-
-    def is_here(self, number: int, state: Local) -> None:
-        """Note how a tile stands on disk."""
-        self.local[number] = state
+    def explain(self, failures: Iterable[tuple[str, Exception]]) -> None:
+        """Note why something is unknown."""
+        self.details |= {name: reason(error) for name, error in failures}
 
 
 def _ask_s3(
@@ -189,8 +162,10 @@ def _ask_s3(
     def settle(run: Run, rest: Rest) -> None:
         bar(len(run.keys) - len(rest.etags))
         for number, etag in rest.etags.items():
-            seen.is_there(number, "unknown", rest.why)
-            if not rest.why:
+            seen.remote[number] = "unknown"
+            if rest.why:
+                seen.details[seen.names[number]] = rest.why
+            else:
                 questions[number] = etag
 
     work = partial(unsettled, opener=opener)
@@ -201,12 +176,12 @@ def _ask_s3(
 
     def answer(question: _Question, state: Remote) -> None:
         bar(1)
-        seen.is_there(question.number, state)
+        seen.remote[question.number] = state
 
     left = (_Question(number, tiles[number], etag) for number, etag in sorted(questions.items()))
     asked = gather(partial(_ask, opener=opener), left, executor=executor, on_value=answer)
     asked.raise_stop()
-    seen.details |= {name: reason(error) for name, error in asked.failures}
+    seen.explain(asked.failures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +218,6 @@ def _ask(question: _Question, *, opener: StoreOpener) -> Remote:
 
 def _same(tile: LinkedTile) -> Remote:
     return "ok" if tile.oid else "unhashed"
-
-
-def _local(tile: LinkedTile, *, folder: Folder, report: Callable[[int], None] | None = None) -> Local:
-    return local_state(folder.place(tile.name), tile, report=report)
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -63,12 +63,15 @@ def leftovers(dataset):
 def test_fetch_brings_the_rest_and_only_the_rest(dataset, store):
     report = dataset.fetch(match="a*")
     assert report.fetched == ("a.bin",)
+    assert repr(report) == "<1 tile fetched (5.2 MB), 0 already here>"
     assert report.size == 5 << 20
     report = dataset.fetch()
     assert (report.fetched, report.present) == (("b.bin", "c.bin"), ("a.bin",))
     assert [content(dataset, name) for name in "abc"] == [name.encode() * (5 << 20) for name in "abc"]
     store.starts.clear()
-    assert dataset.fetch().fetched == ()
+    again = dataset.fetch()
+    assert repr(again) == "<0 tiles fetched (0 B), 3 already here>"
+    assert again.fetched == ()
     assert store.starts == []
     assert not (dataset.path / ".s3link" / "partial").exists()
 
