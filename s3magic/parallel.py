@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -63,3 +65,79 @@ def each(
         begun = [future for future in waiting if not future.cancel()]
         if to_the_end:
             wait(begun)
+
+
+def each_here(
+    function: Callable[[Item], Value],
+    items: Iterable[Item],
+    *,
+    workers: int = WORKERS,
+    leaving: Callable[[], object] = bool,
+) -> Generator[Outcome[Item, Value], None, None]:
+    """Do the same with threads of its own, which cost a tenth of what the futures of an executor do.
+
+    An interrupt (or leaving the loop) drops what has not begun and waits for what has, after it has
+    called ``leaving``: nothing is under way any more when this ends.
+    """
+    crew, source, under_way = _Crew(function, workers), iter(items), 0
+    try:
+        while True:
+            for item in islice(source, 2 * workers - under_way):
+                crew.give(item)
+                under_way += 1
+            if not under_way:
+                return
+            outcome = crew.take()
+            under_way -= 1
+            yield outcome
+    finally:
+        crew.drop()
+        leaving()
+        crew.dismiss()
+
+
+class _Crew(Generic[Item, Value]):
+    """Threads that carry out a function; as many as there was work for at once, at most."""
+
+    def __init__(self, function: Callable[[Item], Value], most: int) -> None:
+        self._function = function
+        self._most = most
+        self._threads: list[Thread] = []
+        self._todo: SimpleQueue[tuple[Item] | None] = SimpleQueue()
+        self._ended: SimpleQueue[tuple[Item, Value | None, BaseException | None]] = SimpleQueue()
+
+    def give(self, item: Item) -> None:
+        """Let something be done."""
+        self._todo.put((item,))
+        if len(self._threads) < self._most:
+            self._threads.append(Thread(target=self._work, name=f"s3magic-{len(self._threads)}"))
+            self._threads[-1].start()
+
+    def take(self) -> Outcome[Item, Value]:
+        """Wait for something that is done; raise what is no error but wants to end it all."""
+        item, value, error = self._ended.get()
+        if error is None or isinstance(error, Exception):
+            return Outcome(item, value, error)
+        raise error
+
+    def drop(self) -> None:
+        """Forget what has not begun."""
+        with suppress(Empty):
+            while True:
+                self._todo.get_nowait()
+
+    def dismiss(self) -> None:
+        """Wait for what has begun, and end."""
+        for _ in self._threads:
+            self._todo.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while (given := self._todo.get()) is not None:
+            (item,) = given
+            try:
+                self._ended.put((item, self._function(item), None))
+            except BaseException as error:  # noqa: BLE001 - whoever takes it is told
+                self._ended.put((item, None, error))
+            del given, item

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from s3magic.parallel import each
+from s3magic.parallel import each, each_here
 
 
 @pytest.fixture
@@ -92,3 +92,51 @@ def test_a_given_executor_is_used_and_left_open():
         names = {o.value for o in each(lambda _: threading.current_thread().name, range(3), executor=pool)}
         assert all(name.startswith("mine") for name in names)
         assert pool.submit(int).result() == 0
+
+
+def test_threads_of_its_own_give_the_same_outcomes():
+    def halve(number):
+        if number == 3:
+            raise ValueError("three")
+        return number / 2
+
+    outcomes = {outcome.item: outcome for outcome in each_here(halve, range(10), workers=3)}
+    assert len(outcomes) == 10
+    assert outcomes[4].value == 2
+    assert isinstance(outcomes[3].error, ValueError)
+    assert list(each_here(halve, ())) == []
+
+
+def test_threads_of_its_own_are_no_more_than_wanted_and_gone_in_the_end():
+    taken, seen = itertools.count(), set()
+    results = each_here(lambda _: seen.add(threading.current_thread()), taken, workers=4)
+    for _ in range(100):
+        next(results)
+    results.close()
+    assert 100 < next(taken) <= 100 + 2 * 4
+    assert 0 < len(seen) <= 4
+    assert not any(thread.is_alive() for thread in seen)
+
+
+def test_who_leaves_is_asked_to_and_waited_for():
+    begun, told, ended = threading.Event(), threading.Event(), []
+
+    def work(item):
+        if item:
+            begun.set()
+            assert told.wait(30)
+            ended.append(item)
+
+    results = each_here(work, range(50), workers=2, leaving=told.set)
+    next(results)
+    assert begun.wait(30)
+    results.close()
+    assert 1 <= len(ended) <= 3, "what had begun ended, the rest never began"
+
+
+def test_what_is_no_error_ends_it_all():
+    def work(item):
+        raise SystemExit(item)
+
+    with pytest.raises(SystemExit):
+        next(each_here(work, range(5), workers=1))

@@ -21,6 +21,7 @@ from s3magic.url import S3Url
 
 HEADER_LIMIT = 2_000_000  # bytes of one tile that its metadata may cost
 _TILES = (".las", ".laz", ".tif", ".tiff", ".gtiff", ".btf", ".nc", ".nc4", ".h5", ".hdf5", ".he5")
+_NOWHERE = TileInfo("file", "file")
 _TYPES = frozenset({"point-cloud", "raster", "grid"})
 
 
@@ -74,6 +75,7 @@ def _describe(candidate: Candidate, store: Store, hash_word: str, report: Report
     oid, source = (None, None) if hash_word != "auto" else _known_hash(store, info, version_id, report)
     if seen is not None and oid != seen:  # told, but not of these bytes
         oid = source = None
+    where = about if is_tile else _NOWHERE
     tile = LinkedTile(
         name=candidate.name,
         url=info.url,
@@ -85,17 +87,14 @@ def _describe(candidate: Candidate, store: Store, hash_word: str, report: Report
         crc64nvme=info.checksums.get("CRC64NVME"),
         last_modified=time_text(info.last_modified),
         format=sys.intern(about.format) if is_tile or candidate.is_sidecar else "file",
+        crs84_extent=_rounded(where.crs84_extent),
+        native_extent=where.native_extent,
+        point_count=where.point_count,
+        dimensions=where.dimensions,
         sidecars=candidate.sidecars,
     )
     if not is_tile:
         return Described(tile, "file", content=seen)
-    tile = replace(
-        tile,
-        crs84_extent=_rounded(about.crs84_extent),
-        native_extent=about.native_extent,
-        point_count=about.point_count,
-        dimensions=about.dimensions,
-    )
     return Described(tile, about.kind, about.crs and sys.intern(about.crs), canonical(about.schema), seen)
 
 
@@ -119,7 +118,7 @@ def has_header(info: ObjectInfo) -> bool:
 def _header(store: Store, info: ObjectInfo, version_id: str | None, content: bytes | None) -> TileInfo:
     """Read what the file says of itself; nothing is read of a file that is linked as such."""
     if not has_header(info):
-        return TileInfo("file", "file")
+        return _NOWHERE
     reader = RangeReader(store, info, limit=HEADER_LIMIT, version_id=version_id, head=content or b"")
     try:
         return registry.describe(cast("BinaryIO", reader), info.name)
@@ -154,4 +153,4 @@ def _rounded(extent: Box | None) -> Box | None:
 
 def time_text(moment: datetime | None) -> str | None:
     """Return a time as manifests have it: ``2026-01-31T12:00:00Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z" if moment else None

@@ -17,6 +17,7 @@ from s3magic.linking import manifest
 
 _VERSION = 1
 _PAGE = 500
+_NAMES = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _LASTING = """
 create table kind (number integer primary key, type text, crs text, schema text);
 create table described (
@@ -139,4 +140,4 @@ def _connected(path: Path | None) -> sqlite3.Connection:
 
 def as_json(names: Sequence[str]) -> str:
     """Return names as SQLite's functions for JSON write them."""
-    return json.dumps(names, separators=(",", ":"), ensure_ascii=False)
+    return _NAMES.encode(names) if names else "[]"

@@ -19,6 +19,7 @@ from s3magic.url import S3Url
 FORMAT_VERSION = 1
 SIDECAR = "pam"
 _UNHASHED = '"oid": null, "oidFrom": null'  # stands in no text of a line: there a quote has its backslash
+_LINES = json.JSONEncoder(ensure_ascii=False, allow_nan=False)  # made once: that takes longer than a line
 _NAMELESS = ("undefined", "unknown")  # as projection libraries write it
 Box = tuple[float, float, float, float]
 
@@ -276,7 +277,7 @@ def shard(name: str) -> str:
 
 def tile_line(tile: LinkedTile) -> str:
     """Return a tile as one line of JSON, without its line end."""
-    return json.dumps(tile.to_json(), ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
+    return _LINES.encode(tile.to_json())
 
 
 def hashed_line(line: str, oid: str, source: str) -> str:

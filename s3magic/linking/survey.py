@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from s3magic.errors import AccessDenied, LinkError, NoSuchKey, NotFound
@@ -181,8 +181,8 @@ class _Listing:
                 info.storage_class,
                 info.version_id,
                 info.checksum_type,
-                json.dumps(dict(info.checksums)),
-                json.dumps(info.algorithms),
+                json.dumps(dict(info.checksums)) if info.checksums else "{}",
+                json.dumps(info.algorithms) if info.algorithms else "[]",
                 place.url.version_id if is_meant else None,
                 place.info is not None,
                 is_chosen,
@@ -231,11 +231,17 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
         last_modified=datetime.fromisoformat(modified) if modified else None,
         storage_class=storage_class,
         version_id=version_id,
-        checksums=json.loads(checksums),
+        checksums=_read(checksums),
         checksum_type=checksum_type,
-        algorithms=tuple(json.loads(algorithms)),
+        algorithms=tuple(_read(algorithms)),
     )
-    return Candidate(info, name, pin, bool(is_asked), tuple(json.loads(sidecars)), bool(is_sidecar))
+    return Candidate(info, name, pin, bool(is_asked), tuple(_read(sidecars)), bool(is_sidecar))
+
+
+@lru_cache(maxsize=16)
+def _read(text: str) -> Any:
+    """Read JSON that mostly says the same; what it says is not to be changed."""
+    return json.loads(text)
 
 
 def _refuse_unsafe(url: str, name: str) -> None:

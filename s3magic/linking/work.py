@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
@@ -19,7 +19,7 @@ from s3magic.errors import (
     S3MagicError,
     TilesFailed,
 )
-from s3magic.parallel import each
+from s3magic.parallel import each, each_here
 
 WORKERS = 64  # a header is a round trip, not a transfer: as many as a client keeps connections
 _HOPELESS = (ClockSkew, ExpiredCredentials, InvalidCredentials, MissingLibrary, NoCredentials)
@@ -79,10 +79,12 @@ def gather(
         Whether the values are part of what is returned; where they are very many, ``on_value`` may do.
     """
     harvest: Harvest[Value] = Harvest()
-    count = workers or WORKERS
-    pool = ThreadPoolExecutor(count, thread_name_prefix="s3magic-link") if executor is None else executor
+    outcomes = (
+        each_here(function, items, workers=workers or WORKERS, leaving=stop.set if stop is not None else bool)
+        if executor is None
+        else each(function, items, executor=executor, workers=WORKERS, to_the_end=True)
+    )
     try:
-        outcomes = each(function, items, executor=pool, workers=WORKERS, to_the_end=executor is not None)
         with closing(outcomes):
             for outcome in outcomes:
                 if outcome.error is None:
@@ -98,11 +100,6 @@ def gather(
                         break
     except KeyboardInterrupt as interrupt:
         harvest.stopped = interrupt
-    finally:
-        if executor is None:
-            if stop is not None:
-                stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
     return harvest
 
 
