@@ -8,11 +8,9 @@ from s3magic.usage import Usage
 
 
 @pytest.fixture
-def asked(run):
-    """The same shell with a connection to the sandbox."""
-    run("%s3sandbox start")
-    yield run
-    run("%s3sandbox stop")
+def asked(run, connection):
+    """Run cells as the sandbox's teacher."""
+    return run
 
 
 def test_the_last_cell_that_used_s3_is_told_of(asked):
