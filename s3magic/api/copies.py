@@ -103,8 +103,8 @@ def _up(path: Path, target: S3Url, *, delete: bool) -> Way:
     _check_delete(str(path), is_one=not path.is_dir(), delete=delete)
     if path.is_dir():
         target = target if target.is_prefix else target.with_key(f"{target.key}/")
-    elif not path.is_file():
-        raise InvalidInput(f"Neither a file nor a folder: {path}", "Name one of them.")
+    elif not path.is_file() or file_name(path.name) is None:
+        raise InvalidInput(f"Neither a folder, nor a file whose name is text: {path!s:.200}", "Name one of them.")
     elif target.is_prefix:
         target = target.with_key(target.key + path.name)
     return Up(path, current.open_store(target), target)

@@ -115,7 +115,8 @@ class Place:
             self._lock(handle)
             kept = {path.stem for path in wanted}
             for leftover in self.records.iterdir():
-                if leftover.suffix in {".part", ".done"} and leftover.stem not in kept:
+                is_part = leftover.suffix in {".part", ".done"}
+                if leftover.is_symlink() or (is_part and leftover.stem not in kept):  # a link may lead anywhere
                     leftover.unlink()
             try:
                 yield

@@ -120,6 +120,7 @@ class Mirror:
         self._began = time.monotonic()
         self._report: CopyReport | None = None
         self._traffic = Traffic()
+        self._held = 0, 0
 
     def bring(self) -> None:
         """Bring what is new or changed, and remove what came from S3 and is not there any more.
@@ -150,10 +151,10 @@ class Mirror:
 
     def stats(self) -> dict[str, Any]:
         """See `CopiedMount.stats`."""
-        files = self.files()
+        files, size = self._held
         return {
-            "files": len(files),
-            "bytes": sum(size for size, _ in files.values()),
+            "files": files,
+            "bytes": size,
             "requests": self._traffic.requests,
             "bytes_fetched": self._traffic.received,
             "hidden": len(self._report.left_out) if self._report else 0,
@@ -178,6 +179,7 @@ class Mirror:
         draft = marker.with_suffix(".new")
         draft.write_text(json.dumps({**self.what, "files": files}), encoding="utf-8")
         draft.replace(marker)
+        self._held = len(files), sum(size for size, _ in files.values())
 
     def files(self) -> dict[str, list[int]]:
         """Return the files that came from S3, by name, with size and time."""

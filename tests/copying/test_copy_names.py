@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from s3magic.copying.entry import Entry, Found, relative, unfit
+from s3magic.copying.place import Place
 from s3magic.copying.tree import find_files
 from s3magic.errors import CopyFailed
 
@@ -109,3 +111,14 @@ def test_names_that_can_be_no_key_are_named(here):
     assert [name for name, _ in found.left_out] == [os.fsdecode(b"caf\xe9"), "ok"]
     assert [why.split(";")[0] for _, why in found.left_out] == ["its name is no text", "its key would have 1025 bytes"]
     assert unfit("a/" + "é" * 128) is not None
+
+
+def test_links_among_the_parts_lead_nowhere(down, there, tmp_path, memory):
+    info = memory.put("p/x", b"new")
+    (tmp_path / "outside").write_bytes(b"theirs")
+    part = Place(there).part(replace(info, version_id=None))
+    part.parent.mkdir(parents=True)
+    part.symlink_to(tmp_path / "outside")
+    down("p/")
+    assert (tmp_path / "outside").read_bytes() == b"theirs"
+    assert (there / "x").read_bytes() == b"new"
