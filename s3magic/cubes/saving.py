@@ -123,8 +123,14 @@ def _store(store: Store, url: S3Url, path: Path, there: ObjectInfo | None) -> Ob
 def _draft(url: S3Url, folder: Path) -> Iterator[Path]:
     """Give a place to write a file of the same name; it is gone afterwards unless it is kept."""
     name = file_name(url.name)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place = Path(tempfile.mkdtemp(prefix=_WRITING, dir=folder))
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place = Path(tempfile.mkdtemp(prefix=_WRITING, dir=folder))
+    except OSError as error:
+        raise InvalidInput(
+            f"No file can be written in {folder}: {error.strerror}",
+            "Set XDG_STATE_HOME to a folder of yours with room.",
+        ) from error
     try:
         yield place / (name or f"unnamed{Path(url.name).suffix}")
     finally:

@@ -173,3 +173,11 @@ def test_saving_needs_no_mount(led, spot, field, monkeypatch, tmp_path):
     monkeypatch.setattr(attach, "DEVICE", tmp_path / "no-fuse")
     led.save(field(), spot.url)
     assert s3magic.mounts() == []
+
+
+def test_without_a_place_to_write_it_says_which_to_set(led, spot, field, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(InvalidInput, match="No file can be written") as caught:
+        led.save(field(), spot.url)
+    assert "XDG_STATE_HOME" in caught.value.hint
