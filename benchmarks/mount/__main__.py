@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import shutil
 import signal
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 from benchmarks.mount import data, report
 from benchmarks.mount.peers import KNOWN, Peer, Place, other
 from benchmarks.mount.rows import OPTIONAL, ROWS
-from benchmarks.mount.samples import Sample, take
+from benchmarks.mount.samples import ROOT, Sample, take
 from benchmarks.mount.server import Far, Server, serve
 
 LOCAL = "local"
@@ -121,6 +122,7 @@ def main() -> int:
     versions = {Path(peer.command[0]).name: peer.version() for peer in peers.values() if peer and not peer.serves}
     samples: list[Sample] = []
     is_stopped = False
+    compileall.compile_dir(ROOT / "s3magic", quiet=1)  # as pip does, whatever PYTHONDONTWRITEBYTECODE says
     about = report.conditions(options) | {"versions": versions}
     with ExitStack() as stack:
         parent = options.work or (MEMORY if has_room(options.scale) else None)
