@@ -184,4 +184,4 @@ def _folder(place: S3Url, chosen: Connection) -> Path:
     """Return where a place is mounted for this process: nobody else's mount is there."""
     told = f"{chosen.location.endpoint_url}\0{chosen.location.region}\0{place}"
     digest = hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
-    return records.private_folder() / str(os.getpid()) / f"{place.bucket}-{digest}"
+    return records.private_folder() / f"{place.bucket}-{os.getpid()}-{digest}"

@@ -11,6 +11,7 @@ import pytest
 import s3magic
 from s3magic import api
 from s3magic.errors import InvalidInput, MissingLibrary
+from s3magic.mounting import records
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid:SyntaxWarning")
 NAMES = ("decode_uri", "expand_filespecs", "save")
@@ -74,11 +75,13 @@ import iris
 assert "exec_module" not in vars(iris.__spec__.loader) and len([f for f in sys.meta_path if "s3magic" in f"{{f}}"]) == 0
 s3magic.connect("keys", access_key_id={keys.access_key_id!r}, secret_access_key={keys.secret_access_key!r},
                 endpoint_url={sandbox.endpoint_url!r}, region="us-east-1")
-print(iris.load_cube("s3://teaching/iris/E1_north_america.nc").shape, "IPython" in sys.modules, len(s3magic.mounts()))
+iris.save(iris.load_cube("s3://teaching/iris/E1_north_america.nc")[0], "s3://scratch/from-a-script.nc")
+print(iris.load_cube("s3://scratch/from-a-script.nc").shape, "IPython" in sys.modules, len(s3magic.mounts()))
 """
     )
-    assert told == "(240, 37, 49) False 1\n"
+    assert told == "(37, 49) False 2\n"
     assert s3magic.mounts() == []
+    assert not any(path.is_dir() for path in records.private_folder().glob("*"))
 
 
 def test_the_hook_waits_without_importing_and_can_be_taken_back(room):
