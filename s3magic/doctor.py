@@ -77,7 +77,8 @@ def findings() -> list[Finding]:
         found.append(Finding(name, present, use + ("" if present else f" → apt install {package}")))
     device = Path("/dev/fuse")
     usable = device.exists() and os.access(device, os.R_OK | os.W_OK)
-    found.append(Finding("/dev/fuse", usable, "mount a bucket" + ("" if usable else " → missing, or no right to it")))
+    without = "" if usable else " → missing, or no right to it; %s3mount --copy does without"
+    found.append(Finding("/dev/fuse", usable, f"mount a bucket{without}"))
     for name, variable in (("config", "AWS_CONFIG_FILE"), ("credentials", "AWS_SHARED_CREDENTIALS_FILE")):
         path = Path(os.environ.get(variable) or f"~/.aws/{name}").expanduser()
         is_there = path.is_file()

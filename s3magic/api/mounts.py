@@ -50,8 +50,8 @@ def mount(
         Not yet: nothing can be written through a mount.
     copy
         Copy the files into the folder instead, for machines without FUSE; the ``url`` may be a
-        pattern then. The same again, or ``refresh()``, brings what changed; the files stay when it
-        is unmounted.
+        pattern then. ``refresh()`` brings what changed; the files stay when it is unmounted, and
+        mounting it there again fetches only what is new.
     match
         Copy only objects whose name fits this glob.
     cache

@@ -196,8 +196,8 @@ class S3Magics(Magics):
     def s3mount(self, args: Namespace, cell: str | None = None) -> Mount | MountTable | object:
         """Show a bucket or a folder of it as ordinary files. As %%s3mount, for one cell alone.
 
-        With --copy the URL may be a pattern. The same line again, or refresh(), brings what changed;
-        what was copied stays in DIR when it is unmounted.
+        With --copy the URL may be a pattern, and refresh() brings what changed. What was copied stays
+        in DIR when it is unmounted; mounting it there again is quick.
         """
         if args.url is None:
             if cell is not None:
