@@ -5,10 +5,9 @@ Layout: the Apache Parquet format; GeoParquet 1.1 for places.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -117,31 +116,17 @@ class _TooMuch(Exception):
     """A column's first page is larger than what is left of the budget."""
 
 
-class _BoundedFile(io.RawIOBase):
+class _BoundedFile(WatchedFile):
     """The same file, of which only so many bytes may be read."""
 
     def __init__(self, file: WatchedFile, left: int) -> None:
-        super().__init__()
-        self._file = file
+        super().__init__(cast("BinaryIO", file))
         self.left = left
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
     def read(self, size: int | None = -1, /) -> bytes:
-        wanted = self._file.size if size is None or size < 0 else size
-        if wanted > self.left:
+        if (self.size if size is None or size < 0 else size) > self.left:
             raise _TooMuch
-        data = self._file.read(size)
+        data = super().read(size)
         self.left -= len(data)
         return data
 
