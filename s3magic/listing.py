@@ -159,8 +159,8 @@ class Listing:
         return rows
 
     def _note(self) -> str:
-        parts = [_counted(len(self.folders), "folder")] if self.folders else []
-        parts.append(f"{_counted(len(self), 'object')}, {html.bytes_text(self.size)}")
+        parts = [html.counted(len(self.folders), "folder")] if self.folders else []
+        parts.append(f"{html.counted(len(self), 'object')}, {html.bytes_text(self.size)}")
         if self.truncated:
             parts.append("there are more: raise the limit, or look into a folder")
         return " · ".join(parts)
@@ -291,10 +291,6 @@ def _refuse_nothing(asked: S3Url) -> None:
         raise NoSuchKey(
             f"No such object or folder: {asked}", "Check the name; %s3ls of its folder shows what is there."
         )
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _one_line(name: str) -> str:
