@@ -208,7 +208,7 @@ def _connections() -> Iterable[Connection]:
 
 
 def _short(one: Traffic) -> str:
-    return f"{one.requests:,} requests, {html.bytes_text(one.received)}"
+    return f"{html.counted(one.requests, 'request')}, {html.bytes_text(one.received)}"
 
 
 def _serves(connection: Connection, url: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from s3magic.html import bytes_text, card
+from s3magic.html import bytes_text, card, counted
 
 PRICED = "list prices of S3 Standard in us-east-1, 2025 (aws.amazon.com/s3/pricing)"
 LIST_PRICE = 0.005 / 1000
@@ -104,7 +104,7 @@ class Traffic:
         return self != _NOTHING
 
     def __repr__(self) -> str:
-        words = [f"{self.requests:,} requests", f"{bytes_text(self.received)} received"]
+        words = [counted(self.requests, "request"), f"{bytes_text(self.received)} received"]
         words += [f"{bytes_text(self.sent)} sent"] if self.sent else []
         return f"<Traffic: {', '.join(words)}, about {_dollars(self.cost)}>"
 
