@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from s3magic.errors import LinkError
-from s3magic.html import bytes_text, table
+from s3magic.html import bytes_text, counted, table
 from s3magic.linking import index, pointers, sharing
 from s3magic.linking.claims import idle
 from s3magic.linking.folder import Folder
@@ -56,7 +56,9 @@ class GcReport:
 
     def __str__(self) -> str:
         word = "would be freed" if self.dry_run else "freed"
-        return f"{bytes_text(self.size)} in {len(self.freed)} files {word}, {len(self.kept)} kept"
+        reasons = {why for _, why in self.kept}
+        why = f": {reasons.pop()}" if len(reasons) == 1 else ""
+        return f"{bytes_text(self.size)} in {counted(len(self.freed), 'file')} {word}, {len(self.kept):,} kept{why}"
 
     def __repr__(self) -> str:
         return f"<{self}>"
@@ -105,6 +107,8 @@ def gc(
     dry_run
         Tell what would be freed, and free nothing.
     """
+    if not files and (match is not None or bbox is not None):
+        raise LinkError("match and bbox choose among the tiles' own files", "Free those with files=True, or --files.")
     with folder.writing():
         if folder.info().imported:
             raise LinkError(

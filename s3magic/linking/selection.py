@@ -31,6 +31,7 @@ def select(
         if (match is None or fits(match, tile.name)) and (box is None or footprints.overlaps(tile.crs84_extent, box))
     }
     if not chosen:
-        raise LinkError("No tile is chosen by that name or box", "The dataset's .tiles shows names and extents.")
+        words = [f"the name {match}"] * (match is not None) + ["that box"] * (box is not None)
+        raise LinkError(f"No tile is chosen by {' and '.join(words)}", "The dataset's .tiles shows names and extents.")
     along = {name for tile in chosen.values() for name in tile.sidecars}
     return [tile for tile in tiles if tile.name in chosen or tile.name in along]

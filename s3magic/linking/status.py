@@ -62,11 +62,14 @@ class StatusReport(Sequence[TileStatus]):
     def __init__(self, tiles: Iterable[TileStatus]) -> None:
         self._remote: Counter[Remote] = Counter()
         self._local: Counter[Local] = Counter()
+        self._whys: set[str] = set()  # two are enough to tell that there is more than one
         self._tiles = Packed(map(self._line, tiles), lambda line: TileStatus(*json.loads(line)))
 
     def _line(self, tile: TileStatus) -> str:
         self._remote[tile.remote] += 1
         self._local[tile.local] += 1
+        if tile.remote == "unknown" and len(self._whys) < 2:
+            self._whys.add(tile.detail)
         return json.dumps([tile.name, tile.remote, tile.local, tile.detail])
 
     @overload
@@ -97,7 +100,8 @@ class StatusReport(Sequence[TileStatus]):
         return [tile.to_json() for tile in self._tiles]
 
     def __str__(self) -> str:
-        return f"{counted(len(self), 'tile')}; on S3: {_counts(self.remote)}; here: {_counts(self.local)}"
+        why = "".join(f" ({why})" for why in self._whys if why and len(self._whys) == 1)
+        return f"{counted(len(self), 'tile')}; on S3: {_counts(self.remote)}{why}; here: {_counts(self.local)}"
 
     def __repr__(self) -> str:
         return f"<{self}>"

@@ -35,8 +35,11 @@ class VerifyReport(StatusReport):
         return not self.failures
 
     def __str__(self) -> str:
-        verdict = "all well" if self.ok else f"{len(self.failures):,} wrong"
-        return f"{super().__str__()}: {verdict}"
+        found = self.failures
+        wrong = sum(tile.remote != "unknown" or tile.local == "modified" for tile in found)
+        unchecked = len(found) - wrong
+        verdict = [f"{wrong:,} wrong"] * bool(wrong) + [f"{unchecked:,} could not be checked"] * bool(unchecked)
+        return f"{super().__str__()}: {', '.join(verdict) or 'all well'}"
 
 
 def verify(

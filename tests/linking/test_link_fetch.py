@@ -91,8 +91,10 @@ def test_bbox_chooses(memory, tif, link):
         memory.put(f"cogs/t{number}.tif", tif(float(number), 50.0))
     dataset = link("cogs/*")
     assert dataset.fetch(bbox=(1.5, 49.5, 1.6, 49.6)).fetched == ("t1.tif",)
-    with pytest.raises(LinkError, match="No tile is chosen"):
+    with pytest.raises(LinkError, match="No tile is chosen by that box"):
         dataset.fetch(bbox=(50, 0, 51, 1))
+    with pytest.raises(LinkError, match=r"No tile is chosen by the name \*\.laz and that box"):
+        dataset.fetch(match="*.laz", bbox=(1.5, 49.5, 1.6, 49.6))
 
 
 def test_the_first_fetch_fills_in_the_hash(clouds, link):

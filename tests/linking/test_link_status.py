@@ -90,8 +90,11 @@ def test_a_version_that_may_not_be_asked_for_is_changed(dataset, store):
 def test_what_cannot_be_asked_is_unknown(dataset, store):
     store.denied = {"list", "head"}
     assert dataset.status().remote == {"unknown": 6}
+    assert repr(dataset.status()) == "<6 tiles; on S3: 6 unknown (Not allowed: GetObject); here: 6 pointer>"
     store.error = Unreachable
+    heads = store.heads
     assert dataset.status().remote == {"unknown": 6}
+    assert store.heads == heads  # nobody would answer them either
 
 
 def test_expired_credentials_are_no_state(dataset, store):

@@ -140,6 +140,13 @@ class TestVerify:
         ]
         assert "3 wrong" in shown(report)
 
+    def test_what_s3_does_not_tell_is_not_called_wrong(self, dataset, store):
+        store.denied = {"head"}
+        (dataset.path / "a.txt").write_bytes(b"edited here")
+        report = dataset.verify()
+        assert not report.ok
+        assert str(report).endswith("1 wrong, 2 could not be checked")
+
     def test_a_version_that_is_kept_is_good_enough(self, dataset, store):
         store.put("x/b.txt", b"other")
         report = dataset.verify()
@@ -285,6 +292,16 @@ class TestGc:
         assert dataset.gc(files=True, match="[ab]*").freed == report.freed
         assert dataset.status().local == {"file": 1, "pointer": 2}
         assert len(dataset.fetch().fetched) == 2
+
+    def test_a_choice_among_files_that_are_not_meant_is_refused(self, dataset):
+        dataset.fetch()
+        with pytest.raises(LinkError, match="choose among the tiles' own files"):
+            dataset.gc(match="a*")
+
+    def test_why_all_is_kept_is_told(self, dataset, store):
+        dataset.fetch()
+        store.denied = {"head"}
+        assert repr(dataset.gc(files=True)) == "<0 B in 0 files freed, 3 kept: You may not head here>"
 
     def test_the_last_copy_stays(self, dataset, store):
         dataset.fetch()
