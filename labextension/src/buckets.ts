@@ -10,7 +10,7 @@ import type { Notice } from './notice';
 import type { Pins } from './pins';
 import { Tree, type TreeNode, type Wish } from './tree';
 import { TreeView } from './treeview';
-import type { Failure, Purpose, Status } from './types';
+import type { Failure, Methods, Purpose, Status } from './types';
 import { uploadFiles } from './upload';
 import { endText, printable } from './words';
 
@@ -19,6 +19,8 @@ export interface BucketsHost {
   /** Run a line in the document in front, or only put it there. */
   run(code: string): Promise<void>;
   insert(code: string): void;
+  /** Told of every question to the kernel, so that one that takes long is explained. */
+  wait(answer: Promise<unknown>): Promise<void>;
   /** Show what one may do at a place. */
   showLights(node: TreeNode): void;
 }
@@ -182,15 +184,8 @@ export class Buckets {
       return;
     }
     try {
-      if (wish.node) {
-        const { bucket, key } = wish.node;
-        const params = { bucket, prefix: key, beginning: wish.beginning, token: wish.token };
-        const { children, next } = await link.ask('children', params);
-        tree.arrived(wish, children, next);
-      } else {
-        const { names, next } = await link.ask('buckets', { after: wish.token ?? '' });
-        tree.arrived(wish, names.map(name => ({ name })), next);
-      }
+      const { children, next } = await this._explained(page(link, wish));
+      tree.arrived(wish, children, next);
     } catch (error) {
       tree.failed(wish, failureOf(error));
     }
@@ -272,13 +267,18 @@ export class Buckets {
     }
   }
 
+  private async _explained<T>(answer: Promise<T>): Promise<T> {
+    void this._host.wait(answer).catch(() => undefined); // whoever asked is told
+    return answer;
+  }
+
   /** Ask, and say what went wrong where something did. */
   private async _attempt<T>(ask: (link: KernelLink) => Promise<T>): Promise<T | null> {
     if (!this._link) {
       return null;
     }
     try {
-      return await ask(this._link);
+      return await this._explained(ask(this._link));
     } catch (error) {
       this._host.notice.fail(failureOf(error));
       return null;
@@ -314,6 +314,15 @@ export class Buckets {
   private _link: KernelLink | null = null;
   private _tree: Tree | null = null;
   private _isChosen = false;
+}
+
+/** The page that is wished for. */
+async function page(link: KernelLink, { node, beginning, token }: Wish): Promise<Methods['children']['result']> {
+  if (node) {
+    return link.ask('children', { bucket: node.bucket, prefix: node.key, beginning, token });
+  }
+  const { names, next } = await link.ask('buckets', { after: token ?? '' });
+  return { children: names.map(name => ({ name })), next };
 }
 
 /** The s3:// URL of a node, its key as S3 has it. */

@@ -37,7 +37,7 @@ function row(dataset: Dataset, actions: DatasetActions): HTMLElement {
     title: 'Compare the tiles with S3; nothing is downloaded',
     attributes: { 'aria-disabled': String(isAsking) }
   });
-  const fetch = button('Fetch', () => actions.run(`%s3link fetch ${quoted(path)}`), {
+  const fetch = button('Fetch', () => actions.run(dataset.fetch), {
     key: `fetch ${path}`,
     label: `Fetch the tiles of ${name}`,
     title: 'Download what is not here yet, by a line in a new cell'
@@ -79,9 +79,4 @@ function counts(found: Readonly<Record<string, number>>): string {
   return Object.entries(found)
     .map(([word, count]) => `${count} ${word}`)
     .join(', ');
-}
-
-/** A path as a word of a magic's line. */
-function quoted(path: string): string {
-  return path.replace(/[\s'"\\${]/g, found => `\\${found}`);
 }

@@ -93,9 +93,10 @@ export class KernelLink {
     this._take('loaded', status);
   }
 
-  /** Whether a cell is running, so that a kernel without subshells answers later. */
+  /** Whether a cell is running beside which this kernel does not answer. */
   get isBusy(): boolean {
-    return this._kernel?.status === 'busy';
+    const kernel = this._kernel;
+    return kernel?.status === 'busy' && !(this._rpc && hasSubshell(kernel, this._rpc));
   }
 
   /** Why S3 did not tell who we are, when it was asked and did not. */
@@ -282,9 +283,13 @@ async function commIds(kernel: Kernel.IKernelConnection, target: string): Promis
   return content.status === 'ok' ? Object.keys(content.comms) : [];
 }
 
+function hasSubshell(kernel: Kernel.IKernelConnection, comm: Kernel.IComm): boolean {
+  return kernel.supportsSubshells && comm.commsOverSubshells !== 'disabled';
+}
+
 /** Wait for the comm's subshell, where the kernel has them, so that not even the first message waits for a cell. */
 async function openInSubshell(kernel: Kernel.IKernelConnection, comm: Kernel.IComm, isNew: boolean): Promise<void> {
-  if (kernel.supportsSubshells && comm.commsOverSubshells !== 'disabled') {
+  if (hasSubshell(kernel, comm)) {
     await (comm as Kernel.IComm & { subshellStarted?: Promise<void> }).subshellStarted?.catch(() => undefined);
   }
   if (isNew && !comm.isDisposed) {

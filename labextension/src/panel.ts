@@ -54,6 +54,7 @@ export class S3Panel extends Widget {
         notice: this._notice,
         run: code => this._follower.run(code),
         insert: code => this._follower.insert(code),
+        wait: async answer => void (await this._wait(answer)),
         showLights: node => void this._light(urlOf(node), node.bucket, node.key)
       },
       pins
@@ -230,25 +231,33 @@ export class S3Panel extends Widget {
     await this._patiently(() => this._link?.request(method, params));
   }
 
-  /** Ask the kernel; an error is shown, and when a running cell keeps it from answering that is said. */
+  /** Ask the kernel; an error is shown. */
   private async _patiently<T>(ask: () => Promise<T> | undefined): Promise<T | null> {
     const link = this._link;
     if (!link) {
       return null;
     }
     this._showError(null);
-    const impatient = window.setTimeout(() => {
-      if (link === this._link && link.isBusy) {
-        this._note.textContent = 'The kernel is busy. This is what it told last.';
-      }
-    }, PATIENCE);
     try {
-      return (await ask()) ?? null;
+      return (await this._wait(ask())) ?? null;
     } catch (error) {
       if (link === this._link) {
         this._showError(failureOf(error));
       }
       return null;
+    }
+  }
+
+  /** Wait for an answer; when a running cell keeps the kernel from giving it, that is said. */
+  private async _wait<T>(answer: Promise<T> | undefined): Promise<T | undefined> {
+    const link = this._link;
+    const impatient = window.setTimeout(() => {
+      if (link && link === this._link && link.isBusy) {
+        this._note.textContent = 'The kernel is busy. This is what it told last.';
+      }
+    }, PATIENCE);
+    try {
+      return await answer;
     } finally {
       window.clearTimeout(impatient);
       if (link === this._link) {

@@ -47,6 +47,8 @@ export interface Dataset {
   readonly tiles: number;
   readonly size: number;
   readonly here: number;
+  /** The line that fetches what is not here. */
+  readonly fetch: string;
 }
 
 /** All the panel shows; made without asking the network. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from s3magic.notebook.expand import protect
 from s3magic.url import S3Url
@@ -55,6 +56,12 @@ def thumbs_line(url: str) -> str:
 def copy_line(url: str, into: str) -> str:
     """Return the line that copies an object or a folder to disk."""
     return f"%s3copy {protect(escaped(url))} {protect(into)}"
+
+
+def fetch_line(folder: str) -> str:
+    """Return the line that fetches the tiles of a linked dataset, whose folder is written as short as it can be."""
+    path, here = Path(folder), Path.cwd()
+    return f"%s3link fetch {protect(str(path.relative_to(here) if path.is_relative_to(here) else path))}"
 
 
 def escaped(text: str) -> str:

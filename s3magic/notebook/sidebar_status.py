@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s3magic.errors import S3MagicError
-from s3magic.notebook import offers
+from s3magic.notebook import hand_over, offers
 
 if TYPE_CHECKING:
     from s3magic.access.connection import Connection
@@ -64,7 +64,8 @@ def _mount_to_json(mount: Mount) -> dict[str, Any]:
 
 def _datasets() -> list[dict[str, object]]:
     opened: Any = sys.modules.get("s3magic.linking.opened")
-    return [] if opened is None else [tally.to_json() for tally in opened.tallies()]
+    tallies = [] if opened is None else opened.tallies()
+    return [{**tally.to_json(), "fetch": hand_over.fetch_line(tally.path)} for tally in tallies]
 
 
 def _sandbox() -> dict[str, str] | None:

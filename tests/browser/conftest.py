@@ -58,8 +58,8 @@ class Lab:
         self._port = _free_port()
         for folder in (self.root, self.data, home / "run"):
             folder.mkdir(parents=True)
-        self._set("apputils-extension/notification", {"fetchNews": "false", "doNotDisturbMode": True})
-        self._set("docmanager-extension/plugin", {"autosave": False})
+        self.set_up("apputils-extension/notification", {"fetchNews": "false", "doNotDisturbMode": True})
+        self.set_up("docmanager-extension/plugin", {"autosave": False})
         self._log = (home / "server.log").open("wb")
         self._process = self._start()
 
@@ -83,7 +83,7 @@ class Lab:
 
         ``at="notebooks"`` opens it in Notebook 7 instead of JupyterLab.
         """
-        self._set("apputils-extension/themes", {"theme": "JupyterLab Dark" if dark else "JupyterLab Light"})
+        self.set_up("apputils-extension/themes", {"theme": "JupyterLab Dark" if dark else "JupyterLab Light"})
         context = self._browser.new_context(viewport={"width": width, "height": height})
         self._contexts.append(context)
         page = context.new_page()
@@ -121,6 +121,12 @@ class Lab:
         psutil.wait_procs(alive, timeout=10)
         self._process.wait(10)
         self._log.close()
+
+    def set_up(self, plugin: str, values: dict) -> None:
+        """Write the user's settings of one of JupyterLab's plugins; a page opened later heeds them."""
+        path = self.home / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
 
     def _start(self) -> subprocess.Popen:
         folders = {
@@ -173,11 +179,6 @@ class Lab:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             body = answer.read()
         return json.loads(body) if body else None
-
-    def _set(self, plugin: str, values: dict) -> None:
-        path = self.home / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values))
 
 
 @pytest.fixture(scope="session")

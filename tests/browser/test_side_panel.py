@@ -71,6 +71,22 @@ def test_panel_answers_while_a_cell_runs(lab, panel):
     expect(busy).to_have_text("[3]:")
 
 
+def test_without_subshells_the_panel_says_that_the_kernel_is_busy(lab, panel):
+    gate = lab.root / "late-gate"
+    wait = f"import os, time\nwhile not os.path.exists({str(gate)!r}):\n    time.sleep(0.05)"
+    lab.set_up("apputils-extension/kernels-settings", {"commsOverSubshells": "disabled"})
+    try:
+        page, shown = panel("late.ipynb", SANDBOX, wait)
+        page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        expect(shown).to_contain_text("The kernel is busy. This is what it told last.")
+        expect(shown.get_by_role("treeitem")).to_have_count(0)
+        gate.touch()
+        expect(shown.get_by_role("treeitem", name="teaching", exact=True)).to_be_visible()
+        expect(shown).not_to_contain_text("The kernel is busy")
+    finally:
+        lab.set_up("apputils-extension/kernels-settings", {})
+
+
 def test_reload_restores_the_panel(lab, panel):
     page, shown = panel("reload.ipynb", SANDBOX, MOUNT)
     lab.run_all(page)

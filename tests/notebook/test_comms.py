@@ -272,6 +272,7 @@ def test_linked_tiles_are_told_counted_and_compared(panel, sandbox, tmp_path):
     (told,) = panel.news(lambda status: status["datasets"])["datasets"]
     assert told["path"] == str(tmp_path / "tiles")
     assert told["here"] == 0
+    assert told["fetch"] == "%s3link fetch tiles"
     assert told["tiles"] > 1
     panel.open_rpc()
     standing = panel.ask("dataset", path=told["path"])["result"]
