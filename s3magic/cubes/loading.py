@@ -14,7 +14,7 @@ from s3magic.access import current
 from s3magic.access.connection import Connection
 from s3magic.cubes import etags
 from s3magic.errors import AccessDenied, ArchivedObject, FuseUnavailable, InvalidInput, NoSuchKey
-from s3magic.mounting import manager, records
+from s3magic.mounting import manager, mirror, records
 from s3magic.mounting.inodes import file_entry
 from s3magic.mounting.model import Mount
 from s3magic.mounting.starting import Daemon
@@ -29,15 +29,17 @@ _DIGEST = 8
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """An object, and where a mount shows it."""
+    """An object, and where a mount shows it, or where it is as a copy."""
 
     info: ObjectInfo
-    mount: Mount
+    mount: Mount | None
     path: Path
 
     @property
     def is_current(self) -> bool:
-        """Whether the mount shows the object that S3 has by now; one version never becomes another."""
+        """Whether it is the object that S3 has by now; one version never becomes another."""
+        if self.mount is None:
+            return True
         try:
             shown = self.path.stat().st_ino
         except OSError:
@@ -50,8 +52,8 @@ class _File:
             self.path.stat()
         except PermissionError as error:
             raise AccessDenied(
-                f"{self.mount.url} is mounted, and may not be listed by now",
-                f"Unmount it (%s3umount {self.mount.path}) and load again: less is mounted then.",
+                f"Not to be looked at through its mount: {self.info.url}",
+                f"Unmount it (%s3umount {self.mount or self.path}) and load again: less is mounted then.",
             ) from error
         except FileNotFoundError as error:
             raise InvalidInput(
@@ -64,7 +66,7 @@ def paths(urls: list[str]) -> list[str]:
 
     The bucket is mounted as a whole, in a folder of this user's own, so that one mount serves all
     of it; where only some of it may be listed, the largest folder that may. A mount that shows the
-    object already is used instead.
+    object already is used instead, or a copy (`%s3mount --copy`) that is as S3 has it.
 
     Raises
     ------
@@ -116,6 +118,10 @@ def _objects(url: S3Url) -> list[ObjectInfo]:
 
 def _file(url: S3Url, info: ObjectInfo, mounts: list[tuple[S3Url, Mount]]) -> _File:
     """Find an object in one of the ``mounts`` that were found so far, or in another one, which joins them."""
+    endpoint = current.connection(url).location.endpoint_url or ""
+    copied = None if url.version_id else mirror.file_of(info, url.bucket, endpoint=endpoint)
+    if copied is not None:
+        return _File(info, None, copied)
     named = S3Url(url.bucket, info.key, url.version_id)
     found = next((pair for pair in mounts if shows(pair[0], named)), None)
     if found is None:
@@ -149,7 +155,7 @@ def _mount(url: S3Url) -> Mount:
                 daemon=daemon,
             )
         except FuseUnavailable as error:
-            error.hint += f" Without it, copy the files and load the copies: %s3copy {url} ."
+            error.hint += f" Without it: %s3mount --copy {list(_around(url))[-1]} and load again."
             raise
 
 

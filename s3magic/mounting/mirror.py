@@ -27,7 +27,7 @@ from s3magic.copying.way import Coming, Report
 from s3magic.errors import CopyError, CopyFailed, FolderNotEmpty, InvalidInput, MountError
 from s3magic.html import bytes_text, card
 from s3magic.mounting.model import Mount
-from s3magic.store.base import Store, StoreOpener
+from s3magic.store.base import ObjectInfo, Store, StoreOpener
 from s3magic.store.traffic import Traffic, total
 from s3magic.url import S3Url
 
@@ -290,6 +290,22 @@ def mirror(
 def mirrors() -> list[Mount]:
     """Return those of this process."""
     return [CopiedMount(str(one.url), one.path, one) for one in list(_live.values())]
+
+
+def file_of(info: ObjectInfo, bucket: str, *, endpoint: str) -> Path | None:
+    """Return the file here that is an object as S3 has it by now; None where no mirror of this process has it."""
+    if info.last_modified is None:
+        return None
+    for one in list(_live.values()):
+        begin = one.url.prefix
+        is_same = (one.url.bucket, one.what["endpoint"]) == (bucket, endpoint) and not one.url.version_id
+        if is_same and info.key.startswith(begin):
+            path = one.path / relative(info.key[len(begin) :])
+            with suppress(OSError):
+                state = path.stat()
+                if [state.st_size, int(state.st_mtime)] == [info.size, int(info.last_modified.timestamp())]:
+                    return path
+    return None
 
 
 def forget() -> None:

@@ -148,13 +148,23 @@ def test_what_cannot_be_loaded_is_told_before_anything_is_mounted(led, as_user, 
     assert s3magic.mounts() == []
 
 
-def test_without_fuse_the_way_out_is_named(led, monkeypatch, tmp_path):
+def test_without_fuse_the_way_out_is_named_and_leads_there(led, put, place, field, monkeypatch):
     from s3magic.mounting import attach
 
-    monkeypatch.setattr(attach, "DEVICE", tmp_path / "no-fuse")
+    monkeypatch.setattr(attach, "DEVICE", Path("no-fuse"))
+    put("a.nc", field())
+    url = f"s3://scratch/{place}a.nc"
     with pytest.raises(FuseUnavailable) as caught:
-        led.load(f"s3://teaching/iris/{AIR}")
-    assert f"s3copy s3://teaching/iris/{AIR}" in caught.value.hint
+        led.load(url)
+    assert f"%s3mount --copy s3://scratch/{place} " in caught.value.hint
+    copied = s3magic.mount(f"s3://scratch/{place}", copy=True)
+    assert led.load_cube(url).shape == (3, 4)
+    put("a.nc", field(9, 900))
+    with pytest.raises(FuseUnavailable):
+        led.load(url)
+    copied.refresh()
+    assert led.load_cube(url).shape == (9, 900)
+    assert led.load(f"s3://scratch/{place}*.nc")[0].shape == (9, 900)
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +195,6 @@ def test_what_may_be_listed_is_mounted(led, guarded, as_user):
     as_user("teacher", guarded)
     led.load(f"s3://teaching/iris/{AIR}")
     as_user("inside", guarded)  # the bucket stays mounted, and now shows what this one sees
-    with pytest.raises(AccessDenied, match="by now") as caught:
+    with pytest.raises(AccessDenied, match="through its mount") as caught:
         led.load(f"s3://teaching/iris/{AIR}")
     assert "%s3umount" in caught.value.hint
