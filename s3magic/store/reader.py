@@ -169,7 +169,11 @@ class RangeReader(io.RawIOBase):
 
     def _has(self, start: int, stop: int) -> bool:
         blocks = range(start // self._block, -(-stop // self._block))
-        return stop <= len(self._head) or all(index in self._blocks for index in blocks)
+        return stop <= len(self._head) or not any(map(self._is_new, blocks))
+
+    def _is_new(self, index: int) -> bool:
+        start = index * self._block
+        return start < self.info.size and start + self._block > len(self._head) and index not in self._blocks
 
     def _room(self) -> int:
         """Return how many bytes more may be fetched and kept."""
@@ -200,25 +204,19 @@ class RangeReader(io.RawIOBase):
             end, wanted = index, max(last + 1, index + self._reach(index))
             while end < wanted and end not in self._blocks:
                 end += 1
-            self._fetched_to = end
             self._bring(index, end)
             index = end
 
     def _widened(self, first: int, last: int) -> tuple[int, int]:
         """Return the blocks to fetch for a read: at first some around it, too, more after it than before."""
-
-        def is_new(index: int) -> bool:
-            start = index * self._block
-            return start < self.info.size and start + self._block > len(self._head) and index not in self._blocks
-
         wanted = min(self._around, self._room()) // self._block
-        if not self._wide_left or last - first >= wanted or not any(map(is_new, range(first, last + 1))):
+        if not self._wide_left or last - first >= wanted or not any(map(self._is_new, range(first, last + 1))):
             return first, last
         self._wide_left -= 1
-        first -= is_new(first - 1)
-        while last - first + 1 < wanted and is_new(last + 1):
+        first -= self._is_new(first - 1)
+        while last - first + 1 < wanted and self._is_new(last + 1):
             last += 1
-        while last - first + 1 < wanted and is_new(first - 1):
+        while last - first + 1 < wanted and self._is_new(first - 1):
             first -= 1
         return first, last
 
@@ -229,6 +227,7 @@ class RangeReader(io.RawIOBase):
 
     def _bring(self, first: int, end: int) -> None:
         """Fetch blocks in one request and keep them."""
+        self._fetched_to = end
         data = self._blocks_from(first * self._block, min(end * self._block, self.info.size))
         for offset, index in enumerate(range(first, end)):
             self._blocks[index] = data[offset * self._block : (offset + 1) * self._block]
