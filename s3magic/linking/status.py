@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 from typing import Literal, overload
 
-from s3magic.errors import AccessDenied, NotFound
+from s3magic.errors import AccessDenied, NotFound, Unreachable
 from s3magic.html import counted, table
 from s3magic.linking.folder import Folder
 from s3magic.linking.local import Local
@@ -184,7 +184,11 @@ def _ask_s3(
 
     left = (_Question(number, tiles[number], etag) for number, etag in sorted(questions.items()))
     asked = gather(partial(_ask, opener=opener), left, executor=executor, on_value=answer)
-    asked.raise_stop()
+    if isinstance(asked.stopped, Unreachable):  # what is here can be told all the same
+        left_over = (number for number in questions if seen.remote[number] == "unknown")
+        seen.details |= dict.fromkeys((seen.names[number] for number in left_over), reason(asked.stopped))
+    else:
+        asked.raise_stop()
     seen.explain(asked.failures)
 
 

@@ -18,6 +18,7 @@ from s3magic.errors import (
     NoCredentials,
     S3MagicError,
     TilesFailed,
+    Unreachable,
 )
 from s3magic.parallel import each, each_here
 
@@ -65,7 +66,9 @@ def gather(
 ) -> Harvest[Value]:
     """Apply a function to every tile; an interrupt ends it early and keeps what is done.
 
-    When this returns nothing is under way any more, in an executor of the user's neither.
+    So does what no other tile would escape: credentials that have ended, or a network that is gone
+    for as many tiles in a row as are under way at once. When this returns nothing is under way any
+    more, in an executor of the user's neither.
 
     Parameters
     ----------
@@ -84,9 +87,11 @@ def gather(
         if executor is None
         else each(function, items, executor=executor, workers=WORKERS, to_the_end=True)
     )
+    in_vain = 0
     try:
         with closing(outcomes):
             for outcome in outcomes:
+                in_vain = in_vain + 1 if isinstance(outcome.error, Unreachable) else 0
                 if outcome.error is None:
                     value: Value = outcome.value  # type: ignore[assignment]
                     if keep:
@@ -95,7 +100,7 @@ def gather(
                         on_value(outcome.item, value)
                 else:
                     harvest.failures.append((outcome.item.name, outcome.error))
-                    if isinstance(outcome.error, _HOPELESS):
+                    if isinstance(outcome.error, _HOPELESS) or in_vain >= (workers or WORKERS):
                         harvest.stopped = outcome.error
                         break
     except KeyboardInterrupt as interrupt:
@@ -121,7 +126,10 @@ def raise_failures(
     if len(ordered) == 1 and not done and isinstance(ordered[0][1], S3MagicError):
         raise ordered[0][1]
     reasons = tuple((name, reason(error)) for name, error in ordered)
-    listed = "; ".join(f"{name}: {text}" for name, text in reasons[:_LISTED])
+    groups: dict[str, list[str]] = {}
+    for name, text in reasons[:_LISTED]:
+        groups.setdefault(text, []).append(name)
+    listed = "; ".join(f"{', '.join(names)}: {text}" for text, names in groups.items())
     more = f"; and {len(reasons) - _LISTED} more" if len(reasons) > _LISTED else ""
     failed = kind(
         f"{len(reasons)} of {len(reasons) + done} {noun} could not be {verb}: {listed}{more}",

@@ -170,7 +170,7 @@ def test_a_connection_that_never_comes_back_is_told_and_goes_on_next_time(datase
         yield next(chunks)
 
     store.trouble = breaks
-    with pytest.raises(TilesFailed, match=r"3 of 3 tiles could not be fetched: a\.bin: The endpoint does not answer"):
+    with pytest.raises(TilesFailed, match=r"3 of 3 .* fetched: a\.bin, b\.bin, c\.bin: The endpoint does not answer"):
         dataset.fetch()
     assert content(dataset, "a").startswith(b"version https://git-lfs")
     store.trouble = None
@@ -179,6 +179,22 @@ def test_a_connection_that_never_comes_back_is_told_and_goes_on_next_time(datase
     assert {start for _, start in store.starts} == {1 << 20}
     assert content(dataset, "b") == b"b" * (5 << 20)
     assert not (dataset.path / ".s3link" / "partial").exists()
+
+
+def test_a_network_that_is_gone_for_good_is_not_tried_for_each_tile(store, link):
+    for number in range(150):
+        store.put(f"y/{number:03}.bin", b"y" * 100)
+    dataset = link("y/*", store=store)
+
+    def gone(key, start, chunks):
+        raise Unreachable("The endpoint does not answer", "Again.")
+
+    store.trouble = gone
+    with pytest.raises(Unreachable, match="does not answer"):
+        dataset.fetch()
+    assert len({key for key, _ in store.starts}) < 100
+    store.trouble = None
+    assert len(dataset.fetch().fetched) == 150
 
 
 @pytest.fixture

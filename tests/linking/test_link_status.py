@@ -97,6 +97,16 @@ def test_what_cannot_be_asked_is_unknown(dataset, store):
     assert store.heads == heads  # nobody would answer them either
 
 
+def test_a_network_lost_on_the_way_leaves_the_rest_unknown(store, link, monkeypatch):
+    for number in range(300):
+        store.put(f"x/{number:03}/a.txt", b"content")
+    dataset = link("x/**", store=store, keep_prefix=True)
+    store.denied, store.error = {"head"}, Unreachable
+    store.heads = 0
+    assert repr(dataset.status()) == "<300 tiles; on S3: 300 unknown (Not allowed: GetObject); here: 300 pointer>"
+    assert store.heads < 250
+
+
 def test_expired_credentials_are_no_state(dataset, store):
     store.denied, store.error = {"list", "head"}, ExpiredCredentials
     with pytest.raises(ExpiredCredentials):
