@@ -143,4 +143,6 @@ def reason(error: Exception) -> str:
     """Return in one line why a tile failed."""
     if isinstance(error, S3MagicError):
         return error.message
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
