@@ -1,26 +1,25 @@
-"""Pages of previews that fill in the background, and what can be asked of them; draws nothing and signs nothing."""
+"""Pages of objects and their previews, and what can be asked of them; makes none, draws nothing and signs nothing."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from s3magic.errors import InvalidInput, S3MagicError
+from s3magic.errors import InvalidInput
 from s3magic.formats.base import PLAIN, Look
-from s3magic.parallel import WORKERS
-from s3magic.store.base import ObjectInfo
 from s3magic.thumbnails import SORTS, page, workers
 from s3magic.thumbnails.cache import DiskCache
 from s3magic.thumbnails.catalogue import Catalogue
 from s3magic.thumbnails.decoding import Decoder
 from s3magic.thumbnails.folding import FolderInfo
 from s3magic.thumbnails.item import GalleryItem
+from s3magic.thumbnails.making import Making
 from s3magic.thumbnails.presign import SignedUrl, Signer, check_expires
-from s3magic.thumbnails.preview import READ_LIMIT, Thumbnail, look
+from s3magic.thumbnails.preview import READ_LIMIT, Thumbnail
 from s3magic.thumbnails.scales import SHARINGS, Scales, Sharing
 from s3magic.url import S3Url
 
@@ -125,17 +124,12 @@ class Gallery:
         self.size = size
         self.limit = limit
         self.expires = expires
-        self.read_limit = read_limit
-        self.wanted = wanted
         self.scales = Scales(scale)
-        self._signer = signer
-        self._store = opener(parsed)
-        self._cache = DiskCache(cache) if cache is not None else None
-        self._decoder = decoder or workers.shared()
         self.generated = generated
-        self._shelf = shelf
-        self._catalogue = Catalogue(
-            self._store,
+        self._signer = signer
+        store = opener(parsed)
+        catalogue = self._catalogue = Catalogue(
+            store,
             parsed,
             limit=limit,
             match=match,
@@ -144,10 +138,21 @@ class Gallery:
             hidden=shelf.folder if shelf else "",
             within=choice.prefix if choice else "",
         )
+        self._making = Making(
+            store,
+            size=size,
+            read_limit=read_limit,
+            wanted=wanted,
+            cache=DiskCache(cache) if cache is not None else None,
+            decoder=decoder or workers.shared(),
+            scales=self.scales,
+            shelf=shelf,
+            may_be_stored=lambda: catalogue.has_hidden,
+        )
         self._lock = threading.Lock()
         self._items: list[GalleryItem] = []
         self._selected: dict[str, GalleryItem] = {}
-        self._bytes_read = self._bytes_before = 0
+        self._bytes_before = 0
         self._number = 0
         self.more()
 
@@ -165,12 +170,12 @@ class Gallery:
     @property
     def bytes_read(self) -> int:
         """Bytes read of all objects up to now, large views included."""
-        return self._bytes_read
+        return self._making.bytes_read
 
     @property
     def bytes_here(self) -> int:
         """Bytes read since this page was turned to."""
-        return self._bytes_read - self._bytes_before
+        return self.bytes_read - self._bytes_before
 
     @property
     def found(self) -> int:
@@ -203,8 +208,8 @@ class Gallery:
         for item in self.items:
             if item.url not in self._selected:
                 item.future.cancel()
-        self._bytes_before = self._bytes_read
-        added = self._begin(infos)
+        self._bytes_before = self.bytes_read
+        added = self._making.begin(infos, known=self._selected)
         with self._lock:
             self._items, self._number = added, number
         return self
@@ -213,25 +218,11 @@ class Gallery:
         """Add the next page to what is shown, begin its previews and return its items."""
         if self._number and not self.has_more:
             return []
-        infos = self._catalogue.page(self._number + 1)
-        added = self._begin(infos)
+        added = self._making.begin(self._catalogue.page(self._number + 1), known=self._selected)
         with self._lock:
             self._items += added
             self._number += 1
         return added
-
-    def _begin(self, infos: list[ObjectInfo]) -> list[GalleryItem]:
-        """Return the items of objects, their previews under way; what is selected is what it was."""
-        if not infos:
-            return []
-        known = self._selected
-        pool = ThreadPoolExecutor(min(WORKERS, len(infos)), thread_name_prefix="s3magic-thumbs")
-        items = [
-            known.get(info.url) or GalleryItem(info, pool.submit(self._preview, info), self.scales.paint)
-            for info in infos
-        ]
-        pool.shutdown(wait=False)
-        return items
 
     def wait(self, timeout: float | None = None) -> Gallery:
         """Wait until every preview is there, at most ``timeout`` seconds; return the gallery.
@@ -252,7 +243,7 @@ class Gallery:
 
     def enlarge(self, item: GalleryItem, *, size: int = LARGE) -> Thumbnail:
         """Read a larger picture of an item, ``size`` pixels on its longer side."""
-        return self.scales.paint(self._look(item.info, size=size))
+        return self._making.enlarge(item.info, size=size)
 
     @property
     def selected(self) -> list[GalleryItem]:
@@ -331,39 +322,3 @@ class Gallery:
         if len(failed) > 5:
             lines.append(f"  … and {len(failed) - 5} more without a picture")
         return "\n".join(lines)
-
-    def _preview(self, info: ObjectInfo) -> Thumbnail:
-        thumbnail = self._stored(info) or self._look(info, size=self.size)
-        if thumbnail.field is not None:
-            self.scales.add(thumbnail.field)
-        return thumbnail
-
-    def _stored(self, info: ObjectInfo) -> Thumbnail | None:
-        """Return the thumbnail that lies on S3, where there is a true one of the look that is wanted."""
-        shelf = self._shelf
-        if shelf is None or self.wanted != PLAIN or not (shelf.is_certain or self._catalogue.has_hidden):
-            return None
-        try:
-            thumbnail = shelf.picture(info, size=self.size, decoder=self._decoder, cache=self._cache)
-        except S3MagicError:
-            return None  # the object itself may still be seen, or tells what is wrong
-        if thumbnail is not None:
-            self._count(thumbnail.bytes_read)
-        return thumbnail
-
-    def _look(self, info: ObjectInfo, *, size: int) -> Thumbnail:
-        thumbnail = look(
-            self._store,
-            info,
-            size=size,
-            read_limit=self.read_limit,
-            cache=self._cache,
-            wanted=self.wanted,
-            decoder=self._decoder,
-        )
-        self._count(thumbnail.bytes_read)
-        return thumbnail
-
-    def _count(self, read: int) -> None:
-        with self._lock:
-            self._bytes_read += read
