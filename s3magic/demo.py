@@ -88,6 +88,9 @@ class Demo:
         with self.step("Leave nothing behind") as step:
             _demand(not any(mount.path.is_relative_to(folder) for mount in api.mounts()), "A mount is left")
             step.found.append("nothing mounted, the sandbox has ended")
+            asked = api.stats(all=True)
+            told = f"{html.counted(asked.requests, 'request')}, {html.bytes_text(asked.bytes_received)} received"
+            step.found.append(f"{told} in all; at AWS that is about ${asked.cost:.4f}")
 
     @contextmanager
     def _sandbox(self) -> Iterator[Sandbox]:
@@ -126,7 +129,8 @@ class Demo:
                 cube = iris.load(m / name)[0]
                 mean = float(cube.data.mean())
                 took = time.perf_counter() - begun
-                step.found.append(f"{name}: {cube.summary(shorten=True)}, mean {mean:.4g}, {took:.2f} s")
+                about = " ".join(cube.summary(shorten=True).split())
+                step.found.append(f"{name}: {about}, mean {mean:.4g}, {took:.2f} s")
             stats = m.stats()
             step.found.append(f"{stats['requests']} requests, {html.bytes_text(stats['bytes_fetched'])} fetched")
             step.picture = m._repr_html_()
