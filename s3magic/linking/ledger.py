@@ -17,6 +17,7 @@ from s3magic.linking import manifest
 
 _VERSION = 1
 _PAGE = 500
+_CACHE = 500  # kB of each database: rows come and go in their order, few are looked at again
 _NAMES = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _LASTING = """
 create table kind (number integer primary key, type text, crs text, schema text);
@@ -130,6 +131,8 @@ def _connected(path: Path | None) -> sqlite3.Connection:
             "journal_mode = wal",
             "synchronous = normal",
             "trusted_schema = off",
+            f"main.cache_size = {-_CACHE}",
+            f"temp.cache_size = {-_CACHE}",
         ):
             database.execute(f"pragma {setting}").fetchall()
     except BaseException:

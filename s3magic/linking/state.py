@@ -223,6 +223,11 @@ class Part:
         return self._some(_FRESH)
 
     @property
+    def fresh_count(self) -> int:
+        """How many tiles are new or changed."""
+        return int(self.ledger.row(f"select count(*) from state where part = ? and {_FRESH}", self.name)[0])
+
+    @property
     def is_changed(self) -> bool:
         """Whether anything is to be recorded otherwise than it is."""
         return self._some("now is not was")
