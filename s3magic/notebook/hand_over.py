@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from s3magic.notebook.expand import protect
@@ -60,8 +61,10 @@ def copy_line(url: str, into: str) -> str:
 
 def fetch_line(folder: str) -> str:
     """Return the line that fetches the tiles of a linked dataset, whose folder is written as short as it can be."""
-    path, here = Path(folder), Path.cwd()
-    return f"%s3link fetch {protect(str(path.relative_to(here) if path.is_relative_to(here) else path))}"
+    path = Path(folder)
+    with suppress(FileNotFoundError, ValueError):  # somebody deleted the folder we are in, or we are elsewhere
+        path = path.relative_to(Path.cwd())
+    return f"%s3link fetch {protect(str(path))}"
 
 
 def escaped(text: str) -> str:

@@ -38,13 +38,14 @@ class Uploads:
     """The files that are arriving; safe to use from several threads, each piece of a file after the other."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="s3magic-upload-"))
+        self._waiting = tempfile.TemporaryDirectory(prefix="s3magic-upload-", ignore_cleanup_errors=True)
+        self._folder = Path(self._waiting.name)  # deleted at the latest when the kernel ends
         self._lock = threading.Lock()
         self._arriving: dict[str, _Arriving] = {}
 
     def close(self) -> None:
         """Forget all of them."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._waiting.cleanup()
 
     def take(
         self,
