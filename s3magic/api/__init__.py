@@ -6,7 +6,7 @@ from s3magic.api.copies import copy
 from s3magic.api.cubes import disable_iris, enable_iris
 from s3magic.api.data import link, ls, summary, thumbs
 from s3magic.api.identity import connect, connection, forget, saved_choices
-from s3magic.api.mounts import mount, mounts, unmount
+from s3magic.api.mounting import mount, mounts, unmount
 from s3magic.api.permission import check, lint_policy, policy
 from s3magic.api.spending import stats
 from s3magic.api.teaching import sandbox
