@@ -239,11 +239,12 @@ def test_unmount_by_path_and_all(filled, mount, room):
 
 
 def test_a_busy_mount_names_its_holders_and_gives_way_to_force(filled, mount, room):
+    filled.put("p/large.bin", bytes(200_000))  # a smaller one the kernel has whole once it is open
     mounted = mount("s3://scratch/p/")
-    with (mounted / "one.txt").open("rb", buffering=0) as file:
+    with (mounted / "large.bin").open("rb", buffering=0) as file:
         with pytest.raises(MountBusy) as caught:
             mounted.unmount(timeout=0.2)
-        assert (os.getpid(), str(mounted / "one.txt")) in [(pid, path) for pid, _, path in caught.value.holders]
+        assert (os.getpid(), str(mounted / "large.bin")) in [(pid, path) for pid, _, path in caught.value.holders]
         assert str(os.getpid()) in str(caught.value)
         assert mounted.state == "mounted"
         mounted.unmount(force=True)
