@@ -108,6 +108,18 @@ class Look:
                 "Give three for red, green and blue, such as 4,3,2, or one; the first band is 1.",
             )
 
+    def chosen(self, count: int, name: str, *, word: str = "band") -> list[int] | None:
+        """Return which of so many bands are looked for, counted from 0; None where none is.
+
+        Raises `InvalidInput` where ``name`` has no such band; the message tells how many there are.
+        """
+        if self.bands is None:
+            return None
+        if max(self.bands) > count:
+            there = f"{word}s 1 to {count}" if count > 1 else "but one"
+            raise InvalidInput(f"No {word} {max(self.bands)} in {name}: it has {there}")
+        return [band - 1 for band in self.bands]
+
     def place(self, axis: StackAxis, count: int, name: str) -> int | None:
         """Return the place along an axis that is looked for, counted from 0; None where none is.
 

@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s3magic.errors import InvalidInput
 from s3magic.formats.base import Look
 from s3magic.formats.drawing import Pixels, limits, stretch
 
 Colour = tuple[int, int, int]
 
-MOST_CHANNELS = 4
-"""More than these laid over each other show nothing."""
+_MOST_CHANNELS = 4  # more than these laid over each other show nothing
 _COLOURS: tuple[Colour, ...] = ((0, 255, 255), (255, 0, 255), (255, 255, 0), (255, 255, 255))
 _DARK, _BRIGHT = 1, 99.8  # percentiles: what glows is small, and should not be cut
 
@@ -25,12 +23,8 @@ def channels_of(look: Look, count: int, name: str) -> list[int]:
 
     Raises `InvalidInput` where there is no such channel.
     """
-    if look.bands is None:
-        return list(range(min(count, MOST_CHANNELS)))
-    if max(look.bands) > count:
-        there = f"channels 1 to {count}" if count > 1 else "but one"
-        raise InvalidInput(f"No channel {max(look.bands)} in {name}: it has {there}")
-    return [band - 1 for band in look.bands]
+    chosen = look.chosen(count, name, word="channel")
+    return list(range(min(count, _MOST_CHANNELS))) if chosen is None else chosen
 
 
 def colours_for(own: Sequence[Colour | None], *, is_chosen: bool) -> list[Colour]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffFile
 
-from s3magic.errors import InvalidInput, UnreadableFormat
+from s3magic.errors import UnreadableFormat
 from s3magic.formats import jpeg
 from s3magic.formats.base import Look, Preview, Source
 from s3magic.formats.drawing import field, limits, picture, stretch
@@ -74,14 +74,10 @@ def _read(file: WatchedFile, layout: Layout, image: Directory, *, size: int) -> 
 
 def _chosen(data: Numbers, look: Look, caption: str, name: str) -> tuple[Numbers, str]:
     """Return the bands that a look names, in its order, and which they are; all of them where it names none."""
-    if look.bands is None:
+    chosen = look.chosen(data.shape[-1], name)
+    if chosen is None:
         return data, caption
-    count = data.shape[-1]
-    if max(look.bands) > count:
-        there = f"bands 1 to {count}" if count > 1 else "but one"
-        raise InvalidInput(f"No band {max(look.bands)} in {name}: it has {there}")
-    bands = ", ".join(str(band) for band in look.bands)
-    return data[..., [band - 1 for band in look.bands]], f"{caption}, of which {bands}"
+    return data[..., chosen], f"{caption}, of which {', '.join(str(band + 1) for band in chosen)}"
 
 
 def _is_copy(image: Directory, whole: Directory) -> bool:

@@ -75,10 +75,13 @@ def test_cut_and_changed_files_raise_nothing_else(tmp_path):
     for name in NAMES:
         (tmp_path / name).write_bytes(SAMPLES[name])
     code = """
-        import io, pathlib, random, sys, warnings
+        import pathlib, random, sys, warnings
         from s3magic.errors import UnreadableFormat
         from s3magic.formats import registry
+        from s3magic.store.memory import MemoryStore
+        from s3magic.store.reader import RangeReader
         warnings.simplefilter("error")
+        store = MemoryStore("teaching")
         chance, every = random.Random(1), int(sys.argv[2])
         for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
             sample, format_ = path.read_bytes(), registry.find(path.name)
@@ -96,7 +99,7 @@ def test_cut_and_changed_files_raise_nothing_else(tmp_path):
             for data in cases:
                 for question in (format_.describe, format_.preview):
                     try:
-                        question(io.BytesIO(data))
+                        question(RangeReader(store, store.put(path.name, data)))
                         shown += 1
                     except UnreadableFormat as error:
                         assert error.message and error.hint
