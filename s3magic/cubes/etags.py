@@ -23,11 +23,5 @@ def seen(url: S3Url) -> str | None:
         return _seen.get(_place(url))
 
 
-def forget(url: S3Url) -> None:
-    """Forget an object."""
-    with _lock:
-        _seen.pop(_place(url), None)
-
-
 def _place(url: S3Url) -> tuple[str | None, str, str]:
     return current.connection(url).location.endpoint_url, url.bucket, url.key

@@ -97,26 +97,29 @@ def _fetch(store: Store, info: ObjectInfo, path: Path) -> None:
 
 
 def _store(store: Store, url: S3Url, path: Path, there: ObjectInfo | None) -> ObjectInfo:
+    """Store a file over what was there when the saving began, or over nothing."""
     expected = None if there is None else etags.seen(url) or there.etag
+    now = _look(store, url)  # again: sooner than S3 could tell of a large upload, and some stores heed no condition
+    if now is None:
+        expected = None
+    elif now.etag != expected:
+        raise _overtaken(url, there)
     kind, size = mimetypes.guess_type(path.name)[0], path.stat().st_size
-    try:
-        with meter(f"saving {url.name}", size, "B") if size > PART else nullcontext() as progress:
-            return upload(
-                store,
-                url.key,
-                path,
-                content_type=kind,
-                if_match=expected,
-                if_none_match=expected is None,
-                progress=progress,
-            )
-    except ObjectChanged as error:
-        etags.forget(url)
-        if there is None:
-            message = f"There is one at {url} already, which was not there, or not to be seen, before"
-        else:
-            message = f"Somebody else wrote {url} since it was loaded here"
-        raise ObjectChanged(message, "Theirs stays: load it and save again, or save under another name.") from error
+    condition: dict[str, Any] = {"if_none_match": True} if expected is None else {"if_match": expected}
+    with meter(f"saving {url.name}", size, "B") if size > PART else nullcontext() as progress:
+        try:
+            return upload(store, url.key, path, content_type=kind, progress=progress, **condition)
+        except ObjectChanged as error:
+            raise _overtaken(url, there) from error
+
+
+def _overtaken(url: S3Url, there: ObjectInfo | None) -> ObjectChanged:
+    """Return what is told where somebody else was quicker; the same again is told the same, until it is loaded."""
+    if there is None:
+        message = f"There is one at {url} already, which was not there, or not to be seen, before"
+    else:
+        message = f"Somebody else wrote {url} since it was loaded here"
+    return ObjectChanged(message, "Theirs stays: load it and save again, or save under another name.")
 
 
 @contextmanager

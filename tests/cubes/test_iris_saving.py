@@ -74,13 +74,16 @@ def test_a_lost_update_is_an_error_and_both_survive(led, spot, field, kept):
     led.save(field(), spot.url)
     mine = led.load_cube(spot.url) * 2
     theirs = spot.store.put(spot.key, b"somebody else was quicker")
-    with pytest.raises(ObjectChanged, match="Somebody else wrote") as caught:
-        led.save(mine, spot.url)
-    assert spot.store.head(spot.key).etag == theirs.etag
-    (file,) = kept()
-    assert str(file) in caught.value.hint
+    for times in (1, 2):
+        with pytest.raises(ObjectChanged, match="Somebody else wrote") as caught:
+            led.save(mine, spot.url)
+        assert spot.store.head(spot.key).etag == theirs.etag
+        assert len(kept()) == times
+    file = next(path for path in kept() if str(path) in caught.value.hint)
     assert (led.load_cube(str(file)).data == mine.data).all()
-    led.save(mine, spot.url)  # known by now
+    with pytest.raises(led.exceptions.TranslationError):  # it is no cube, and known by now
+        led.load(spot.url)
+    led.save(mine, spot.url)
     assert factor(led, spot.url) == 2
 
 
@@ -96,6 +99,36 @@ def test_what_appears_meanwhile_is_not_overwritten(led, spot, field, kept):
             led.save(field(), spot.url, saver=slow)
         assert spot.store.get(spot.key) == message.encode()
     assert len(kept()) == 2
+
+
+def test_what_appears_at_the_last_moment_is_not_overwritten(led, spot, field, kept, monkeypatch):
+    from s3magic.store.s3 import S3Store
+
+    put = S3Store.put
+
+    def beaten(self, key, data, **words):
+        put(self, key, b"somebody else was quicker")
+        return put(self, key, data, **words)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(S3Store, "put", beaten)
+        with pytest.raises(ObjectChanged, match="already"):
+            led.save(field(), spot.url)
+    assert spot.store.get(spot.key) == b"somebody else was quicker"
+    assert len(kept()) == 1
+
+
+def test_a_large_upload_that_would_be_in_vain_is_not_begun(led, spot, field, kept, monkeypatch):
+    from s3magic.cubes import saving
+
+    def slow(cube, target):
+        led.fileformats.netcdf.save(cube, target)
+        spot.store.put(spot.key, b"somebody else was quicker")
+
+    monkeypatch.setattr(saving, "upload", lambda *_, **__: pytest.fail("must not be begun"))
+    with pytest.raises(ObjectChanged):
+        led.save(field(), spot.url, saver=slow)
+    assert len(kept()) == 1
 
 
 def test_what_was_deleted_meanwhile_can_be_saved_anew(led, spot, field):
