@@ -83,6 +83,24 @@ def test_the_drawing_keeps_neighbours_across_the_antimeridian_together():
     assert min(widths) > 100  # side by side they fill the picture; 359 degrees apart each is a hair
 
 
+def test_of_very_many_tiles_the_ground_they_cover_is_drawn():
+    def at(column, row):
+        return tile((column / 100, row / 100, (column + 1) / 100, (row + 1) / 100), f"{column}-{row}.tif")
+
+    block = [at(column, row) for column in range(60) for row in range(60)]
+    drawn = footprints.drawing([*block, at(99, 99)])
+    assert len(drawn) < 5000
+    shapes = [tuple(map(float, shape)) for shape in re.findall(r"M([\d.]+) ([\d.]+)h([\d.]+)v([\d.]+)", drawn)]
+    covered = {(x + step, y) for x, y, width, _ in shapes for step in range(int(width))}
+    west, north = min(x for x, _ in covered), min(y for _, y in covered)
+    east, south = max(x for x, _ in covered), max(y for _, y in covered)
+    share = len(covered) / ((east - west + 1) * (south - north + 1))
+    assert 0.34 < share < 0.40, "60 x 60 of 100 x 100 places, and one in the far corner"
+    assert (east, north) in covered
+    assert (west, south) in covered
+    assert (west, north) not in covered
+
+
 def test_where_nothing_is_known_nothing_is_drawn():
     assert footprints.drawing([tile(None)]) == ""
 
