@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from s3magic.copying.entry import Entry, Found
+from s3magic.copying.heed import Heed
 from s3magic.copying.way import Coming, Report, find_objects, is_named, objects_there
 from s3magic.errors import AccessDenied, NoSuchKey, ObjectChanged, S3MagicError
 from s3magic.store.base import ObjectInfo, Store
@@ -34,6 +36,7 @@ class Across:
     def __init__(self, origin: Store, url: S3Url, store: Store, to: S3Url, *, is_one: bool) -> None:
         self.source, self.target = str(url), str(to)
         self._origin, self._url, self._store, self._to = origin, url, store, to
+        self._heed = Heed()
         self._server = store if is_one and isinstance(store, S3Store) else None
 
     def find(self) -> Found:
@@ -79,14 +82,15 @@ class Across:
         if entry.info is None:
             return
         report(0)
-        if_match = there.info.etag if there is not None and there.info is not None else None
         key = self._to.key + entry.name if self._to.is_prefix else self._to.key
+        self._write(entry.info, key, there.info.etag if there is not None and there.info is not None else None, report)
+        self._heed.note(entry.size, partial(self._write, entry.info, key, None, lambda _: None))
+
+    def _write(self, info: ObjectInfo, key: str, if_match: str | None, report: Report) -> None:
         if self._server is not None:
-            copy_object(
-                self._server, key, entry.info, if_match=if_match, if_none_match=if_match is None, progress=report
-            )
+            copy_object(self._server, key, info, if_match=if_match, if_none_match=if_match is None, progress=report)
         else:
-            self._carry(entry.info, key, if_match, report)
+            self._carry(info, key, if_match, report)
 
     def _carry(self, info: ObjectInfo, key: str, if_match: str | None, report: Report) -> None:
         """Read an object from the one store and write it to the other."""
@@ -131,4 +135,4 @@ class Across:
 
     def notes(self) -> Sequence[str]:
         """See `Way.notes`."""
-        return ()
+        return self._heed.complaint(self._store)

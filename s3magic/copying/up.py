@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import mimetypes
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
 from s3magic.copying.entry import Entry, Found
+from s3magic.copying.heed import Heed
 from s3magic.copying.proof import is_content
 from s3magic.copying.tree import find_files
 from s3magic.copying.way import SKEW, Coming, Report, objects_there
-from s3magic.errors import AccessDenied, NoSuchKey, ObjectChanged, S3MagicError, ServerError
+from s3magic.errors import AccessDenied, NoSuchKey, ObjectChanged, ServerError
 from s3magic.store.base import ObjectInfo, Store
 from s3magic.store.upload import upload
 from s3magic.url import S3Url
 
 _WORKERS = 4  # parts of one file under way at once
-_TRIED = 1 << 20  # bytes of a file that it is tried with whether a store heeds conditions
-_IGNORES = "ignores conditions: it would have overwritten what somebody else wrote there meanwhile"
 
 
 class Up:
@@ -37,8 +36,7 @@ class Up:
     def __init__(self, path: Path, store: Store, url: S3Url) -> None:
         self.source, self.target = str(path), str(url)
         self._path, self._store, self._url = path, store, url
-        self._lock = threading.Lock()
-        self._sent: tuple[Entry, ObjectInfo] | None = None  # the smallest one
+        self._heed = Heed()
         self._knows_conditions = True
 
     def find(self) -> Found:
@@ -85,9 +83,7 @@ class Up:
         key = self._key(entry)
         if_match = there.info.etag if there is not None and there.info is not None else None
         info = self._write(entry.path, key, if_match, report)
-        with self._lock:
-            if self._sent is None or entry.size < self._sent[0].size:
-                self._sent = entry, info
+        self._heed.note(entry.size, partial(self._write_again, entry.path, info))
 
     def _write(self, path: Path, key: str, if_match: str | None, report: Report) -> ObjectInfo:
         kind, encoding = mimetypes.guess_type(path.name)
@@ -126,22 +122,16 @@ class Up:
             self._store.delete(there.info.key)
 
     def notes(self) -> Sequence[str]:
-        """See `Way.notes`; a store that would overwrite a new object shows it when it is given the same bytes again."""
-        if self._sent is None:
-            return ()
-        if self._knows_conditions and self._is_heeding(*self._sent):
-            return ()
-        return (f"s3://{self._store.bucket}/ {_IGNORES}",)
+        """See `Way.notes`."""
+        if not self._knows_conditions:
+            return [f"s3://{self._store.bucket}/ knows no conditions: each object was looked at just before"]
+        return self._heed.complaint(self._store)
 
-    def _is_heeding(self, entry: Entry, info: ObjectInfo) -> bool:
-        try:
-            data = entry.path.read_bytes() if entry.path is not None and entry.size <= _TRIED else None
-            if data is None or len(data) != info.size:
-                return True  # as far as can be told
-            self._store.put(info.key, data, content_type=info.content_type, if_none_match=True)
-        except (OSError, S3MagicError):  # among them that it is there
-            return True
-        return False
+    def _write_again(self, path: Path, info: ObjectInfo) -> None:
+        data = path.read_bytes()
+        if len(data) != info.size:
+            raise ObjectChanged(f"The file changed: {path}", "Copy again.")
+        self._store.put(info.key, data, content_type=info.content_type, if_none_match=True)
 
     def _key(self, entry: Entry) -> str:
         return self._url.key + entry.name if self._url.is_prefix else self._url.key
