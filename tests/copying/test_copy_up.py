@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_read_deletes_nothing(up, files, memory, monkeyp
         return true(folder)
 
     monkeypatch.setattr(sending.find_files.__globals__["os"], "scandir", scan)
-    with pytest.raises(CopyFailed, match="sub: .*Permission"):
+    with pytest.raises(CopyFailed, match=r"sub: .*Permission"):
         up(delete=True)
     assert memory.get("p/old") == b"x"
 
