@@ -9,23 +9,21 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from s3magic.linking import manifest
 
-_VERSION = 1
 _PAGE = 500
 _CACHE = 500  # kB of each database: rows come and go in their order, few are looked at again
 _NAMES = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_LASTING = """
-create table kind (number integer primary key, type text, crs text, schema text);
-create table described (
+_LASTING = (
+    "create table kind (number integer primary key, type text, crs text, schema text);",
+    """create table described (
     name text primary key, hash text, kind int, url text, etag text, size int, version text, shard text, format text,
     sidecars text, content text, is_unhashed int, line text
-);
-"""
+);""",
+)
 _PASSING = """
 create temp table found (
     url text primary key, name text, shard text, size int, etag text, modified text, class text, version text,
@@ -68,16 +66,19 @@ class Ledger:
     def _opened(self) -> sqlite3.Connection:
         """Open the file; what is no ledger of this kind gives way to a new one."""
         if self._path is not None and self._path.exists():
-            with suppress(sqlite3.DatabaseError):
+            try:
                 database = _connected(self._path)
-                if database.execute("pragma user_version").fetchone() == (_VERSION,):
+                if _is_ours(database):
                     database.executescript(_PASSING)
                     return database
                 database.close()
+            except sqlite3.DatabaseError as error:  # no database, or a damaged one
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
         if self._path is not None:
             forget(self._path)
         database = _connected(self._path)
-        database.executescript(f"{_LASTING}{_PASSING}pragma user_version = {_VERSION}")
+        database.executescript(f"{''.join(_LASTING)}{_PASSING}")
         return database
 
     def write(self, statement: str, *values: object) -> int:
@@ -118,6 +119,14 @@ def forget(path: Path) -> None:
     """Remove a ledger; whoever has it open can go on reading."""
     for ending in ("", "-wal"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def _is_ours(database: sqlite3.Connection) -> bool:
+    """Tell whether a file that was there is a whole ledger of this kind."""
+    made = database.execute("select sql from sqlite_master where sql is not null")
+    if sorted(f"{sql};".casefold() for (sql,) in made) != sorted(one.casefold() for one in _LASTING):
+        return False
+    return bool(database.execute("pragma quick_check").fetchone() == ("ok",))
 
 
 def _connected(path: Path | None) -> sqlite3.Connection:

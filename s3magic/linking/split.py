@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import overload
 
 from s3magic.errors import LinkError
-from s3magic.html import bytes_text, table
+from s3magic.html import bytes_text, counted, table
 from s3magic.linking import fit, manifest
 from s3magic.linking.dataset import LinkedDataset
 from s3magic.linking.fit import Kind, Named
@@ -65,7 +65,7 @@ class SplitDatasets(Sequence[LinkedDataset]):
         return iter(self._datasets)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} datasets in {str(self.path)!r}: {', '.join(one.path.name for one in self)}>"
+        return f"<{counted(len(self), 'dataset')} in {str(self.path)!r}: {', '.join(one.path.name for one in self)}>"
 
     def _repr_html_(self) -> str:
         rows = []

@@ -162,7 +162,16 @@ def test_what_was_refused_leaves_no_trace(memory, laz, tif, link):
 
 def _of_another_version(path):
     with closing(sqlite3.connect(path)) as database:
-        database.executescript("create table described (name); pragma user_version = 99")
+        database.executescript("create table described (name)")
+
+
+def _damaged(path):
+    with Ledger(path) as ledger:
+        for number in range(500):
+            ledger.write("insert into described (name, line) values (?, ?)", f"n{number}.txt", "x" * 2000)
+    data = bytearray(path.read_bytes())
+    data[8192:40_000] = bytes(len(data[8192:40_000]))
+    path.write_bytes(data)
 
 
 def _planted(path):
@@ -176,7 +185,7 @@ def _planted(path):
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda path: path.write_bytes(b"no ledger"), Path.touch, _of_another_version, _planted]
+    "spoil", [lambda path: path.write_bytes(b"no ledger"), Path.touch, _of_another_version, _damaged, _planted]
 )
 def test_drafts_that_make_no_sense_are_passed_over(texts, link, spoil):
     folder = Folder(link.path)
