@@ -21,7 +21,7 @@ from s3magic.access import current
 
 READS = int(os.environ.get("S3MAGIC_SOAK_READS", "20000"))
 READERS, THREADS = 4, 4
-SIZES = [MIB, 2 * MIB + 1, 4 * MIB - 7, 8 * MIB, 16 * MIB + 4095, 32 * MIB, LARGEST - 1, LARGEST]
+SIZES = [20_000, 128 << 10, MIB, 2 * MIB + 1, 4 * MIB - 7, 8 * MIB, 16 * MIB + 4095, 32 * MIB, LARGEST - 1, LARGEST]
 REPLACED_SECONDS = 0.25
 
 
