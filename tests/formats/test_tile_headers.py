@@ -35,11 +35,10 @@ def raster(path, *, width=600, height=500, driver="GTiff", overviews=(), **optio
     return path.read_bytes()
 
 
-def with_wkt_behind_the_points():
+def with_wkt_behind_the_points(*, compress=False):
     """A LAS 1.4 whose CRS stands in an extended record at its end."""
-    data = bytearray(
-        las(version="1.4", point_format=6, keys=None, wkt=WKT).replace(b"LASF_Projection", b"LASF_Elsewhere_")
-    )
+    made = las(version="1.4", point_format=6, keys=None, wkt=WKT, compress=compress)
+    data = bytearray(made.replace(b"LASF_Projection", b"LASF_Elsewhere_"))
     struct.pack_into("<QI", data, 235, len(data), 1)
     text = WKT.encode() + b"\0"
     return bytes(data) + struct.pack("<H16sHQ32s", 0, b"LASF_Projection", 2112, len(text), b"") + text
@@ -55,6 +54,7 @@ def first_version():
 CLOUDS = {
     "las-1.0": (first_version, "las-1.0", 1),
     "las-1.4 with a WKT at its end": (with_wkt_behind_the_points, "las-1.4", 2),
+    "laz-1.4 with a WKT at its end": (lambda: with_wkt_behind_the_points(compress=True), "laz-1.4", 2),
     "laz-1.4": (lambda: las(version="1.4", point_format=7, keys=None, wkt=WKT, compress=True), "laz-1.4", 1),
     "copc": (lambda: copc(levels=2), "laz-1.4/copc-1.0", 1),
 }
