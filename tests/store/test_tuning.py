@@ -114,7 +114,7 @@ def test_a_stream_counts_until_it_is_read_and_never_waits_for_itself():
             assert store.get("k") == b"body"  # this thread holds the only permit already
             assert len(counter.came) == 2
             assert not other.done()
-            assert b"".join(chunks) == b"body"
+            assert b"".join(map(bytes, chunks)) == b"body"
         assert other.result(timeout=30) == b"body"
 
 
