@@ -355,6 +355,7 @@ def test_an_interrupt_keeps_the_folder_while_an_executor_of_the_users_still_work
             return given[-1]
 
     def trouble(key, start, chunks):
+        wait_for(lambda: len(given) == 3)  # an interrupt in the middle of a submission loses that one
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         wait_for(lambda: any(future.cancelled() for future in given))
         returned.wait(0.2)  # where the folder is let go too early, it is by now

@@ -13,7 +13,8 @@ from s3magic.linking import opened
 
 
 @pytest.fixture
-def dataset(connection, tmp_path):
+def dataset(connection, tmp_path, monkeypatch):
+    monkeypatch.setattr(opened, "_opened", {})  # other tests open datasets, too
     return s3magic.link("s3://teaching/tiles/*.laz", tmp_path / "tiles")
 
 
