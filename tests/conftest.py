@@ -83,3 +83,21 @@ def certificate(tmp_path_factory):
     path = tmp_path_factory.mktemp("tls") / "own.pem"
     path.write_bytes(made.public_bytes(encoding) + private)
     return path
+
+
+class Odd:
+    """A store that does other than it should at one method."""
+
+    def __init__(self, store, **methods):
+        self._store = store
+        self._methods = methods
+
+    def __getattr__(self, name):
+        true = getattr(self._store, name)
+        return (lambda *a, **w: self._methods[name](true, *a, **w)) if name in self._methods else true
+
+
+@pytest.fixture
+def odd():
+    """Make a store whose methods of some names are others: ``odd(store, put=lambda true, *a, **w: …)``."""
+    return Odd

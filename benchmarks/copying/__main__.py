@@ -19,6 +19,7 @@ from statistics import median
 
 from benchmarks.copying.ways import AWS, WAYS
 from benchmarks.mount.server import Far, Server, serve
+from benchmarks.surroundings import environment
 
 DELAY_MS, MEGABYTES_PER_SECOND = 30, 90
 MEMORY = Path("/dev/shm")
@@ -26,17 +27,6 @@ BUCKET = "bench"
 ROWS = {"large": (200, 2**31 // 200), "small": (5_000, 20_000)}
 """Files of each row, and their bytes."""
 _DISTINCT = 10
-_HIDDEN = ("AWS_", "S3_", "TENSORSTORE_")
-_KEYS = {
-    "AWS_ACCESS_KEY_ID": "bench",
-    "AWS_SECRET_ACCESS_KEY": "benchbench",
-    "AWS_REGION": "us-east-1",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "TQDM_DISABLE": "1",
-}
 
 
 @dataclass(slots=True)
@@ -76,10 +66,8 @@ class Bench:
     def _take(self, row: str, way: str, folder: Path) -> None:
         requests, sent = self._server.traffic.of(BUCKET)
         argv = [sys.executable, "-m", "benchmarks.copying.ways", way, f"s3://{BUCKET}/{row.partition(',')[0]}/"]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)}
-        endpoint = self._server.endpoints["far"]
-        told = {"AWS_ENDPOINT_URL": endpoint, "S3_ENDPOINT_URL": endpoint, **({AWS: self._aws} if self._aws else {})}
-        done = subprocess.run([*argv, str(folder)], env=kept | _KEYS | told, stdout=subprocess.PIPE, check=True)
+        told = environment(self._server.endpoints["far"], **({AWS: self._aws} if self._aws else {}))
+        done = subprocess.run([*argv, str(folder)], env=told, stdout=subprocess.PIPE, check=True)
         after, received = self._server.traffic.of(BUCKET)
         taken = Sample(
             row, way, **json.loads(done.stdout), requests=after - requests, megabytes=(received - sent) / 1e6

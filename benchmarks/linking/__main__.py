@@ -22,6 +22,7 @@ from statistics import median
 from benchmarks.linking import data
 from benchmarks.linking.ways import CONCURRENCY
 from benchmarks.mount.server import Far, Server, serve
+from benchmarks.surroundings import environment
 
 DELAY_MS, MEGABYTES_PER_SECOND = 30, 90
 MEMORY = Path("/dev/shm")
@@ -29,17 +30,6 @@ ROOM = 8_000_000_000
 BUCKET = "bench"
 ROWS = {"small": "small", "large": "large", "fetch": "fetch", "many": "tiny"}
 """The rows and the tiles they need."""
-_HIDDEN = ("AWS_", "S3_", "TENSORSTORE_")
-_KEYS = {
-    "AWS_ACCESS_KEY_ID": "bench",
-    "AWS_SECRET_ACCESS_KEY": "benchbench",
-    "AWS_REGION": "us-east-1",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "TQDM_DISABLE": "1",
-}
 
 
 @dataclass(slots=True)
@@ -91,10 +81,8 @@ class Bench:
     def run(self, way: str, pattern: str, folder: Path, *, where: str = "near") -> dict[str, float]:
         """Do a piece of work and return what it tells of itself."""
         argv = [sys.executable, "-m", "benchmarks.linking.ways", way, f"s3://{BUCKET}/{pattern}", str(folder)]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)}
-        endpoint = self._server.endpoints[where]
-        told = {"AWS_ENDPOINT_URL": endpoint, "S3_ENDPOINT_URL": endpoint}
-        done = subprocess.run(argv, env=kept | _KEYS | told, stdout=subprocess.PIPE, text=True, check=True)
+        told = environment(self._server.endpoints[where])
+        done = subprocess.run(argv, env=told, stdout=subprocess.PIPE, text=True, check=True)
         return json.loads(done.stdout)
 
     @contextmanager

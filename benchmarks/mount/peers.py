@@ -17,12 +17,13 @@ from shutil import which
 
 import psutil
 
+from benchmarks.surroundings import environment
+
 MARK = "S3MAGIC_BENCH_SAMPLE"
 START_SECONDS = 30
 END_SECONDS = 10
 POLL = 0.002
 ROOT = Path(__file__).parent.parent.parent
-_HIDDEN = ("AWS", "RCLONE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +92,11 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         """Return what a program is told of the server, in each program's own words."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)}
-        keys = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "benchbench"}
+        told = environment(self.endpoint)
         return {
-            **kept,
-            **keys,
-            "AWSACCESSKEYID": keys["AWS_ACCESS_KEY_ID"],
-            "AWSSECRETACCESSKEY": keys["AWS_SECRET_ACCESS_KEY"],
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
+            **told,
+            "AWSACCESSKEYID": told["AWS_ACCESS_KEY_ID"],
+            "AWSSECRETACCESSKEY": told["AWS_SECRET_ACCESS_KEY"],
             "RCLONE_CONFIG": "",
             "RCLONE_CACHE_DIR": str(self.cache),
             "RCLONE_S3_PROVIDER": "Other",

@@ -69,21 +69,3 @@ def listed():
         return {info.key: store.get(info.key) for info in store.list_page(prefix).objects}
 
     return read
-
-
-class Odd:
-    """A store that does other than it should at one method."""
-
-    def __init__(self, store, **methods):
-        self._store = store
-        self._methods = methods
-
-    def __getattr__(self, name):
-        true = getattr(self._store, name)
-        return (lambda *a, **w: self._methods[name](true, *a, **w)) if name in self._methods else true
-
-
-@pytest.fixture
-def odd():
-    """Make a store whose methods of some names are others: ``odd(store, put=lambda true, *a, **w: …)``."""
-    return Odd

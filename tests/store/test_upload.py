@@ -48,18 +48,6 @@ def send(tmp_path):
     return send
 
 
-class Odd:
-    """A store that does other than it should at one method."""
-
-    def __init__(self, store, **methods):
-        self._store = store
-        self._methods = methods
-
-    def __getattr__(self, name):
-        true = getattr(self._store, name)
-        return (lambda *a, **w: self._methods[name](true, *a, **w)) if name in self._methods else true
-
-
 def unfinished(store):
     """Return the keys of uploads that were begun and are still open."""
     if isinstance(store, MemoryStore):
@@ -106,7 +94,7 @@ def test_a_condition_that_does_not_hold_changes_nothing(store, key, send, data):
 
 @pytest.mark.parametrize("data", [SMALL, PARTED], ids=["small", "parts"])
 @pytest.mark.parametrize("condition", [{}, {"if_none_match": True}], ids=["any", "new"])
-def test_an_answer_that_is_lost_is_found_again(store, key, send, data, condition):
+def test_an_answer_that_is_lost_is_found_again(store, key, send, data, condition, *, odd):
     lost = []
 
     def lose(true, *arguments, **words):
@@ -114,13 +102,13 @@ def test_an_answer_that_is_lost_is_found_again(store, key, send, data, condition
         lost.append(info)
         raise Unreachable("No answer", "Try again.")
 
-    info = send(Odd(store, put=lose, complete_upload=lose), key, data, **condition)
+    info = send(odd(store, put=lose, complete_upload=lose), key, data, **condition)
     assert (len(lost), info.etag) == (1, lost[0].etag)
     assert store.get(key) == data
 
 
 @pytest.mark.parametrize("data", [SMALL, PARTED], ids=["small", "parts"])
-def test_a_passing_fault_is_passed_over(store, key, send, data):
+def test_a_passing_fault_is_passed_over(store, key, send, data, odd):
     faults = [Unreachable("No answer", "Try again."), ServerError("S3 answered 503", "Try again.")]
     faults[1].status = 503
 
@@ -129,13 +117,13 @@ def test_a_passing_fault_is_passed_over(store, key, send, data):
             raise faults.pop()
         return true(*arguments, **words)
 
-    send(Odd(store, put=fail, complete_upload=fail), key, data, if_none_match=True)
+    send(odd(store, put=fail, complete_upload=fail), key, data, if_none_match=True)
     assert not faults
     assert store.get(key) == data
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, AccessDenied("Not allowed", "Ask for it."), OSError(28, "full")])
-def test_what_is_broken_off_is_given_up(store, key, send, error):
+def test_what_is_broken_off_is_given_up(store, key, send, error, odd):
     store.put(key, b"there")
     under_way, ended = threading.Semaphore(0), []
 
@@ -151,7 +139,7 @@ def test_what_is_broken_off_is_given_up(store, key, send, error):
 
     words = {"progress": interrupt} if error is KeyboardInterrupt else {}
     with pytest.raises(error if isinstance(error, type) else type(error)):
-        send(Odd(store, upload_part=part), key, PARTED, **words)
+        send(odd(store, upload_part=part), key, PARTED, **words)
     assert all(under_way.acquire(blocking=False) for _ in ended), "no part goes on after the end"
     assert not under_way.acquire(blocking=False)
     assert not unfinished(store)
@@ -166,7 +154,7 @@ def test_what_may_not_be_written_is_told(sandbox, key, send):
             send(over_http(sandbox, bucket="no-such-bucket"), key, data)
 
 
-def test_a_file_that_changes_meanwhile_is_refused(store, key, tmp_path):
+def test_a_file_that_changes_meanwhile_is_refused(store, key, tmp_path, odd):
     path = tmp_path / "file"
     path.write_bytes(PARTED)
 
@@ -181,7 +169,7 @@ def test_a_file_that_changes_meanwhile_is_refused(store, key, tmp_path):
 
     for change in (grow, shrink):
         with pytest.raises(ObjectChanged, match="changed while"):
-            upload(Odd(store, begin_upload=change), key, path, part_size=PART)
+            upload(odd(store, begin_upload=change), key, path, part_size=PART)
     assert store.list_page(key).objects == ()
     assert not unfinished(store)
 
