@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,12 +62,12 @@ class Found:
 
     def sort_out(self, *, folds_case: bool = False) -> None:
         """Leave out what a disk cannot hold beside the rest, ``folds_case`` where it takes ``A`` for ``a``."""
-        folders = {name[:at] for name in (entry.name for entry in self.entries) for at in _slashes(name)}
+        within = {folder for entry in self.entries for folder in folders(entry.name)}
         seen: dict[str, str] = {}
         kept: list[Entry] = []
         for entry in self.entries:
             why = unfit(entry.name)
-            if why is None and entry.name in folders:
+            if why is None and entry.name in within:
                 why = "there is a folder of this name, too"
             if why is None and folds_case:
                 first = seen.setdefault(entry.name.casefold(), entry.name)
@@ -84,7 +84,7 @@ def unfit(name: str) -> str | None:
     if name.endswith("/"):
         return "its key ends with a slash, as only folders do"
     parts = name.split("/")
-    if parts[0].casefold() == RECORDS:
+    if any(part.casefold() == RECORDS for part in parts):
         return "that name is kept for what is being copied"
     if any(file_name(part) is None for part in parts):
         return f"no file can be called so: a name has at most {NAME_BYTES} bytes, and is text"
@@ -107,5 +107,6 @@ def total(entries: Iterable[Entry]) -> int:
     return sum(entry.size for entry in entries)
 
 
-def _slashes(name: str) -> Iterable[int]:
-    return (at for at, letter in enumerate(name) if letter == "/" and at < len(name) - 1)
+def folders(name: str) -> Iterator[str]:
+    """Yield the folders that a key is in, without their slashes."""
+    return (name[:at] for at, letter in enumerate(name) if letter == "/" and at < len(name) - 1)

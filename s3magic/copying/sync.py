@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from s3magic.copying.entry import Entry, Found, total
+from s3magic.copying.entry import Entry, Found, folders, total
 from s3magic.copying.report import CopyReport
 from s3magic.copying.way import Way
 from s3magic.errors import AccessDenied, CopyError, CopyFailed, InvalidInput, NoSuchKey
@@ -139,11 +139,16 @@ def make_plan(way: Way, *, delete: bool = False, may_delete: Callable[[Entry], b
 def _leaving(
     way: Way, found: Found, there: Mapping[str, Entry], may_delete: Callable[[Entry], bool] | None
 ) -> list[Entry]:
-    staying = {entry.name for entry in found.entries} | {name for name, _ in found.left_out}
+    left_out = {name for name, _ in found.left_out}
+    staying = {entry.name for entry in found.entries} | left_out
+
+    def stays(name: str) -> bool:
+        return name in staying or any(folder in left_out for folder in folders(name))  # a link to a folder, say
+
     return [
         other
         for name, other in there.items()
-        if name not in staying and way.is_named(name) and (may_delete is None or may_delete(other))
+        if not stays(name) and way.is_named(name) and (may_delete is None or may_delete(other))
     ]
 
 

@@ -46,9 +46,10 @@ class Up:
         return find_files(self._path, self._url.key)
 
     def find_there(self, entries: Sequence[Entry], *, everything: bool) -> Mapping[str, Entry]:  # noqa: ARG002 - it is one listing
-        """See `Way.find_there`."""
+        """See `Way.find_there`; markers of folders are no files."""
         if self._url.is_prefix:
-            return objects_there(self._store, self._url.key)
+            found = objects_there(self._store, self._url.key)
+            return {name: there for name, there in found.items() if not name.endswith("/")}
         with suppress(NoSuchKey, AccessDenied):  # who may not list is denied what is not there
             return {one.name: Entry.of_object(one.name, self._store.head(self._url.key)) for one in entries}
         return {}

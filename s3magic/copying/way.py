@@ -83,12 +83,12 @@ def find_objects(store: Store, url: S3Url) -> Found:
 
 
 def objects_there(store: Store, base: str) -> dict[str, Entry]:
-    """Return all objects below a prefix, by the rest of their keys; folder markers are passed over."""
+    """Return all objects below a prefix, by the rest of their keys."""
     return {
         info.key[len(base) :]: Entry.of_object(info.key[len(base) :], info)
         for page in pages(store, base)
         for info in page.objects
-        if not info.key.endswith("/")
+        if info.key != base
     }
 
 

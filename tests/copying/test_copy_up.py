@@ -134,6 +134,17 @@ def test_a_folder_that_cannot_be_read_deletes_nothing(up, files, memory, monkeyp
     assert memory.get("p/old") == b"x"
 
 
+def test_what_is_left_out_deletes_nothing_below_it(up, here, files, memory, tmp_path):
+    up()
+    (tmp_path / "elsewhere").mkdir()
+    (files / "sub").rename(tmp_path / "elsewhere" / "sub")
+    (here / "sub").symlink_to(tmp_path / "elsewhere" / "sub")
+    (here / "a.nc").unlink()
+    report = up(delete=True)
+    assert (report.deleted, [name for name, _ in report.left_out]) == (("a.nc",), ["sub"])
+    assert memory.get("p/sub/c.csv.gz") == b"sub/c.csv.gz" * 10
+
+
 def test_an_empty_folder_deletes_nothing(up, here, memory):
     memory.put("p/old", b"x")
     with pytest.raises(CopyError, match="nothing at"):
@@ -164,6 +175,16 @@ def test_objects_are_carried_with_what_is_said_of_them(carry, memory, monkeypatc
     assert carry("p/", "q/").kept == ("a//../x",)
     memory.put("p/a//../x", bytes(size))
     assert carry("p/", "q/").copied == (("a//../x",) if size else ())
+
+
+def test_markers_of_folders_are_objects_like_others(carry, memory, listed):
+    for key in ("p/", "p/sub/", "p/sub/x"):
+        memory.put(key, b"")
+    assert set(carry("p/", "q/").copied) == {"sub/", "sub/x"}
+    assert (carry("p/", "q/").copied, set(carry("p/", "q/", delete=True).kept)) == ((), {"sub/", "sub/x"})
+    memory.delete("p/sub/")
+    assert carry("p/", "q/", delete=True).deleted == ("sub/",)
+    assert set(listed(carry.store)) == {"q/sub/x"}
 
 
 def test_what_changes_on_the_way_is_named(carry, memory, odd):
