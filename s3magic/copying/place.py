@@ -88,12 +88,12 @@ class Place:
     def _make_folder(self, folder: Path, name: str) -> None:
         if folder in self._safe:
             return
+        if not Path(os.path.realpath(folder)).is_relative_to(self.root):
+            raise CopyError(f"A link leads out of {self.root}: {name}", "Replace it by a folder, then copy again.")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise CopyError(f"A file is in the way of a folder: {folder}", "Move it away, then copy again.") from error
-        if not Path(os.path.realpath(folder)).is_relative_to(self.root):
-            raise CopyError(f"A link leads out of {self.root}: {name}", "Replace it by a folder, then copy again.")
         self._safe.add(folder)
 
     @contextmanager

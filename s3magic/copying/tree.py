@@ -32,7 +32,7 @@ def find_files(root: Path, base: str) -> Found:
         for one in inside:
             key = name + segment_of(one.name)
             if one.is_dir(follow_symlinks=False):
-                if key != RECORDS:
+                if one.name != RECORDS:
                     folders.append((Path(one.path), f"{key}/"))
                 continue
             why = _why_not(one, top, base + key)

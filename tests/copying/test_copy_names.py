@@ -42,11 +42,11 @@ def test_odd_keys_go_there_and_back(down, up, there, memory, listed):
 
 
 def test_what_a_disk_cannot_hold_is_named(down, there, tree, memory):
-    for key in ("a", "a/b", "marker/", "full/", "x" * 300, ".s3copy/x", "ok"):
+    for key in ("a", "a/b", "marker/", "full/", "x" * 300, ".s3copy/x", "in/.s3copy/x", "ok"):
         memory.put(f"p/{key}", b"" if key == "marker/" else b"data")
     report = down("p/")
     assert set(tree(there)) == {"a/b", "ok"}
-    assert {name for name, _ in report.left_out} == {"a", "full/", "x" * 300, ".s3copy/x"}
+    assert {name for name, _ in report.left_out} == {"a", "full/", "x" * 300, ".s3copy/x", "in/.s3copy/x"}
     assert "there is a folder of this name" in repr(report)
     assert report.failures == ()
 
@@ -59,7 +59,7 @@ def test_a_disk_that_folds_case_gets_the_first(memory):
 
 
 def test_what_is_in_the_way_is_named_and_stays(down, there, tmp_path, memory):
-    for key in ("file/x", "folder", "out/x", "ok", "link"):
+    for key in ("file/x", "folder", "out/x", "out/new/x", "ok", "link"):
         memory.put(f"p/{key}", b"new")
     there.mkdir()
     (there / "file").write_bytes(b"mine")
@@ -75,7 +75,7 @@ def test_what_is_in_the_way_is_named_and_stays(down, there, tmp_path, memory):
     assert "A file is in the way" in reasons["file/x"]
     assert "A folder is in the way" in reasons["folder"]
     assert "leads out of" in reasons["out/x"]
-    assert set(reasons) == {"file/x", "folder", "out/x"}
+    assert set(reasons) == {"file/x", "folder", "out/x", "out/new/x"}
     assert (there / "file").read_bytes() == b"mine"
     assert {path.name for path in outside.iterdir()} == {"target"}
     assert (outside / "target").read_bytes() == b"theirs"
@@ -88,6 +88,8 @@ def test_links_in_a_folder_are_no_trap(here, tmp_path):
     (here / "real").write_bytes(b"data")
     (here / "sub").mkdir()
     (here / "sub" / "x").write_bytes(b"x")
+    (here / "sub" / ".s3copy").mkdir()
+    (here / "sub" / ".s3copy" / "half.part").write_bytes(b"half")
     for name, target in {
         "inside": "real",
         "outside": tmp_path / "secret",
