@@ -14,8 +14,8 @@ from s3magic.url import S3Url
 
 if TYPE_CHECKING:
     from s3magic.linking.dataset import LinkedDataset
+    from s3magic.linking.linked import SplitDatasets
     from s3magic.linking.plan import LinkPlan
-    from s3magic.linking.split import SplitDatasets
     from s3magic.listing import Listing, Summary
     from s3magic.thumbnails.gallery import Gallery
 
@@ -137,7 +137,7 @@ def link(
     >>> dataset = s3magic.link("s3://teaching/tiles/*.laz", "tiles")  # doctest: +SKIP
     """
     from s3magic.access import current
-    from s3magic.linking import add, sharing
+    from s3magic.linking import add, linked, sharing
     from s3magic.linking.order import Order
 
     urls = [pattern] if isinstance(pattern, str | S3Url) else list(pattern)
@@ -158,7 +158,7 @@ def link(
         return add.plan(order, Path(path), opener=current.open_store)
     chosen = connection(order.patterns[0])
     access = {**chosen.location.to_json(), "anonymous": chosen.provider == "anonymous"}
-    made = add.add(order, Path(path), opener=current.open_store, access=access, executor=executor)
+    made = linked.link(order, Path(path), opener=current.open_store, access=access, executor=executor)
     sharing.offer(Path(path))
     return made
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from s3magic.errors import CredentialsError, LinkError
 from s3magic.linking import footprints
-from s3magic.linking.dataset import LinkedDataset
+from s3magic.linking.changes import Changes
 from s3magic.linking.describe import Described, describe
 from s3magic.linking.drafts import Drafts
 from s3magic.linking.fetch import bring
@@ -19,18 +19,25 @@ from s3magic.linking.folder import Folder
 from s3magic.linking.hashing import read_hashes
 from s3magic.linking.ledger import Ledger
 from s3magic.linking.manifest import DatasetInfo, access_record
-from s3magic.linking.order import READ_LIMIT, Order
+from s3magic.linking.order import Order
 from s3magic.linking.plan import LinkPlan, make_plan
 from s3magic.linking.recording import Addition, at_work, record, refuse_last_copies, refuse_strangers
-from s3magic.linking.redirects import place
 from s3magic.linking.report import Report, read_report
-from s3magic.linking.split import SplitDatasets, homes, subfolders
+from s3magic.linking.split import homes, subfolders
 from s3magic.linking.state import State
 from s3magic.linking.survey import Candidate, refuse_clashes, survey
 from s3magic.linking.work import Harvest, gather, raise_failures
 from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
-from s3magic.url import S3Url
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What an add did in one folder, and what it was going to do in all."""
+
+    folder: Folder
+    plan: LinkPlan
+    changes: Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ def add(
     opener: StoreOpener,
     access: Mapping[str, object] | None = None,
     executor: Executor | None = None,
-) -> LinkedDataset | SplitDatasets:
+) -> list[Added]:
     """Record objects as tiles of a dataset, without copying them.
 
     The same call again does what is left to do and changes nothing else: tiles that are recorded
@@ -88,6 +95,11 @@ def add(
         ``region``, ``endpoint``, ``anonymous``, ``requestPayer``: how the originals are reached.
     executor
         Where to work; threads of this process when None.
+
+    Returns
+    -------
+    list of Added
+        One, or one for each kind of tiles where the order splits them.
 
     Raises
     ------
@@ -131,27 +143,7 @@ def add(
             _, failed = bring(one.folder, opener=opener, executor=executor)
             unfetched += failed
     raise_failures([*harvest.failures, *unfetched], recorded - len(unfetched), "linked")
-    made = [
-        LinkedDataset(one.folder.path, opener=opener, plan=task.plan, changes=change)
-        for one, change in zip(additions, changes, strict=True)
-    ]
-    return SplitDatasets(path, made, task.plan) if order.split else made[0]
-
-
-def renewal(folder: Folder, *, hash: str = "auto", read_limit: int = READ_LIMIT) -> Order:  # noqa: A002
-    """Return the order that makes a new version of a dataset, of what its sources name now."""
-    info = folder.info()
-    chosen = dict(info.selection)
-    return Order(
-        patterns=tuple(S3Url.parse(place(source, info.redirects)) for source in info.sources),
-        replace=True,
-        hash=hash,
-        read_limit=read_limit,
-        match=chosen.get("match"),  # type: ignore[arg-type]
-        bbox=chosen.get("bbox"),  # type: ignore[arg-type]
-        keep_prefix=bool(chosen.get("keepPrefix")),
-        import_=info.imported,
-    )
+    return [Added(one.folder, task.plan, change) for one, change in zip(additions, changes, strict=True)]
 
 
 def _check_folder(folder: Folder) -> None:

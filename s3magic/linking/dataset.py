@@ -26,6 +26,7 @@ from s3magic.linking.plan import LinkPlan
 from s3magic.linking.redirect import Redirect, redirect
 from s3magic.linking.sharing import Sharing
 from s3magic.linking.status import StatusReport, status
+from s3magic.linking.update import update
 from s3magic.linking.verify import VerifyReport, verify
 from s3magic.store.base import StoreOpener
 from s3magic.url import S3Url
@@ -141,8 +142,6 @@ class LinkedDataset:
         TilesFailed
             Some tiles failed and stay as they were; the others are up to date.
         """
-        from s3magic.linking.update import update  # noqa: PLC0415 - which makes datasets
-
         return update(self._folder, opener=self._opener, hash=hash, read_limit=read_limit, executor=executor)
 
     def verify(self, *, deep: bool = False, executor: Executor | None = None) -> VerifyReport:

@@ -18,6 +18,7 @@ from s3magic.linking.folder import Folder
 from s3magic.linking.git import Repository
 from s3magic.linking.ledger import Ledger
 from s3magic.linking.manifest import LinkedTile
+from s3magic.linking.order import renewal
 from s3magic.linking.standing import Standing, ask_many
 from s3magic.linking.survey import Candidate, survey
 from s3magic.linking.work import raise_failures
@@ -102,9 +103,7 @@ class DiffReport(Sequence[TileDiff]):
 
 def against_s3(folder: Folder, *, opener: StoreOpener, executor: Executor | None = None) -> DiffReport:
     """Compare a dataset with what its sources name on S3 now: by listings, or by HEAD where those are not allowed."""
-    from s3magic.linking.add import renewal  # noqa: PLC0415 - add makes datasets, which have this verb
-
-    order, tiles = renewal(folder), folder.tiles()
+    order, tiles = renewal(folder.info()), folder.tiles()
     try:
         with Ledger() as ledger:
             found = survey(

@@ -8,7 +8,8 @@ from os import PathLike
 
 from s3magic.errors import LinkError
 from s3magic.linking import footprints
-from s3magic.linking.manifest import Box
+from s3magic.linking.manifest import Box, DatasetInfo
+from s3magic.linking.redirects import place
 from s3magic.url import S3Url
 
 READ_LIMIT = 1_000_000_000
@@ -84,3 +85,18 @@ class Order:
             "split": self.split,
         }
         return {name: value for name, value in given.items() if value}
+
+
+def renewal(info: DatasetInfo, *, hash: str = "auto", read_limit: int = READ_LIMIT) -> Order:  # noqa: A002
+    """Return the order that makes a new version of a dataset, of what its sources name now."""
+    chosen = dict(info.selection)
+    return Order(
+        patterns=tuple(S3Url.parse(place(source, info.redirects)) for source in info.sources),
+        replace=True,
+        hash=hash,
+        read_limit=read_limit,
+        match=chosen.get("match"),  # type: ignore[arg-type]
+        bbox=chosen.get("bbox"),  # type: ignore[arg-type]
+        keep_prefix=bool(chosen.get("keepPrefix")),
+        import_=info.imported,
+    )

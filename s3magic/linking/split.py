@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import overload
+from collections.abc import Iterable, Mapping
 
 from s3magic.errors import LinkError
-from s3magic.html import bytes_text, counted, table
 from s3magic.linking import fit, manifest
-from s3magic.linking.dataset import LinkedDataset
 from s3magic.linking.fit import Kind, Named
 from s3magic.linking.folder import Folder
 from s3magic.linking.manifest import DatasetInfo
 from s3magic.linking.order import Order
-from s3magic.linking.plan import LinkPlan
 
 
 def homes(kinds: Iterable[Kind], there: Mapping[str, DatasetInfo], *, named: Named) -> dict[str, list[Kind]]:
@@ -28,52 +23,6 @@ def homes(kinds: Iterable[Kind], there: Mapping[str, DatasetInfo], *, named: Nam
             known[key] = _name(fit.first(group, named=named), key, taken={*known.values()})
         groups[known[key]] = group
     return groups
-
-
-class SplitDatasets(Sequence[LinkedDataset]):
-    """The datasets that one add made of tiles that do not fit together, by the names of their sub-folders.
-
-    Parameters
-    ----------
-    path
-        The folder they are in.
-    plan
-        What the add was going to do.
-    """
-
-    def __init__(self, path: Path, datasets: Sequence[LinkedDataset], plan: LinkPlan) -> None:
-        self.path = path
-        self.plan = plan
-        self._datasets = tuple(sorted(datasets, key=lambda one: one.path.name))
-
-    @overload
-    def __getitem__(self, index: int | str) -> LinkedDataset: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[LinkedDataset, ...]: ...
-    def __getitem__(self, index: int | str | slice) -> LinkedDataset | tuple[LinkedDataset, ...]:
-        if isinstance(index, str):
-            by_name = {one.path.name: one for one in self._datasets}
-            if index not in by_name:
-                raise LinkError(f"No sub-folder {index!r} in {self.path}", f"There are {', '.join(by_name)}.")
-            return by_name[index]
-        return self._datasets[index]
-
-    def __len__(self) -> int:
-        return len(self._datasets)
-
-    def __iter__(self) -> Iterator[LinkedDataset]:
-        return iter(self._datasets)
-
-    def __repr__(self) -> str:
-        return f"<{counted(len(self), 'dataset')} in {str(self.path)!r}: {', '.join(one.path.name for one in self)}>"
-
-    def _repr_html_(self) -> str:
-        rows = []
-        for one in self:
-            tiles, info = one.tiles, one.info
-            size = bytes_text(sum(tile.size for tile in tiles))
-            rows.append((one.path.name, info.type, manifest.crs_name(info.crs), len(tiles), size))
-        return table(("sub-folder", "type", "CRS", "tiles", "size"), rows, f"Linked tiles in {self.path}")
 
 
 def subfolders(folder: Folder, order: Order, sources: tuple[str, ...]) -> dict[str, DatasetInfo]:

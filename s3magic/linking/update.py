@@ -5,14 +5,13 @@ from __future__ import annotations
 from concurrent.futures import Executor
 
 from s3magic.errors import LinkError
-from s3magic.linking.add import add, renewal
+from s3magic.linking.add import add
 from s3magic.linking.changes import Changes
-from s3magic.linking.dataset import LinkedDataset
 from s3magic.linking.diff import against_s3
 from s3magic.linking.fetch import bring
 from s3magic.linking.folder import Folder
 from s3magic.linking.local import quick_state
-from s3magic.linking.order import READ_LIMIT
+from s3magic.linking.order import READ_LIMIT, renewal
 from s3magic.linking.work import raise_failures
 from s3magic.store.base import StoreOpener
 
@@ -46,11 +45,10 @@ def update(
     if not differing:
         return Changes(kept=tuple(tile.name for tile in folder.tiles()))
     here = {tile.name for tile in folder.tiles() if quick_state(folder.place(tile.name), tile) == "file"}
-    order = renewal(folder, hash=hash, read_limit=read_limit)
-    made = add(order, folder.path, opener=opener, access=folder.info().access, executor=executor)
-    changes = made.changes if isinstance(made, LinkedDataset) else None
-    if changes is None:
-        return Changes()
+    info = folder.info()
+    order = renewal(info, hash=hash, read_limit=read_limit)
+    (made,) = add(order, folder.path, opener=opener, access=info.access, executor=executor)
+    changes = made.changes
     if again := here & set(changes.changed):
         _, failures = bring(folder, opener=opener, only=again, executor=executor)
         raise_failures(failures, len(again) - len(failures), "fetched")

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from s3magic.linking.diff import DiffReport
     from s3magic.linking.fetch import FetchReport
     from s3magic.linking.gc import GcReport
+    from s3magic.linking.linked import SplitDatasets
     from s3magic.linking.plan import LinkPlan
     from s3magic.linking.redirect import Redirect
-    from s3magic.linking.split import SplitDatasets
     from s3magic.linking.status import StatusReport
     from s3magic.linking.verify import VerifyReport
 

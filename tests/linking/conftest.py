@@ -58,15 +58,16 @@ def tif():
 @pytest.fixture
 def link(memory, tmp_path):
     """Link what is in memory into ``tmp_path / "ds"``: ``link("tiles/*.laz", hash="never")``."""
-    from s3magic.linking import add as adding
+    from s3magic.linking import linked
+    from s3magic.linking.add import plan
     from s3magic.linking.order import Order
 
     def run(*patterns, path=None, store=memory, access=None, executor=None, dry_run=False, **words):
         order = Order(patterns=tuple(S3Url.parse(f"s3://teaching/{pattern}") for pattern in patterns), **words)
         folder, opener = path or tmp_path / "ds", lambda url: store
         if dry_run:
-            return adding.plan(order, folder, opener=opener)
-        return adding.add(order, folder, opener=opener, access=access, executor=executor)
+            return plan(order, folder, opener=opener)
+        return linked.link(order, folder, opener=opener, access=access, executor=executor)
 
     run.path = tmp_path / "ds"
     return run

@@ -7,7 +7,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from s3magic.linking.add import add
+from s3magic.linking.linked import link
 from s3magic.linking.order import Order
 from s3magic.store.base import ListPage, ObjectInfo
 from s3magic.url import S3Url
@@ -45,6 +45,6 @@ if __name__ == "__main__":
     count, folder = sys.argv[1:]
     store = Endless(int(count))
     order = Order(patterns=(S3Url.parse("s3://endless/tiles/"),))
-    made = add(order, Path(folder), opener=lambda _url: store)
+    made = link(order, Path(folder), opener=lambda _url: store)
     assert len(made.changes.added) == int(count)
     sys.stdout.write(f"{peak()}\n")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import s3magic.formats.las  # noqa: F401 - takes its time, and what came meanwhile would not be looked at
 from s3magic.linking import work
-from s3magic.linking.add import add
 from s3magic.linking.dataset import LinkedDataset
+from s3magic.linking.linked import link
 from s3magic.linking.order import Order
 from s3magic.store.client import Client
 from s3magic.store.credentials import Credentials, Location
@@ -32,7 +32,7 @@ def run(phase, opener, folder):
         return LinkedDataset(folder, opener=opener).fetch()
     name = "tiles/*.laz" if phase == "describe" else "files/*.bin"
     order = Order(patterns=(S3Url.parse(f"s3://soak/{name}"),), checkout=phase == "checkout")
-    return add(order, folder, opener=opener)
+    return link(order, folder, opener=opener)
 
 
 if __name__ == "__main__":

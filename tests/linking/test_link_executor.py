@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from s3magic.errors import TilesFailed
-from s3magic.linking.add import add
+from s3magic.linking.linked import link
 from s3magic.linking.order import Order
 from s3magic.store.memory import MemoryStore
 from s3magic.url import S3Url
@@ -34,8 +34,8 @@ def test_processes_of_the_users_do_the_work(tmp_path):
     urls = (S3Url.parse("s3://teaching/x/*.txt"), S3Url.parse("s3://teaching/x/none.laz"))
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
         with pytest.raises(TilesFailed, match=r"none\.laz: Not readable as LAS or LAZ"):
-            add(Order(patterns=urls, hash="read"), tmp_path / "ds", opener=opener, executor=executor)
-        dataset = add(Order(patterns=urls[:1], replace=True), tmp_path / "ds", opener=opener, executor=executor)
+            link(Order(patterns=urls, hash="read"), tmp_path / "ds", opener=opener, executor=executor)
+        dataset = link(Order(patterns=urls[:1], replace=True), tmp_path / "ds", opener=opener, executor=executor)
         assert len(dataset.changes.kept) == 6
         assert len(dataset.fetch(executor=executor).fetched) == 6
     assert (Path(dataset.path) / "3.txt").read_bytes() == b"3" * 1000

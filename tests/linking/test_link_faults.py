@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from s3magic.errors import TilesFailed
-from s3magic.linking.add import add
+from s3magic.linking.linked import link
 from s3magic.linking.order import Order
 from s3magic.store.client import Client
 from s3magic.store.credentials import Credentials, Location
@@ -69,7 +69,7 @@ def test_every_tile_arrives_or_is_named_with_its_reason(server, stored, tmp_path
     client = Client(Location(endpoint_url=endpoint), lambda: Credentials("A", "B"), Tuning(initial_delay=0.01))
     store = S3Store("soak", client)
     order, folder = Order(patterns=(S3Url.parse("s3://soak/*.bin"),)), tmp_path / "ds"
-    dataset, named = again_and_again(lambda: add(order, folder, opener=lambda _url: store))
+    dataset, named = again_and_again(lambda: link(order, folder, opener=lambda _url: store))
     right = contents(stored)
     assert {tile.name: tile.oid for tile in dataset.tiles} == {
         name: f"sha256:{hashlib.sha256(body).hexdigest()}" for name, body in right.items()

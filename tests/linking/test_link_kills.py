@@ -19,9 +19,9 @@ from urllib.parse import unquote
 import pytest
 from soak_linker import AT_ONCE, opener_of
 
-from s3magic.linking.add import add
 from s3magic.linking.dataset import LinkedDataset
 from s3magic.linking.folder import Folder
+from s3magic.linking.linked import link
 from s3magic.linking.local import local_state
 from s3magic.linking.order import Order
 from s3magic.url import S3Url
@@ -77,7 +77,7 @@ def prepare(phase, endpoint, folder):
         order = Order(
             patterns=(S3Url.parse("s3://soak/files/*.bin"),), hash="never" if phase == "fetch unhashed" else "auto"
         )
-        add(order, folder, opener=opener_of(endpoint))
+        link(order, folder, opener=opener_of(endpoint))
 
 
 def undisturbed(endpoint, phase, start, folder):

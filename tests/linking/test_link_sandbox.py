@@ -10,7 +10,7 @@ import pytest
 
 import s3magic
 from s3magic.errors import AccessDenied, ArchivedObject, LinkError, TilesFailed
-from s3magic.linking.add import add
+from s3magic.linking.linked import link
 from s3magic.linking.order import Order
 from s3magic.store.client import Client
 from s3magic.store.credentials import Location
@@ -122,13 +122,13 @@ def guest_opener(sandbox):
 def test_who_may_read_but_not_list_links_single_objects(sandbox, tmp_path):
     opener = guest_opener(sandbox)
     with pytest.raises(AccessDenied):
-        add(Order(patterns=(S3Url.parse("s3://teaching/photos/*.jpg"),)), tmp_path / "ds", opener=opener)
+        link(Order(patterns=(S3Url.parse("s3://teaching/photos/*.jpg"),)), tmp_path / "ds", opener=opener)
     with pytest.raises(AccessDenied):
-        add(Order(patterns=(S3Url.parse("s3://teaching/tiles/hill.las"),)), tmp_path / "ds", opener=opener)
+        link(Order(patterns=(S3Url.parse("s3://teaching/tiles/hill.las"),)), tmp_path / "ds", opener=opener)
     assert not (tmp_path / "ds").exists()
     names = ("alps-at-noon", "first-snow", "autumn-valley", "northern-fjord", "evening-ridges")
     urls = tuple(S3Url.parse(f"s3://teaching/photos/{name}.jpg") for name in names)
-    dataset = add(Order(patterns=urls), tmp_path / "ds", opener=opener)
+    dataset = link(Order(patterns=urls), tmp_path / "ds", opener=opener)
     assert dataset.status().remote == {"ok": 5}
     assert len(dataset.fetch().fetched) == 5
 

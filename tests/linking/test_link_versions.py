@@ -14,10 +14,10 @@ import pytest
 
 from s3magic.errors import LinkError, NoSuchKey, TilesFailed
 from s3magic.linking import journal, pointers
-from s3magic.linking.add import add, renewal
+from s3magic.linking.add import add
 from s3magic.linking.dataset import LinkedDataset
 from s3magic.linking.drafts import Drafts
-from s3magic.linking.folder import Folder
+from s3magic.linking.order import renewal
 from s3magic.store.memory import MemoryStore
 
 
@@ -227,8 +227,8 @@ def test_tiles_outside_the_box_are_not_asked_for_again(tif, link):
 def test_a_renewal_asks_for_what_was_asked_for(store, link):
     dataset = link("x/*", store=store, match="[ab].txt")
     renew(store)
-    order = renewal(Folder(dataset.path))
-    changes = add(order, dataset.path, opener=lambda url: store).changes
+    (made,) = add(renewal(dataset.info), dataset.path, opener=lambda url: store)
+    changes = made.changes
     assert (changes.added, changes.changed, changes.removed, changes.kept) == ((), ("b.txt",), (), ("a.txt",))
 
 
