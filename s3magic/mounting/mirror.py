@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,13 +133,13 @@ class Mirror:
         """
         with self._turn:
             way = _Way(self, self._opener(self.url))
-            known, before = self.files(), total()
+            known, before = way.known, total()
             try:
                 self._report = sync.copy(way, delete=bool(known), may_delete=way.is_ours)
-                self.note(_seals(way.place, self._report))
+                self.note(_seals(way.place, (*self._report.kept, *self._report.copied)))
             except CopyFailed as error:
                 if isinstance(error.report, CopyReport):
-                    self.note({**known, **_seals(way.place, error.report)})
+                    self.note(known | _seals(way.place, (*error.report.kept, *error.report.copied)))
                 raise
             finally:
                 self._traffic += total() - before
@@ -172,19 +171,21 @@ class Mirror:
             if any(self.path.iterdir()):
                 raise FolderNotEmpty(f"The folder is not empty: {self.path}", "Choose an empty or a new folder.")
 
-    def note(self, files: dict[str, list[int]]) -> None:
-        """Write down what the folder is a copy of, and which files came from S3."""
+    def note(self, files: dict[str, list[int]], *, coming: dict[str, list[int]] | None = None) -> None:
+        """Write down what the folder is a copy of, which files came from S3, and which are about to."""
         marker = self.path / RECORDS / _MARKER
         marker.parent.mkdir(parents=True, exist_ok=True)
         draft = marker.with_suffix(".new")
-        draft.write_text(json.dumps({**self.what, "files": files}), encoding="utf-8")
+        draft.write_text(json.dumps({**self.what, "files": files, "coming": coming or {}}), encoding="utf-8")
         draft.replace(marker)
         self._held = len(files), sum(size for size, _ in files.values())
 
-    def files(self) -> dict[str, list[int]]:
-        """Return the files that came from S3, by name, with size and time."""
-        files: dict[str, list[int]] = self._read().get("files", {})
-        return files
+    def files(self, place: Place) -> dict[str, list[int]]:
+        """Return the files that came from S3, by name, with size and time; those of a copy that broke off, too."""
+        held = self._read()
+        files: dict[str, list[int]] = held.get("files", {})
+        came = _seals(place, held.get("coming", {}))
+        return files | {name: seal for name, seal in came.items() if seal == held["coming"][name]}
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -203,7 +204,7 @@ class _Way(Down):
         super().__init__(store, mirror.url, self.place, match=mirror.match)
         self.archived: list[str] = []
         self._mirror = mirror
-        self._known = mirror.files()
+        self.known = mirror.files(self.place)
 
     def find(self) -> Found:
         """See `Way.find`."""
@@ -218,7 +219,7 @@ class _Way(Down):
     def prepare(self, coming: Coming) -> Iterator[None]:
         """See `Way.prepare`; from now on the folder is known to be a copy."""
         with super().prepare(coming):
-            self._mirror.note(self._known)
+            self._mirror.note(self.known, coming={entry.name: _seal(entry) for entry, _ in coming})
             yield
 
     def transfer(self, entry: Entry, there: Entry | None, report: Report) -> None:
@@ -228,10 +229,8 @@ class _Way(Down):
         super().transfer(entry, there, report)
 
     def is_ours(self, there: Entry) -> bool:
-        """Tell whether a file is as it came; one that is not known may have come with a copy that was killed."""
-        if there.name in self._known:
-            return self._known[there.name] == _seal(there)
-        return there.path is not None and stat.S_IMODE(there.path.stat().st_mode) == FILE_MODE
+        """Tell whether a file is as it came."""
+        return self.known.get(there.name) == _seal(there)
 
 
 def mirror(
@@ -333,6 +332,6 @@ def _seal(there: Entry) -> list[int]:
     return [there.size, int(there.modified)]
 
 
-def _seals(place: Place, report: CopyReport) -> dict[str, list[int]]:
-    found = ((name, place.find(name)) for name in (*report.kept, *report.copied))
+def _seals(place: Place, names: Iterable[str]) -> dict[str, list[int]]:
+    found = ((name, place.find(name)) for name in names)
     return {name: _seal(there) for name, there in found if there is not None}

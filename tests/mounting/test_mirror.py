@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 
 import pytest
@@ -94,6 +95,19 @@ def test_refreshing_brings_what_changed_and_takes_what_is_gone(mount, filled):
     assert m.stats()["files"] == 3
 
 
+def test_a_copy_of_a_copied_file_is_nobody_elses(mount, filled):
+    m = mount("s3://scratch/p/", copy=True)
+    for name in ("mine.nc", "new.nc"):
+        shutil.copy(m / "a.nc", m / name)  # as cp does: read-only, too
+    filled.put("p/new.nc", b"new")
+    with pytest.raises(CopyFailed, match="Changed here") as failed:
+        m.refresh()
+    assert [name for name, _ in failed.value.failures] == ["new.nc"]
+    filled.delete("p/new.nc")
+    m.refresh()
+    assert (m / "mine.nc").read_bytes() == (m / "new.nc").read_bytes() == b"p/a.nc"
+
+
 def test_what_was_changed_here_is_never_replaced_or_removed(mount, filled):
     m = mount("s3://scratch/p/", copy=True)
     for name in ("a.nc", "c.txt"):
@@ -152,11 +166,11 @@ def test_nobody_elses_folder_is_filled(room, mount):
 def test_a_copy_that_broke_off_is_gone_on_with(room, mount, filled, monkeypatch):
     notes, note = [], mirror.Mirror.note
 
-    def end(self, files):
+    def end(self, files, **words):
         notes.append(files)
         if len(notes) == 2:
             raise KeyboardInterrupt
-        note(self, files)
+        note(self, files, **words)
 
     with monkeypatch.context() as broken:
         broken.setattr(mirror.Mirror, "note", end)
@@ -165,8 +179,9 @@ def test_a_copy_that_broke_off_is_gone_on_with(room, mount, filled, monkeypatch)
     assert files(room / "m"), "they came, and it was not noted"
     assert list(api.mounts()) == []
     filled.put("p/a.nc", b"changed meanwhile")
+    filled.delete("p/c.txt")
     m = mount("s3://scratch/p/", copy=True)
-    assert files(m.path) == {"a.nc", "sub/b.nc", "c.txt"}
+    assert files(m.path) == {"a.nc", "sub/b.nc"}
     assert (m / "a.nc").read_bytes() == b"changed meanwhile"
 
 
@@ -186,11 +201,12 @@ def test_what_is_archived_is_said_and_the_rest_is_here(mount):
         ({"copy": True, "uid": 7}, "ordinary files"),
         ({"match": "*.nc"}, "copy=True"),
         ({"write": True}, "s3copy"),
+        ({"url": "s3://scratch/p/a.nc", "copy": True}, "one object"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_two_lines(room, mount, words, said):
     with pytest.raises(InvalidInput) as refused:
-        mount("s3://scratch/p/", **words)
+        mount(**{"url": "s3://scratch/p/", **words})
     assert said in " ".join(refused.value.lines())
     assert len(refused.value.lines()) == 2
     assert not (room / "m").exists()
