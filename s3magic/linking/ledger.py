@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
@@ -59,13 +60,15 @@ class Ledger:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._path is not None and not self.some("select 1 from described"):
-            forget(self._path)
-        self._database.close()
+        with closing(self._database):
+            if self._path is not None and not self.some("select 1 from described"):
+                forget(self._path)
 
     def _opened(self) -> sqlite3.Connection:
         """Open the file; what is no ledger of this kind gives way to a new one."""
         if self._path is not None and self._path.exists():
+            # A ledger has none. One that came with a clone could name any file, which SQLite would delete.
+            _beside(self._path, "-journal").unlink(missing_ok=True)
             try:
                 database = _connected(self._path)
                 if _is_ours(database):
@@ -117,8 +120,13 @@ class Ledger:
 
 def forget(path: Path) -> None:
     """Remove a ledger; whoever has it open can go on reading."""
-    for ending in ("", "-wal"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
+    for ending in ("", "-wal", "-journal"):
+        _beside(path, ending).unlink(missing_ok=True)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """Return a file of SQLite's that belongs to a ledger."""
+    return path.with_name(path.name + ending)
 
 
 def _is_ours(database: sqlite3.Connection) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 from contextlib import closing
@@ -194,4 +195,19 @@ def test_drafts_that_make_no_sense_are_passed_over(texts, link, spoil):
     dataset = link("texts/*")
     assert [tile.name for tile in dataset.tiles] == list(texts)
     assert dataset.status().remote == {"ok": len(texts)}
+    assert not folder.scratch.exists()
+
+
+def test_a_journal_that_came_with_a_clone_deletes_no_file(texts, link, tmp_path):
+    precious, folder = tmp_path / "precious", Folder(link.path)
+    precious.write_text("mine")
+    folder.scratch.mkdir(parents=True)
+    _of_another_version(folder.drafts)
+    name, magic = str(precious).encode(), bytes.fromhex("d9d505f920a163d7")
+    begin = (magic + struct.pack(">5I", 0, 1, 2, 512, 4096)).ljust(512, b"\0")
+    # After a rollback SQLite deletes the file that a journal names as the one over several databases.
+    end = struct.pack(">I", (1 << 30) // 4096 + 1) + name + struct.pack(">2I", len(name), sum(name)) + magic
+    folder.drafts.with_name(f"{folder.drafts.name}-journal").write_bytes(begin + end)
+    assert [tile.name for tile in link("texts/*").tiles] == list(texts)
+    assert precious.read_text() == "mine"
     assert not folder.scratch.exists()
