@@ -47,7 +47,7 @@ def signed(
     if credentials.session_token:
         added["X-Amz-Security-Token"] = credentials.session_token
     plain |= {name.lower(): value for name, value in added.items()}
-    plain["host"] = _host(url[:start])
+    plain["host"] = host(url[:start])
     names = sorted(plain)
     path, _, query = url[start:].partition("?")
     together = ";".join(names)
@@ -69,10 +69,11 @@ def _sorted(query: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _host(origin: str) -> str:
+def host(origin: str) -> str:
+    """Return what ``Host`` says, as it is signed: in lower case, and the port where it is not the usual one."""
     parts = urlsplit(origin)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    return host if parts.port in {None, _PORTS.get(parts.scheme)} else f"{host}:{parts.port}"
+    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    return name if parts.port in {None, _PORTS.get(parts.scheme)} else f"{name}:{parts.port}"
 
 
 @lru_cache(maxsize=8)

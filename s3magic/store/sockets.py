@@ -20,6 +20,8 @@ from functools import partial
 from http import HTTPStatus
 from urllib.parse import SplitResult
 
+from s3magic.store import sigv4
+
 CONNECT_SECONDS, READ_SECONDS = 5, 30
 IDLE = 64
 """Connections kept open while nobody uses them."""
@@ -233,7 +235,7 @@ def _close(idle: Mapping[tuple[str, str], deque[socket.socket]]) -> None:
 
 def _request(method: str, address: SplitResult, headers: Mapping[str, str]) -> bytes | None:
     """Return the bytes of a request; None where a header cannot be sent as it is."""
-    host = address.netloc.removesuffix(f":{_PORTS[address.scheme]}")
+    host = sigv4.host(f"{address.scheme}://{address.netloc}")
     lines = [f"{method} {address.path}{'?' if address.query else ''}{address.query} HTTP/1.1", f"Host: {host}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if any("\r" in line or "\n" in line for line in lines):

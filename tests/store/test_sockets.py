@@ -91,6 +91,13 @@ def test_bytes_come_into_the_buffer_and_are_told_of_after_the_head():
         assert b"\r\n" + line in request
 
 
+def test_the_server_is_named_as_it_was_signed():
+    with speaking(WHOLE) as (url, requests):
+        receive(url.replace("127.0.0.1", "LocalHost"))
+    host = url.replace("127.0.0.1", "localhost").removeprefix("http://")
+    assert [request.partition(b"\r\nHost: ")[2].partition(b"\r\n")[0].decode() for request in requests] == [host]
+
+
 def test_a_connection_is_used_again_and_one_that_was_closed_meanwhile_is_passed_over():
     with speaking(WHOLE, [WHOLE, "close"], WHOLE) as (url, requests):
         store = S3Store("b", Client(Location(endpoint_url=url), lambda: None))
