@@ -99,10 +99,12 @@ def _up(path: Path, target: S3Url, *, delete: bool) -> Way:
     from s3magic.copying.up import Up
 
     if not path.exists():
-        raise NotFound(f"No such file or folder: {path}", "Check the spelling.")
+        is_pattern = any(sign in str(path) for sign in "*?[{")
+        hint = "Only URLs may be patterns: name the folder, or one file." if is_pattern else "Check the spelling."
+        raise NotFound(f"No such file or folder: {path}", hint)
     _check_delete(str(path), is_one=not path.is_dir(), delete=delete)
     if path.is_dir():
-        target = target if target.is_prefix else target.with_key(f"{target.key}/")
+        target = _folder(target)
     elif not path.is_file() or file_name(path.name) is None:
         raise InvalidInput(f"Neither a folder, nor a file whose name is text: {path!s:.200}", "Name one of them.")
     elif target.is_prefix:
@@ -116,7 +118,7 @@ def _across(source: S3Url, target: S3Url, *, delete: bool) -> Way:
     from s3magic.copying.sync import check_ends
 
     if source.is_prefix or source.is_pattern:
-        target = target if target.is_prefix else target.with_key(f"{target.key}/")
+        target = _folder(target)
     elif target.is_prefix:
         target = target.with_key(target.key + source.name)
     check_ends(source, target, delete=delete)
@@ -126,18 +128,31 @@ def _across(source: S3Url, target: S3Url, *, delete: bool) -> Way:
 
 def _source(url: S3Url) -> S3Url:
     """Return what is copied; what names no object is a folder without its slash."""
-    from s3magic.access import current
-
     if url.is_prefix or url.is_pattern:
         if url.version_id:
             raise InvalidInput(f"Only an object has versions: {url}", "Name one object, or leave the version out.")
         return url
-    if url.version_id is None:
-        try:
-            current.open_store(url).head(url.key)
-        except (NoSuchKey, AccessDenied):  # who may not list is denied what is not there
-            return url.with_key(f"{url.key}/")
-    return url
+    return url if url.version_id or is_object(url) else url.with_key(f"{url.key}/")
+
+
+def _folder(url: S3Url) -> S3Url:
+    """Return where a folder goes; not below the name of an object, which programs would not find any more."""
+    if is_object(url):
+        raise InvalidInput(f"A folder cannot take the place of an object: {url}", "Name another place to copy to.")
+    return url if url.is_prefix else url.with_key(f"{url.key}/")
+
+
+def is_object(url: S3Url) -> bool:
+    """Tell whether there is an object of just this name, for whoever may see it."""
+    from s3magic.access import current
+
+    if url.is_prefix:
+        return False
+    try:
+        current.open_store(url).head(url.key)
+    except (NoSuchKey, AccessDenied):  # who may not list is denied what is not there
+        return False
+    return True
 
 
 def _target(dst: End) -> S3Url:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s3magic.api.identity import connection
-from s3magic.errors import InvalidInput
+from s3magic.errors import InvalidInput, NoSuchKey
 from s3magic.url import S3Url
 
 if TYPE_CHECKING:
@@ -125,20 +125,27 @@ def mount(
 
 def _mirror(url: S3Url, path: AnyPath | None, match: str | None) -> Mount:
     from s3magic.access import current
+    from s3magic.api.copies import is_object
     from s3magic.mounting import manager, mirror
 
     if url.version_id and (url.is_prefix or url.is_pattern):
         raise InvalidInput(f"A folder has no version: {url}", "Name one object.")
     shown = url.with_key(url.prefix) if url.is_pattern else url
-    return mirror.mirror(
-        url,
-        manager.default_path(shown) if path is None else Path(path).expanduser(),
-        opener=current.open_store,
-        endpoint=connection(url).location.endpoint_url or "",
-        match=match,
-        ignore=manager.ignore_file() if path is None else None,
-        anywhere=path is None,
-    )
+    try:
+        return mirror.mirror(
+            url,
+            manager.default_path(shown) if path is None else Path(path).expanduser(),
+            opener=current.open_store,
+            endpoint=connection(url).location.endpoint_url or "",
+            match=match,
+            ignore=manager.ignore_file() if path is None else None,
+            anywhere=path is None,
+        )
+    except NoSuchKey as nothing:
+        if url.is_pattern or url.version_id or not is_object(url):
+            raise
+        message = f"Only folders can be mounted, and {url} is one object"
+        raise InvalidInput(message, "Mount its folder, or let %s3copy bring it alone.") from nothing
 
 
 def mounts() -> MountTable:

@@ -132,6 +132,9 @@ def workplace(tmp_path, monkeypatch, connection):
         ("s3://teaching/photos/?versionId=1", "x", {}, InvalidInput, "Only an object has versions"),
         ("s3://teaching/tiles/hill.las", "x", {"delete": True}, InvalidInput, "no folder"),
         ("s3://teaching/photos/", "file", {}, InvalidInput, "Not a folder"),
+        ("s3://teaching/photos/", "s3://teaching/drawings/tide.svg", {}, InvalidInput, "place of an object"),
+        (".", "s3://teaching/drawings/tide.svg", {}, InvalidInput, "place of an object"),
+        ("*.nc", "s3://scratch/x", {}, NotFound, "No such file"),
         ("s3://scratch/a/", "s3://scratch/a/b/", {}, InvalidInput, "inside"),
     ],
 )
