@@ -124,7 +124,8 @@ class Failure:
         where, lacking = url, _LACKING.search(self.message)
         if lacking is not None:
             action, where = lacking[1], url if lacking[1].startswith("s3:") else lacking[2] or url
-        kind = _KINDS.get(self.code)
+        is_version = self.code == "NoSuchKey" and "versionId" in query  # a HEAD does not tell which of both is missing
+        kind = _KINDS.get("NoSuchVersion" if is_version else self.code)
         if kind is None:
             said = " – ".join(part for part in (self.code, self.message) if part) or "no reason given"
             failed = ServerError(

@@ -40,3 +40,9 @@ def test_a_refusal_names_the_right_that_is_missing(said, action, resource, messa
 def test_beginning_an_upload_is_putting():
     error = Failure(403, "AccessDenied", "", None).to_error("POST", "b", "k")
     assert error.message == "Not allowed: s3:PutObject on s3://b/k"
+
+
+def test_a_version_that_is_missing_is_told_from_a_key_that_is():
+    missing = Failure.read(404, {}, b"")  # as HEAD is answered
+    assert "No such version of s3://b/k" in missing.to_error("HEAD", "b", "k", {"versionId"}).message
+    assert "No such object: s3://b/k" in missing.to_error("HEAD", "b", "k").message
