@@ -59,11 +59,11 @@ class Summary:
             return ", ".join([*(f"{name} {n:,}" for name, n in most[:_SHOWN_TYPES]), *more])
 
         bound = ", so far: interrupted" if self.interrupted else ", and there are more" if self.truncated else ""
+        kinds = (("types", self.types), ("storage classes", self.storage_classes))
         return [
             ("objects", f"{self.count:,}{bound}"),
             ("bytes", html.bytes_text(self.size)),
-            ("types", told(self.types)),
-            ("storage classes", told(self.storage_classes)),
+            *((label, told(counts)) for label, counts in kinds if counts),
         ]
 
     def __repr__(self) -> str:

@@ -139,7 +139,9 @@ def test_a_summary_without_a_listing_is_the_same(bucket):
     ("key", "count"), [("d/", 2), ("d", 2), ("**.nc", 2), ("*.txt", 1), ("a.txt", 1), ("d*/", 3), ("empty/", 0)]
 )
 def test_a_summary_is_of_whatever_a_url_names(bucket, key, count):
-    assert summarise(bucket, S3Url("teaching", key)).count == count
+    summary = summarise(bucket, S3Url("teaching", key))
+    assert summary.count == count
+    assert ("types" in repr(summary)) is (count > 0)
 
 
 def test_a_summary_of_nothing_is_refused(bucket):
