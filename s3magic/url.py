@@ -50,8 +50,10 @@ class S3Url:
         if version:
             rest = rest[: version.start()]
         bucket, _, key = rest.partition("/")
-        if not _BUCKET.fullmatch(bucket):
+        if not bucket:
             raise InvalidUrl(f"No bucket name in {text!r}", f"After s3:// comes the bucket: {_FORM}.")
+        if not _BUCKET.fullmatch(bucket):
+            raise InvalidUrl(f"Not a bucket name: {bucket!r:.80}", "It has 3 to 63 letters, digits, dots and hyphens.")
         if "\0" in key or len(key.encode("utf-8", "surrogatepass")) > 1024:
             raise InvalidUrl(f"Not a key S3 could hold: {text[:80]!r}", "A key has at most 1024 bytes and no NUL.")
         return cls(bucket, key, version.group(1) if version else None)

@@ -161,8 +161,8 @@ class S3Magics(Magics):
 
     @line_magic
     @magic(
-        option("src", help="s3://bucket/prefix/, a pattern, one object, or a file or folder here"),
-        option("dst", help="a folder here, or s3://bucket/prefix/; one object may be given its new name"),
+        option("src", metavar="SRC", help="s3://bucket/prefix/, a pattern, one object, or a file or folder here"),
+        option("dst", metavar="DST", help="a folder here, or s3://bucket/prefix/; one object may get its new name"),
         option("--dry-run", action="store_true", help="say what would be done, and do nothing"),
         option("--delete", action="store_true", help="remove from DST what SRC does not have, once all else is done"),
     )
@@ -176,8 +176,8 @@ class S3Magics(Magics):
 
     @line_cell_magic
     @magic(
-        option("url", nargs="?", help="s3://bucket/ or s3://bucket/prefix/; without it, the table of mounts"),
-        option("dir", nargs="?", help="an empty or new folder; ./s3/<bucket>/<prefix> when not given"),
+        option("url", nargs="?", metavar="URL", help="s3://bucket/ or s3://bucket/prefix/; without it, the mounts"),
+        option("dir", nargs="?", metavar="DIR", help="an empty or new folder; ./s3/<bucket>/<prefix> when not given"),
         option("--copy", action="store_true", help="copy the files into DIR, where there is no FUSE; they stay there"),
         option("--match", metavar="GLOB", help="copy only objects whose name fits (--copy)"),
         option("--write", action="store_true", help="not yet: nothing can be written through a mount"),
@@ -229,6 +229,8 @@ class S3Magics(Magics):
         """Take mounts away and return those that are left. Nothing on S3 changes."""
         if bool(args.dirs) == args.all:
             raise InvalidInput("%s3umount needs folders, or --all", "%s3mount alone shows what is mounted where.")
+        for url in (path for path in args.dirs if path.startswith("s3://")):
+            raise InvalidInput(f"Not a folder, but a URL: {url}", "%s3mount alone shows what is mounted where.")
         for path in args.dirs or [None]:
             api.unmount(path, all=args.all, timeout=_PATIENCE, force=args.force)
         return api.mounts()

@@ -31,7 +31,7 @@ def test_a_copy_returns_its_report(run, capsys):
     ("line", "error", "said"),
     [
         ("%s3copy here there", InvalidInput, "Neither end is on S3"),
-        ("%s3copy s3://teaching/", InvalidInput, "required: dst"),
+        ("%s3copy s3://teaching/", InvalidInput, "required: DST"),
         ("%s3copy s3://teaching/{archive,drawings}/* there", CopyFailed, "archive class"),
         ("%s3mount s3://teaching/photos/ --copy --memory 512MB", InvalidInput, "ordinary files"),
         ("%s3mount s3://teaching/photos/ --write", InvalidInput, "%s3copy"),

@@ -28,7 +28,7 @@ EVERYTHING = {
         "photos",
     ),
     "links inside of .s3link": ("%s3link add s3://teaching/tiles/ full/.s3link/x", errors.LinkError, ".s3link"),
-    "no such version": ("%s3ls s3://teaching/iris/air_temp.pp?versionId=abc", errors.S3MagicError, "air_temp"),
+    "no such version": ("%s3ls s3://teaching/iris/air_temp.pp?versionId=abc", errors.NoSuchKey, "No such version"),
     "options and no URL": ("%s3mount --version-at 2020-01-01", errors.InvalidInput, "no URL"),
     "a full folder": ("%s3mount s3://teaching/iris/ full", errors.FolderNotEmpty, "full"),
     "a truncated LAZ": (
@@ -43,6 +43,8 @@ EVERYTHING = {
     ),
     "no dataset": ("%s3link status full", errors.LinkError, "full"),
     "no mount": ("%s3umount full", errors.InvalidInput, "full"),
+    "a URL to unmount": ("%s3umount s3://teaching/iris/", errors.InvalidInput, "a URL: s3://teaching/iris/"),
+    "no name of a bucket": ("%s3ls s3://my_data,old/", errors.InvalidUrl, "my_data,old"),
     "an unknown profile": ("%s3creds profile --profile nobody", errors.InvalidInput, "nobody"),
     "an endpoint that is none": ("%s3creds anonymous --endpoint-url ftp://x", errors.InvalidInput, "ftp"),
 }
