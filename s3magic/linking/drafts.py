@@ -10,7 +10,7 @@ from typing import Any
 from s3magic.linking.describe import Described
 from s3magic.linking.fit import Kind
 from s3magic.linking.ledger import Ledger, as_json
-from s3magic.linking.manifest import LinkedTile, canonical_text, parse_line, shard, tile_line
+from s3magic.linking.manifest import LinkedTile, canonical, canonical_text, parse_line, shard, tile_line
 from s3magic.linking.survey import Candidate, candidates
 
 _LEFT_OUT = """select name from found where not is_chosen
@@ -57,14 +57,18 @@ class Drafts:
 
     def add(self, one: Described) -> None:
         """Write a described tile down."""
-        kind = (one.type, one.crs, id(one.schema))
+        known = self._kinds.get((one.type, one.crs, id(one.schema)))
+        number = known[0] if known else self._number(one.type, one.crs, canonical(one.schema))
+        self._ledger.write(_ADD, *_row(one.tile, self._hash, number, one.content))
+
+    def _number(self, type_: str, crs: str | None, schema: Any) -> int:
+        """Return the number of a kind; from another process the same schema comes as another thing each time."""
+        kind = (type_, crs, id(schema))
         if kind not in self._kinds:
             (number,) = self._ledger.row("select coalesce(max(number), 0) + 1 from kind")
-            self._ledger.write(
-                "insert into kind values (?, ?, ?, ?)", number, one.type, one.crs, canonical_text(one.schema)
-            )
-            self._kinds[kind] = number, one.schema
-        self._ledger.write(_ADD, *_row(one.tile, self._hash, self._kinds[kind][0], one.content))
+            self._ledger.write("insert into kind values (?, ?, ?, ?)", number, type_, crs, canonical_text(schema))
+            self._kinds[kind] = number, schema
+        return self._kinds[kind][0]
 
     @property
     def left(self) -> int:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from s3magic.errors import TilesFailed
+from s3magic.linking.describe import Described
+from s3magic.linking.drafts import Drafts
+from s3magic.linking.ledger import Ledger
 from s3magic.linking.linked import link
+from s3magic.linking.manifest import LinkedTile, canonical
 from s3magic.linking.order import Order
 from s3magic.store.memory import MemoryStore
 from s3magic.url import S3Url
@@ -39,3 +44,14 @@ def test_processes_of_the_users_do_the_work(tmp_path):
         assert len(dataset.changes.kept) == 6
         assert len(dataset.fetch(executor=executor).fetched) == 6
     assert (Path(dataset.path) / "3.txt").read_bytes() == b"3" * 1000
+
+
+def test_what_comes_from_another_process_is_of_one_kind(tmp_path):
+    schema = canonical([{"name": "X", "dataType": "int32"}])
+    with Ledger(tmp_path / "ledger") as ledger:
+        drafts = Drafts(ledger, hash="auto")
+        for number in range(3):
+            tile = LinkedTile(f"{number}.laz", f"s3://teaching/x/{number}.laz", "e", 1)
+            drafts.add(Described(tile, "point-cloud", "EPSG:2193", deepcopy(schema)))
+        assert ledger.row("select count(*), min(number), max(number) from kind") == (1, 1, 1)
+        assert ledger.row("select min(kind), max(kind) from described") == (1, 1)
