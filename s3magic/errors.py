@@ -158,6 +158,10 @@ class FolderNotEmpty(MountError):
     """The folder to mount on already holds files."""
 
 
+class MountTaken(MountError):
+    """Another process was at the same folder just then."""
+
+
 class MountBusy(MountError):
     """Somebody still uses the mount; ``holders`` lists ``(pid, command, path)``."""
 

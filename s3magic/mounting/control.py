@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from s3magic import errors
-from s3magic.errors import MountError, S3MagicError
+from s3magic.errors import MountError, MountTaken, S3MagicError
 
 Answer = Callable[[dict[str, Any], list[int]], dict[str, Any]]
 
@@ -85,10 +85,10 @@ def serve(path: Path, answer: Answer) -> socket.socket:
 
     To be called in a turn of `records`.
 
-    Raises `MountError` where somebody else answers there.
+    Raises `MountTaken` where somebody else answers there.
     """
     if _is_answered(path):
-        raise MountError(f"Another daemon answers at {path}", "Try again.")
+        raise MountTaken(f"Another daemon answers at {path}", "Try again.")
     path.unlink(missing_ok=True)  # what one that was killed left
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))

@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Any
 
 from s3magic.access.wire import BrokerSource
-from s3magic.errors import InvalidInput, MountError, NoSuchKey
+from s3magic.errors import InvalidInput, MountError, MountTaken, NoSuchKey
 from s3magic.mounting import attach, control, records, wishes
 from s3magic.mounting.disk import DiskCache
 from s3magic.mounting.fuse import Connection
@@ -108,7 +108,7 @@ class Daemon:
         """Mount and begin to answer; return when the kernel and this side have agreed."""
         with records.turn():
             if attach.mount_point_at(self._path) is not None:
-                raise MountError(f"Something else was mounted on {self._path} meanwhile", "Try again.")
+                raise MountTaken(f"Something else was mounted on {self._path} meanwhile", "Try again.")
             control.serve(self.record.socket, self._answer)
             try:
                 self.record = replace(self.record, created=tuple(_make_folders(self._path, ignore=self._ignore)))

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, NoSuchKey, S3MagicError
+from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, MountTaken, NoSuchKey, S3MagicError
 from s3magic.mounting import attach, control, counted, ending, records, wishes
 from s3magic.mounting.disk import SIZE
 from s3magic.mounting.failures import error_of
@@ -132,17 +132,23 @@ def mount(
             return live
         attach.check_available()
         try:
-            _check_folder(target)
-            with daemon or Daemon() as started:
-                record = started.mount(config, broker)
-        except MountError:
+            record = _start(config, broker, daemon)
+        except MountError as error:
             live = _made_meanwhile(target, lambda: _find(url, at, target, location, anywhere=False))
-            if live is None:
+            if live is not None:
+                _share(live.record)
+                return live
+            if not isinstance(error, MountTaken):
                 raise
-            _share(live.record)
-            return live
+            record = _start(config, broker, None)  # whoever began there has ended: its kernel was killed
         _keep(record, is_new=True)
         return DaemonMount(record.url, record.path, record)
+
+
+def _start(config: dict[str, Any], broker: socket.socket, daemon: Daemon | None) -> Record:
+    _check_folder(Path(config["path"]))
+    with daemon or Daemon() as started:
+        return started.mount(config, broker)
 
 
 def _usual() -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -90,6 +91,26 @@ def test_a_process_that_was_stopped_in_its_turn_is_named(mount, monkeypatch):
         finally:
             child.send_signal(signal.SIGCONT)
     assert mount("s3://public/").state == "mounted"
+
+
+def test_a_daemon_whose_kernel_was_killed_while_it_began_is_waited_out(mount, room, connection):
+    former = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)  # stands for such a daemon
+    channel = socket.socket(socket.AF_UNIX)
+    record = Record("s3://scratch/", room / "m", connection.location.to_json(), former.pid, records.started(former.pid))
+
+    def end():
+        with channel, former:
+            channel.accept()[0].close()
+            former.kill()
+
+    with records.turn():
+        channel.bind(str(record.socket))
+        channel.listen()
+        record.write()
+    ending_it = threading.Thread(target=end)
+    ending_it.start()
+    assert (mount("s3://public/") / "README.txt").exists()
+    ending_it.join()
 
 
 def test_kernels_that_mount_the_same_at_once_share_it(sandbox, room, programs):
