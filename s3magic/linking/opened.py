@@ -76,20 +76,19 @@ def _tally(path: Path) -> Tally:
         return known[2]
     started = time.time_ns()
     folder = Folder(path)
-    tiles = [tile for tile in folder.tiles() if not tile.is_sidecar]
-    places = [folder.place(tile.name) for tile in tiles]
-    tally = Tally(
-        path=str(path),
-        kind=folder.info().type,
-        tiles=len(tiles),
-        size=sum(tile.size for tile in tiles),
-        here=sum(quick_state(place, tile) == "file" for place, tile in zip(places, tiles, strict=True)),
-    )
-    own = {path, folder.records, folder.records / "tiles", folder.scratch}
-    watched = frozenset(own.union(place.parent for place in places))
+    watched = {path, folder.records, folder.records / "tiles", folder.scratch}
+    count = size = here = 0
+    for tile in folder.tiles():
+        if not tile.is_sidecar:
+            place = folder.place(tile.name)
+            watched.add(place.parent)
+            count += 1
+            size += tile.size
+            here += quick_state(place, tile) == "file"
+    tally = Tally(path=str(path), kind=folder.info().type, tiles=count, size=size, here=here)
     stamp = _stamp(watched)
     if max(stamp) < started - _TICK:  # else it may have changed while it was counted
-        _tallies[path] = watched, stamp, tally
+        _tallies[path] = frozenset(watched), stamp, tally
     return tally
 
 
