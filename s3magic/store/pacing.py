@@ -17,7 +17,8 @@ from s3magic.store.tuning import REQUESTS_AT_ONCE, Tuning
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
-_PASSING = (429, 500, 502, 503, 504)
+PASSING = frozenset({429, 500, 502, 503, 504})
+"""What a server answers that may do as asked another time."""
 _JITTER = 0.25
 _MOST_DOUBLINGS = 64
 _READING = frozenset({"GET", "HEAD"})
@@ -118,7 +119,7 @@ class _Retries(Retry):
             other=count if repeatable else 0,
             backoff_factor=tuning.initial_delay,
             backoff_max=tuning.max_delay,
-            status_forcelist=_PASSING,
+            status_forcelist=PASSING,
             allowed_methods=None,
             redirect=False,
             raise_on_status=False,

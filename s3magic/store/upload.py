@@ -17,6 +17,7 @@ from pathlib import Path
 from s3magic.errors import NotFound, ObjectChanged, S3MagicError, ServerError, Unreachable
 from s3magic.parallel import each
 from s3magic.store.base import ObjectInfo, Store
+from s3magic.store.pacing import PASSING
 
 PART = 8 << 20
 MOST_PARTS = 10_000
@@ -226,7 +227,7 @@ def _state(descriptor: int) -> tuple[int, int]:
 
 def _is_passing(error: S3MagicError) -> bool:
     if isinstance(error, ServerError):  # one of status 200 was told after a good beginning
-        return error.status is not None and (error.status == HTTPStatus.OK or error.status >= 500)
+        return error.status == HTTPStatus.OK or error.status in PASSING
     return isinstance(error, Unreachable)
 
 

@@ -122,6 +122,20 @@ def test_a_passing_fault_is_passed_over(store, key, send, data, odd):
     assert store.get(key) == data
 
 
+@pytest.mark.parametrize("status", [None, 400, 501])
+def test_a_fault_that_stays_is_met_once(memory, key, send, odd, status):
+    met = []
+
+    def fail(_true, *_arguments, **_words):
+        met.append(ServerError("S3 answered", "Look."))
+        met[-1].status = status
+        raise met[-1]
+
+    with pytest.raises(ServerError):
+        send(odd(memory, put=fail), key, SMALL)
+    assert len(met) == 1
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, AccessDenied("Not allowed", "Ask for it."), OSError(28, "full")])
 def test_what_is_broken_off_is_given_up(store, key, send, error, odd):
     store.put(key, b"there")
