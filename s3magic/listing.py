@@ -9,6 +9,7 @@ from itertools import islice
 
 from s3magic import html
 from s3magic.errors import InvalidInput, NoSuchKey
+from s3magic.naming import one_line
 from s3magic.progress import meter
 from s3magic.store.base import ListPage, ObjectInfo, Store
 from s3magic.store.listing import pages
@@ -168,7 +169,7 @@ class Listing:
     def __repr__(self) -> str:
         rows = self._rows()
         shown = [
-            "  ".join([f"{size:>10}", f"{when:<16}", *(f"{text:<12}" for text in more), _one_line(name)])
+            "  ".join([f"{size:>10}", f"{when:<16}", *(f"{text:<12}" for text in more), one_line(name)])
             for name, size, when, *more in rows[:SHOWN]
         ]
         left = [f"… and {len(rows) - SHOWN} more rows"] if len(rows) > SHOWN else []
@@ -291,11 +292,6 @@ def _refuse_nothing(asked: S3Url) -> None:
         raise NoSuchKey(
             f"No such object or folder: {asked}", "Check the name; %s3ls of its folder shows what is there."
         )
-
-
-def _one_line(name: str) -> str:
-    """Return a name that moves no cursor: line ends and the like are written as Python writes them."""
-    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def _is_marker(info: ObjectInfo) -> bool:
