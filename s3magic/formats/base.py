@@ -15,6 +15,9 @@ StackAxis = Literal["time", "level"]
 STACK_AXES: tuple[StackAxis, ...] = ("time", "level")
 """The axes of which a picture shows one place."""
 
+GRID_HEADER = 64 << 10
+"""Bytes in which most grids have all that is said of their variables: they are read first."""
+
 
 @dataclass(frozen=True, slots=True)
 class TileInfo:

@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from s3magic.formats import grid_info
-from s3magic.formats.base import PLAIN, Look, Preview, TileInfo
+from s3magic.formats.base import GRID_HEADER, PLAIN, Look, Preview, TileInfo
 from s3magic.formats.grid import Dataset
 from s3magic.formats.watch import WatchedFile
-
-_HEADER = 64 << 10
-"""Bytes in which most files have all that is said of their variables."""
 
 
 def describe(file: WatchedFile) -> TileInfo:
@@ -30,7 +27,7 @@ def preview(file: WatchedFile, *, size: int = 160, look: Look = PLAIN) -> Previe
 
 @contextmanager
 def _opened(file: WatchedFile) -> Iterator[Dataset]:
-    file.gather([(0, _HEADER)])
+    file.gather([(0, GRID_HEADER)])
     if file.read_at(0, 3) == b"CDF":
         from s3magic.formats.netcdf3 import open_classic  # noqa: PLC0415 - wants no h5py
 

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 
 from s3magic.errors import ObjectChanged, UnreadableFormat
 from s3magic.formats import pam, registry
-from s3magic.formats.base import TileInfo
+from s3magic.formats.base import GRID_HEADER, TileInfo
 from s3magic.html import bytes_text
 from s3magic.linking import hashes
 from s3magic.linking.manifest import SIDECAR, Box, LinkedTile, canonical
@@ -20,7 +20,8 @@ from s3magic.store.reader import FIRST_BLOCK, ByteLimitReached, RangeReader
 from s3magic.url import S3Url
 
 HEADER_LIMIT = 2_000_000  # bytes of one tile that its metadata may cost
-_TILES = (".las", ".laz", ".tif", ".tiff", ".gtiff", ".btf", ".nc", ".nc4", ".h5", ".hdf5", ".he5")
+_GRIDS = (".nc", ".nc4", ".h5", ".hdf5", ".he5")
+_TILES = (".las", ".laz", ".tif", ".tiff", ".gtiff", ".btf", *_GRIDS)
 _NOWHERE = TileInfo("file", "file")
 _TYPES = frozenset({"point-cloud", "raster", "grid"})
 
@@ -113,6 +114,11 @@ def _ask(store: Store, candidate: Candidate) -> tuple[ObjectInfo, bytes | None]:
 def has_header(info: ObjectInfo) -> bool:
     """Tell whether an object is of a format that is read for what it says of itself; others are linked as files."""
     return info.name.lower().endswith(_TILES)
+
+
+def first_read(info: ObjectInfo) -> int:
+    """Return how many bytes of a header are read at once; a few formats have more of it elsewhere."""
+    return min(info.size, GRID_HEADER if info.name.lower().endswith(_GRIDS) else FIRST_BLOCK)
 
 
 def _header(store: Store, info: ObjectInfo, version_id: str | None, content: bytes | None) -> TileInfo:

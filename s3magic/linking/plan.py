@@ -8,7 +8,7 @@ from typing import Literal
 
 from s3magic.html import bytes_text, card, counted
 from s3magic.linking import hashes
-from s3magic.linking.describe import has_header
+from s3magic.linking.describe import first_read, has_header
 from s3magic.linking.order import Order
 from s3magic.linking.report import Report
 from s3magic.linking.survey import Candidate, Survey
@@ -42,7 +42,8 @@ class LinkPlan:
         this alone, ``download`` while the tile comes, ``unhashed`` for none yet. What a server
         does not tell in listings may turn out to be known after all.
     header_bytes, read_bytes, download_bytes
-        The bytes that are read for metadata and for hashes at most, and those that are kept.
+        The bytes of the first read of each header, which is the only one of most; those that are
+        read for hashes at most, and those that are kept.
     lists, heads, gets
         Requests, by kind.
     """
@@ -102,7 +103,7 @@ class LinkPlan:
         rows: list[tuple[str, object]] = [
             ("tiles", f"{self.tiles:,} of {bytes_text(self.size)}, {self.kept:,} of them recorded already"),
             *([("hashes", self._hashes)] if self.ways else []),
-            ("read for headers", f"{bytes_text(self.header_bytes)} or less"),
+            ("read for headers", f"about {bytes_text(self.header_bytes)}"),
             *([("read for hashes", bytes_text(self.read_bytes))] if self.read_bytes else []),
             *([("downloaded", bytes_text(self.download_bytes))] if self.download_bytes else []),
             ("requests", f"{self.requests:,}, {self._price} at AWS, the way out of it not counted"),
@@ -132,7 +133,7 @@ def make_plan(found: Survey, order: Order, report: Report | None = None) -> Link
         count += 1
         is_tile = has_header(one.info)
         is_whole = is_tile and not one.asked and size <= FIRST_BLOCK  # read once, for all
-        header += min(size, FIRST_BLOCK) if is_tile else 0
+        header += first_read(one.info) if is_tile else 0
         heads += (not one.asked and not is_whole) + (way == "part1")
         gets += is_tile + (way == "read" and not is_whole) + order.brings
         read += size if way == "read" else 0

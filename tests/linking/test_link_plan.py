@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import h5py
+import numpy as np
 import pytest
 
 from s3magic.store.memory import MemoryStore
@@ -80,6 +82,16 @@ def test_the_plan_comes_true(server, link):
     assert {way: ways.count(way) for way in set(ways)} == {"head": 4, "part1": 1, "stream": 2}
     assert plan.read_bytes == sizes["mystery.laz"] + sizes["small.laz"]
     assert plan.header_bytes == sum(min(size, FIRST_BLOCK) for size in sizes.values())
+
+
+def test_the_plan_counts_a_longer_first_read_of_grids(link, tmp_path):
+    with h5py.File(tmp_path / "grid.h5", "w") as file:
+        file["rain"] = np.zeros((100, 500))
+    store = Server()
+    store.put("t/grid.h5", (tmp_path / "grid.h5").read_bytes())
+    plan = link("t/*.h5", store=store, hash="never", dry_run=True)
+    link("t/*.h5", store=store, hash="never")
+    assert store.read == plan.header_bytes == 64 << 10
 
 
 def test_the_plan_of_single_objects_comes_true(server, link, tif):
