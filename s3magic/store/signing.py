@@ -1,22 +1,18 @@
-"""Where a request goes and how it is signed: S3's addresses and Signature V4, by botocore's signer and as it does."""
+"""Where a request goes and how it is signed: S3's addresses and Signature V4, as botocore makes it.
+
+A mount's daemon signs all its requests without botocore, and need not wait until that is imported.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from threading import local
 from urllib.parse import quote, urlencode, urlsplit
-
-from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import ReadOnlyCredentials
 
 from s3magic.errors import InvalidInput
 from s3magic.store import sigv4
 from s3magic.store.credentials import Credentials, Location
 
 MAX_EXPIRES = 7 * 24 * 3600
-_here = local()
 _VIRTUAL_SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
@@ -65,9 +61,9 @@ def sign(
         return headers
     if not body and (usual := sigv4.signed(credentials, location.region, method=method, url=url, headers=headers)):
         return usual
-    request = AWSRequest(method=method, url=url, headers=headers, data=body)
-    _add_unlogged(S3SigV4Auth(_keys(credentials), "s3", location.region), request)
-    return dict(request.headers.items())
+    from s3magic.store import signer  # noqa: PLC0415 - botocore comes with it
+
+    return signer.with_headers(credentials, location.region, method=method, url=url, headers=headers, body=body)
 
 
 def presign(
@@ -101,22 +97,8 @@ def presign(
         query["response-content-type"] = content_type
     if location.requester_pays:
         query["x-amz-request-payer"] = "requester"
-    request = AWSRequest(method="GET", url=object_url(location, bucket, key, query))
-    _add_unlogged(S3SigV4QueryAuth(_keys(credentials), "s3", location.region, expires=expires), request)
-    return str(request.url)
+    from s3magic.store import signer  # noqa: PLC0415 - botocore comes with it
 
-
-def _keys(credentials: Credentials) -> ReadOnlyCredentials:
-    return ReadOnlyCredentials(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
-
-
-def _add_unlogged(signer: S3SigV4Auth | S3SigV4QueryAuth, request: AWSRequest) -> None:
-    """Sign without telling the log: botocore writes session token and signature there where debugging is on."""
-    _here.signing = True
-    try:
-        signer.add_auth(request)
-    finally:
-        _here.signing = False
-
-
-logging.getLogger("botocore.auth").addFilter(lambda _: not getattr(_here, "signing", False))
+    return signer.with_query(
+        credentials, location.region, url=object_url(location, bucket, key, query), expires=expires
+    )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import subprocess
+import sys
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from s3magic.errors import InvalidInput
 from s3magic.store.credentials import Credentials, Location
-from s3magic.store.signing import object_url, presign
+from s3magic.store.signing import object_url, presign, sign
 
 KEYS = Credentials("AKIDEXAMPLE", "not-a-real-secret", "a-token")
 
@@ -60,3 +63,23 @@ def test_without_a_bucket_the_server_itself_is_asked():
     for style in ("auto", "path", "virtual"):
         location = Location(endpoint_url="http://127.0.0.1:9000", addressing_style=style)
         assert object_url(location, "", "") == "http://127.0.0.1:9000/"
+
+
+def test_signing_tells_the_log_no_secret(caplog):
+    caplog.set_level(logging.DEBUG)
+    headers = sign(Location("eu-west-2"), KEYS, method="PUT", url="https://host/k", headers={}, body=b"data")
+    link = presign(Location("eu-west-2"), KEYS, "data", "k", expires=60)
+    assert "a-token" in headers.values()
+    assert "a-token" in link
+    assert "a-token" not in caplog.text
+
+
+def test_a_mount_is_ready_without_botocore():
+    code = (
+        "import sys; from s3magic.mounting import daemon; from s3magic.store.signing import sign;"
+        "from s3magic.store.credentials import Credentials, Location;"
+        "sign(Location('eu-west-2'), Credentials('A', 'B'), method='GET', url='https://h/?list-type=2', headers={});"
+        "print('botocore' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
