@@ -78,15 +78,14 @@ class Down:
         with self._place.writing(self._place.part(entry.info) for entry, _ in coming if entry.info is not None):
             yield
 
-    def transfer(self, entry: Entry, there: Entry | None, report: Report) -> None:  # noqa: ARG002 - what is there goes
+    def transfer(self, entry: Entry, there: Entry | None, report: Report) -> None:
         """See `Way.transfer`."""
         if entry.info is not None:
-            download(self._store, entry.info, self._place, entry.name, report=report)
+            download(self._store, entry.info, self._place, entry.name, over=there, report=report)
 
     def remove(self, there: Entry) -> None:
         """See `Way.remove`."""
-        if there.path is not None:
-            self._place.remove(there.path)
+        self._place.remove(there)
 
     def notes(self) -> Sequence[str]:
         """See `Way.notes`."""

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+from s3magic.copying.entry import Entry
 from s3magic.copying.place import Place
 from s3magic.copying.proof import Proof, proof
 from s3magic.errors import NotFound, ObjectChanged, ServerError
@@ -25,8 +26,10 @@ WORKERS = 4
 Report = Callable[[int], None]
 
 
-def download(store: Store, info: ObjectInfo, place: Place, name: str, *, report: Report) -> None:
+def download(store: Store, info: ObjectInfo, place: Place, name: str, *, over: Entry | None, report: Report) -> None:
     """Bring an object as it was listed; its name shows the whole of it, or what was there before.
+
+    It comes ``over`` what was found there, and only if that is still as it was.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def download(store: Store, info: ObjectInfo, place: Place, name: str, *, report:
             _in_order(store, info, part, report)
         else:
             _in_pieces(store, info, part, report)
-        place.put(part, name, info.last_modified.timestamp() if info.last_modified else 0.0)
+        place.put(part, name, info.last_modified.timestamp() if info.last_modified else 0.0, over=over)
     except BaseException as error:
         if info.size < LARGE or isinstance(error, ObjectChanged | NotFound | ServerError):
             part.unlink(missing_ok=True)

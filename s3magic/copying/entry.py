@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from s3magic.errors import CopyError
 from s3magic.naming import NAME_BYTES, file_name
 from s3magic.store.base import ObjectInfo
 
@@ -50,6 +51,11 @@ class Entry:
         """Return the entry of a file; raises `OSError` where there is none."""
         about = path.stat()
         return cls(name, about.st_size, about.st_mtime, None, path, max(about.st_mtime, about.st_ctime))
+
+    def check_file(self) -> None:
+        """Raise `CopyError` where the file is not as it was found; one that is gone is fine."""
+        if self.path is not None and self.path.exists() and Entry.of_file(self.name, self.path) != self:
+            raise CopyError(f"Changed here meanwhile: {self.path}", "Copy again: what is there by then counts.")
 
 
 @dataclass(slots=True)

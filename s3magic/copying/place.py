@@ -62,22 +62,27 @@ class Place:
         what = f"{info.url}\0{info.etag}\0{info.version_id}"
         return self.records / f"{hashlib.sha256(what.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.part"
 
-    def put(self, part: Path, name: str, modified: float) -> None:
-        """Show a whole part as the file of a key, with its time; what was there before goes."""
+    def put(self, part: Path, name: str, modified: float, *, over: Entry | None = None) -> None:
+        """Show a whole part as the file of a key, with its time, ``over`` what was found there if it is still so."""
         target = self.path(name)
         self._make_folder(target.parent, name)
         if target.is_dir() and not target.is_symlink():
             raise CopyError(f"A folder is in the way: {target}", "Move it away, then copy again.")
+        if over is not None:
+            over.check_file()
         if modified:
             os.utime(part, (modified, modified))
         if self._mode is not None:
             part.chmod(self._mode)
         part.replace(target)
 
-    def remove(self, path: Path) -> None:
-        """Remove a file, and the folders that are empty then."""
-        path.unlink(missing_ok=True)
-        for folder in path.parents:
+    def remove(self, there: Entry) -> None:
+        """Remove a file if it is as it was found, and the folders that are empty then."""
+        if there.path is None:
+            return
+        there.check_file()
+        there.path.unlink(missing_ok=True)
+        for folder in there.path.parents:
             if folder == self.root or not folder.is_relative_to(self.root):
                 return
             try:

@@ -292,3 +292,29 @@ def test_two_copies_do_not_mix(down, memory, odd):
         return true(key, **words)
 
     assert down("p/", store=odd(memory, whole=meanwhile)).copied == ("x",)
+
+
+def test_what_is_written_here_meanwhile_stays(down, there, memory, odd):
+    for key in ("p/a", "p/b", "p/gone"):
+        memory.put(key, b"first")
+    down("p/")
+    memory.put("p/a", b"second")
+    memory.put("p/b", b"second")
+    memory.delete("p/gone")
+
+    def meanwhile(true, key, **words):
+        (there / "a").write_bytes(b"my own work")
+        return true(key, **words)
+
+    with pytest.raises(CopyFailed, match="a: Changed here meanwhile"):
+        down("p/", store=odd(memory, whole=meanwhile), delete=True)
+    assert ((there / "a").read_bytes(), (there / "b").read_bytes()) == (b"my own work", b"second")
+
+    def later(true, key, **words):
+        (there / "gone").write_bytes(b"my own work")
+        return true(key, **words)
+
+    with pytest.raises(CopyFailed, match="gone: Changed here meanwhile"):
+        down("p/", store=odd(memory, whole=later), delete=True)
+    assert ((there / "a").read_bytes(), (there / "gone").read_bytes()) == (b"second", b"my own work")
+    assert down("p/", delete=True).deleted == ("gone",)
