@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 
 class Stopped(Exception):
@@ -51,7 +52,8 @@ def meter(
 
     lock = threading.Lock()
     done = 0
-    with tqdm(total=total, desc=label, unit=unit, unit_scale=unit == "B", delay=1, leave=False) as bar:
+    bar = tqdm(total=total, desc=label, unit=unit, unit_scale=unit == "B", delay=1, leave=False)
+    with _passing(getattr(bar, "container", None)), bar:
 
         def count(amount: int) -> None:
             with lock:
@@ -68,3 +70,25 @@ def meter(
                 bar.set_postfix_str(f"{done}/{tiles} {noun}", refresh=False)
 
         yield Meter(count, tile_done, note)
+
+
+@contextmanager
+def _passing(widget: Any) -> Iterator[None]:
+    """Let a bar that is a widget leave nothing in the notebook: there it would be an error once it is opened again."""
+    if widget is None:
+        yield
+        return
+    from IPython.display import display  # noqa: PLC0415 - there are widgets, so it is loaded
+
+    shown: list[Any] = []
+
+    def show() -> None:
+        bundle = {**widget._repr_mimebundle_(), "text/plain": ""}
+        shown.append(display(bundle, raw=True, display_id=True))  # type: ignore[no-untyped-call]
+
+    widget._ipython_display_ = show
+    try:
+        yield
+    finally:
+        for place in shown:
+            place.update({"text/plain": ""}, raw=True)

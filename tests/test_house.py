@@ -42,7 +42,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "boto3": {"access", "store"},
     "botocore": {"access", "store"},
-    "IPython": {"notebook", "__init__.py"},
+    "IPython": {"notebook", "__init__.py", "progress.py"},
     "ipywidgets": {"notebook"},
     "anywidget": {"notebook"},
     "ipykernel": {"notebook"},

@@ -39,6 +39,19 @@ def test_a_failing_magic_stops_the_notebook_in_two_lines(play):
     assert notebook.cells[2].execution_count is None
 
 
+def test_a_bar_leaves_nothing_in_the_notebook(play):
+    notebook, error = play(
+        """import time
+from s3magic.progress import meter
+with meter("Counting", None) as count:
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        count(1)""",
+    )
+    assert error is None
+    assert [output.data for output in notebook.cells[0].outputs] == [{"text/plain": ""}]
+
+
 def test_help_results_and_unloading_in_a_kernel(play, connection):
     endpoint = connection.location.endpoint_url
     notebook, error = play(
