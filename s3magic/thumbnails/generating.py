@@ -12,6 +12,7 @@ from functools import partial
 from s3magic.errors import ObjectChanged, S3MagicError
 from s3magic.formats.base import Look
 from s3magic.parallel import WORKERS, each
+from s3magic.progress import meter
 from s3magic.store.base import ObjectInfo
 from s3magic.thumbnails import workers
 from s3magic.thumbnails.decoding import Decoder
@@ -76,15 +77,13 @@ def generate(
     decoder
         Who makes the pictures; the workers of each process when None.
     """
-    from tqdm.auto import tqdm  # noqa: PLC0415 - loaded when there is something to show
-
     work = partial(_one, shelf=shelf, size=size, wanted=wanted, read_limit=read_limit, decoder=decoder)
     counts: Counter[str] = Counter()
     failures: list[tuple[str, str]] = []
     pool = executor or ThreadPoolExecutor(WORKERS, thread_name_prefix="s3magic-generate")
     try:
         outcomes = each(work, infos, executor=pool, to_the_end=True)
-        with tqdm(desc="thumbnails", unit="") as bar, closing(outcomes):
+        with meter("Making thumbnails", None, " objects") as bar, closing(outcomes):
             for outcome in outcomes:
                 state, why = outcome.value or ("failed", reason(outcome.error or Exception()))
                 if isinstance(outcome.error, S3MagicError) and not isinstance(outcome.error, ObjectChanged):
@@ -92,7 +91,7 @@ def generate(
                 counts[state] += 1
                 if why and len(failures) < _TOLD:
                     failures.append((outcome.item.key.removeprefix(shelf.root.key), why))
-                bar.update()
+                bar(1)
     finally:
         if executor is None:
             pool.shutdown(wait=True, cancel_futures=True)
