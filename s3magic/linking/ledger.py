@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
+from s3magic.errors import LinkError
 from s3magic.linking import manifest
 
 _PAGE = 500
@@ -59,10 +60,14 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         with closing(self._database):
             if self._path is not None and not self.some("select 1 from described"):
                 forget(self._path)
+        if self._path is None and isinstance(error, sqlite3.OperationalError):
+            raise LinkError(
+                f"No room to note what was found: {error}", "Let TMPDIR name a folder with room in it."
+            ) from error
 
     def _opened(self) -> sqlite3.Connection:
         """Open the file; what is no ledger of this kind gives way to a new one."""

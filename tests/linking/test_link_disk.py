@@ -10,6 +10,7 @@ import pytest
 
 from s3magic.errors import LinkError, TilesFailed
 from s3magic.linking.dataset import LinkedDataset
+from s3magic.linking.ledger import Ledger
 from s3magic.store.memory import MemoryStore
 
 MIB = 1 << 20
@@ -78,3 +79,14 @@ def test_a_disk_that_fills_up_meanwhile_costs_the_tiles_that_find_no_room(small_
     LinkedDataset(dataset.path, opener=lambda _url: store).fetch(match="[0-2]*")
     assert all((dataset.path / name).read_bytes() == name.encode()[:1] * (2 * MIB) for name in NAMES[:3])
     assert not (dataset.path / ".s3link" / "partial").exists()
+
+
+def test_a_folder_of_temporary_files_without_room_is_told():
+    def note():
+        with Ledger() as ledger:
+            ledger.write("pragma temp.max_page_count = 20")
+            ledger.write_all("insert into failed values (?)", ((f"{number}.bin" * 100,) for number in range(1000)))
+
+    with pytest.raises(LinkError, match="disk is full") as caught:
+        note()
+    assert "TMPDIR" in caught.value.hint
