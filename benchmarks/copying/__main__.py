@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
-from benchmarks.copying.ways import AWS, WAYS
+from benchmarks.copying.ways import AWS, PROGRAMS, S5CMD, WAYS
 from benchmarks.mount.server import Far, Server, serve
 from benchmarks.surroundings import environment
 
@@ -45,10 +45,10 @@ class Sample:
 class Bench:
     """Takes samples in one place, one after another."""
 
-    def __init__(self, server: Server, work: Path, objects: Path, aws: str | None) -> None:
+    def __init__(self, server: Server, work: Path, objects: Path, programs: dict[str, str]) -> None:
         self.samples: list[Sample] = []
-        self.ways = [way for way in WAYS if aws or not way.startswith("aws")]
-        self._server, self._work, self._objects, self._aws = server, work, objects, aws
+        self.ways = [way for way in WAYS if PROGRAMS.get(way, "") in {"", *programs}]
+        self._server, self._work, self._objects, self._programs = server, work, objects, programs
         self._folders = count()
 
     def row(self, name: str) -> None:
@@ -66,7 +66,7 @@ class Bench:
     def _take(self, row: str, way: str, folder: Path) -> None:
         requests, sent = self._server.traffic.of(BUCKET)
         argv = [sys.executable, "-m", "benchmarks.copying.ways", way, f"s3://{BUCKET}/{row.partition(',')[0]}/"]
-        told = environment(self._server.endpoints["far"], **({AWS: self._aws} if self._aws else {}))
+        told = environment(self._server.endpoints["far"], **self._programs)
         done = subprocess.run([*argv, str(folder)], env=told, stdout=subprocess.PIPE, check=True)
         after, received = self._server.traffic.of(BUCKET)
         taken = Sample(
@@ -134,6 +134,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bench-out"), help="folder of the results (bench-out)")
     options = parser.parse_args()
     rows = options.rows.split(",")
+    beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    programs = {S5CMD: shutil.which("s5cmd", path=beside), AWS: options.aws}
+    for way, variable in PROGRAMS.items():
+        if not programs[variable]:
+            print(f"{way} is left out: it is not installed, or not named")
     room = sum(2 * files * size for files, size in ROWS.values()) * options.scale
     parent = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > room else None
     with tempfile.TemporaryDirectory(prefix="bench-copy-", dir=parent) as name:
@@ -144,7 +149,7 @@ def main() -> None:
         (work / "data" / "sha256.map").write_text("")
         (work / "data" / "expected").mkdir()
         with serve(work / "data", work, Far(DELAY_MS, MEGABYTES_PER_SECOND)) as server:
-            bench = Bench(server, work, objects, options.aws)
+            bench = Bench(server, work, objects, {name: path for name, path in programs.items() if path})
             for row in rows * options.runs:
                 bench.row(row)
     options.out.mkdir(parents=True, exist_ok=True)

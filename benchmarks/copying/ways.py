@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -16,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 Work = Callable[[], object]
-AWS = "BENCH_AWS"
-"""The variable that names the program aws."""
+S5CMD, AWS = "BENCH_S5CMD", "BENCH_AWS"
+"""The variables that name the programs."""
 
 
 def ours(url: str, folder: Path) -> Work:
@@ -36,8 +35,8 @@ def ours(url: str, folder: Path) -> Work:
 
 def s5cmd(url: str, folder: Path) -> Work:
     """Copy with ``s5cmd sync``, as it is."""
-    program = shutil.which("s5cmd", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or "s5cmd"
-    return lambda: subprocess.run([program, "sync", f"{url}*", f"{folder}/"], check=True, capture_output=True)
+    words = ["sync", f"{url}*", f"{folder}/"]
+    return lambda: subprocess.run([os.environ[S5CMD], *words], check=True, capture_output=True)
 
 
 def aws(url: str, folder: Path) -> Work:
@@ -47,6 +46,8 @@ def aws(url: str, folder: Path) -> Work:
 
 
 WAYS: dict[str, Callable[[str, Path], Work]] = {"s3magic.copy": ours, "s5cmd sync": s5cmd, "aws s3 sync": aws}
+PROGRAMS = {"s5cmd sync": S5CMD, "aws s3 sync": AWS}
+"""The variable that a way needs."""
 
 
 def main() -> None:
