@@ -36,7 +36,7 @@ class Across:
     def __init__(self, origin: Store, url: S3Url, store: Store, to: S3Url, *, is_one: bool) -> None:
         self.source, self.target = str(url), str(to)
         self._origin, self._url, self._store, self._to = origin, url, store, to
-        self._heed = Heed()
+        self._heed = Heed(store)
         self._server = store if is_one and isinstance(store, S3Store) else None
 
     def find(self) -> Found:
@@ -83,16 +83,19 @@ class Across:
             return
         report(0)
         key = self._to.key + entry.name if self._to.is_prefix else self._to.key
-        self._write(entry.info, key, there.info.etag if there is not None and there.info is not None else None, report)
-        self._heed.note(entry.size, partial(self._write, entry.info, key, None, lambda _: None))
+        etag = there.info.etag if there is not None and there.info is not None else None
+        self._heed.write(key, etag, partial(self._write, entry.info, key, report))
+        self._heed.note(entry.size, partial(self._write, entry.info, key, lambda _: None, if_none_match=True))
 
-    def _write(self, info: ObjectInfo, key: str, if_match: str | None, report: Report) -> None:
+    def _write(
+        self, info: ObjectInfo, key: str, report: Report, *, if_match: str | None = None, if_none_match: bool = False
+    ) -> None:
         if self._server is not None:
-            copy_object(self._server, key, info, if_match=if_match, if_none_match=if_match is None, progress=report)
+            copy_object(self._server, key, info, if_match=if_match, if_none_match=if_none_match, progress=report)
         else:
-            self._carry(info, key, if_match, report)
+            self._carry(info, key, report, if_match=if_match, if_none_match=if_none_match)
 
-    def _carry(self, info: ObjectInfo, key: str, if_match: str | None, report: Report) -> None:
+    def _carry(self, info: ObjectInfo, key: str, report: Report, *, if_match: str | None, if_none_match: bool) -> None:
         """Read an object from the one store and write it to the other."""
         version = info.version_id
         about = self._origin.head(info.key, version_id=version)
@@ -106,7 +109,7 @@ class Across:
                 content_type=about.content_type,
                 metadata=about.metadata,
                 if_match=if_match,
-                if_none_match=if_match is None,
+                if_none_match=if_none_match,
             )
             report(info.size)
             return
@@ -121,7 +124,7 @@ class Across:
                 etags.append(self._store.upload_part(key, upload_id, number, data))
                 report(len(data))
             self._store.complete_upload(
-                key, upload_id, etags, size=info.size, if_match=if_match, if_none_match=if_match is None
+                key, upload_id, etags, size=info.size, if_match=if_match, if_none_match=if_none_match
             )
         except BaseException:
             with suppress(S3MagicError):
@@ -135,4 +138,4 @@ class Across:
 
     def notes(self) -> Sequence[str]:
         """See `Way.notes`."""
-        return self._heed.complaint(self._store)
+        return self._heed.complaint()

@@ -6,7 +6,6 @@ import mimetypes
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 
 from s3magic.copying.entry import Entry, Found
@@ -14,7 +13,7 @@ from s3magic.copying.heed import Heed
 from s3magic.copying.proof import is_content
 from s3magic.copying.tree import find_files
 from s3magic.copying.way import SKEW, Coming, Report, objects_there
-from s3magic.errors import AccessDenied, NoSuchKey, ObjectChanged, ServerError
+from s3magic.errors import AccessDenied, NoSuchKey, ObjectChanged
 from s3magic.store.base import ObjectInfo, Store
 from s3magic.store.upload import upload
 from s3magic.url import S3Url
@@ -36,8 +35,7 @@ class Up:
     def __init__(self, path: Path, store: Store, url: S3Url) -> None:
         self.source, self.target = str(path), str(url)
         self._path, self._store, self._url = path, store, url
-        self._heed = Heed()
-        self._knows_conditions = True
+        self._heed = Heed(store)
 
     def find(self) -> Found:
         """See `Way.find`."""
@@ -83,39 +81,13 @@ class Up:
         report(0)
         key = self._key(entry)
         if_match = there.info.etag if there is not None and there.info is not None else None
-        info = self._write(entry.path, key, if_match, report)
-        self._heed.note(entry.size, partial(self._write_again, entry.path, info))
-
-    def _write(self, path: Path, key: str, if_match: str | None, report: Report) -> ObjectInfo:
-        kind, encoding = mimetypes.guess_type(path.name)
+        kind, encoding = mimetypes.guess_type(entry.path.name)
         content_type = None if encoding else kind
-        if self._knows_conditions:
-            try:
-                return upload(
-                    self._store,
-                    key,
-                    path,
-                    content_type=content_type,
-                    if_match=if_match,
-                    if_none_match=if_match is None,
-                    progress=report,
-                    workers=_WORKERS,
-                )
-            except ServerError as error:
-                if error.status != HTTPStatus.NOT_IMPLEMENTED:
-                    raise
-                self._knows_conditions = False
-        self._check_unchanged(key, if_match)
-        return upload(self._store, key, path, content_type=content_type, progress=report, workers=_WORKERS)
-
-    def _check_unchanged(self, key: str, etag: str | None) -> None:
-        """Refuse what is not as it was listed, where the store itself does not."""
-        try:
-            now = self._store.head(key).etag
-        except NoSuchKey:
-            now = None
-        if now != etag:
-            raise ObjectChanged(f"The object changed: s3://{self._store.bucket}/{key}", "Copy again.")
+        write = partial(
+            upload, self._store, key, entry.path, content_type=content_type, progress=report, workers=_WORKERS
+        )
+        info = self._heed.write(key, if_match, write)
+        self._heed.note(entry.size, partial(self._write_again, entry.path, info))
 
     def remove(self, there: Entry) -> None:
         """See `Way.remove`."""
@@ -124,9 +96,7 @@ class Up:
 
     def notes(self) -> Sequence[str]:
         """See `Way.notes`."""
-        if not self._knows_conditions:
-            return [f"s3://{self._store.bucket}/ knows no conditions: each object was looked at just before"]
-        return self._heed.complaint(self._store)
+        return self._heed.complaint()
 
     def _write_again(self, path: Path, info: ObjectInfo) -> None:
         data = path.read_bytes()

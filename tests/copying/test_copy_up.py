@@ -69,15 +69,17 @@ def test_a_store_that_ignores_conditions_is_named(up, memory, odd):
     assert "ignores conditions" in repr(report)
 
 
+def unknown(true, key, data, *, if_match=None, if_none_match=False, **words):
+    """Put as a store does that knows no conditions."""
+    if if_match or if_none_match:
+        error = ServerError("S3 answered 501", "Try again.")
+        error.status = 501
+        raise error
+    return true(key, data, **words)
+
+
 @pytest.mark.usefixtures("files")
 def test_a_store_that_knows_no_conditions_is_asked_first(up, memory, odd):
-    def unknown(true, key, data, *, if_match=None, if_none_match=False, **words):
-        if if_match or if_none_match:
-            error = ServerError("S3 answered 501", "Try again.")
-            error.status = 501
-            raise error
-        return true(key, data, **words)
-
     store = odd(memory, put=unknown)
     report = up(store=store)
     assert len(report.copied) == 3
@@ -206,6 +208,14 @@ def test_a_store_that_ignores_conditions_is_named_of_a_copy_between_two(carry, m
     way = Across(memory, S3Url("teaching", "p/"), odd(carry.store, put=ignore), S3Url("other", "q/"), is_one=False)
     assert "ignores conditions" in sync.copy(way).notes[0]
     assert carry("p/", "r/").notes == ()
+
+
+def test_a_store_that_knows_no_conditions_gets_copies_from_another_nevertheless(carry, memory, odd):
+    memory.put("p/x", b"one")
+    store = odd(carry.store, put=unknown)
+    way = Across(memory, S3Url("teaching", "p/"), store, S3Url("other", "q/"), is_one=False)
+    assert "knows no conditions" in sync.copy(way).notes[0]
+    assert carry.store.get("q/x") == b"one"
 
 
 @pytest.mark.parametrize(
