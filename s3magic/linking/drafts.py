@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any
 
+from s3magic import __version__
 from s3magic.linking.describe import Described
 from s3magic.linking.fit import Kind
 from s3magic.linking.ledger import Ledger, as_json
@@ -26,12 +27,13 @@ class Drafts:
     ledger
         Where they are kept.
     hash
-        How hashes are to be learnt: what another word left out is not taken for known.
+        How hashes are to be learnt: what another word left out is not taken for known, and nothing
+        that another version of s3magic described.
     """
 
     def __init__(self, ledger: Ledger, *, hash: str) -> None:  # noqa: A002 - the public word
         self._ledger = ledger
-        self._hash = hash
+        self._how = f"{hash} {__version__}"
         self._kinds: dict[tuple[Any, ...], tuple[int, Any]] = {}  # with the schema itself: an id lives as long as it
 
     def recall(self) -> None:
@@ -40,7 +42,7 @@ class Drafts:
         for number, type_, crs, schema in self._ledger.rows("select number, type, crs, schema from kind"):
             with suppress(ValueError, TypeError):
                 kinds[number] = Kind(number, type_, crs, json.loads(schema))
-        self._ledger.write(_FORGET, self._hash)
+        self._ledger.write(_FORGET, self._how)
         wrong = [
             (row[0],)
             for row in self._ledger.rows("select * from described")
@@ -59,7 +61,7 @@ class Drafts:
         """Write a described tile down."""
         known = self._kinds.get((one.type, one.crs, id(one.schema)))
         number = known[0] if known else self._number(one.type, one.crs, canonical(one.schema))
-        self._ledger.write(_ADD, *_row(one.tile, self._hash, number, one.content))
+        self._ledger.write(_ADD, *_row(one.tile, self._how, number, one.content))
 
     def _number(self, type_: str, crs: str | None, schema: Any) -> int:
         """Return the number of a kind; from another process the same schema comes as another thing each time."""
@@ -121,11 +123,11 @@ delete from described where hash <> ? or not exists (
 """
 
 
-def _row(tile: LinkedTile, hash_word: str, kind: int, content: str | None) -> tuple[Any, ...]:
+def _row(tile: LinkedTile, how: str, kind: int, content: str | None) -> tuple[Any, ...]:
     """Return a tile as a row of the table ``described``."""
     return (
         tile.name,
-        hash_word,
+        how,
         kind,
         tile.url,
         tile.etag,

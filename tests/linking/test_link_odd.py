@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import s3magic
 from s3magic.errors import LinkError, ObjectChanged, TilesFailed
 from s3magic.linking.dataset import LinkedDataset
 from s3magic.linking.folder import Folder
@@ -124,8 +125,6 @@ add(Order(patterns=(S3Url.parse("s3://teaching/x/*"),)), pathlib.Path(sys.argv[1
 
 @pytest.mark.parametrize("facts", [2, 6])  # while describing, while hashing
 def test_what_was_learnt_before_a_kill_is_not_asked_for_again(link, facts):
-    import s3magic
-
     class Silent(MemoryStore):
         def head(self, key, **options):
             from dataclasses import replace
@@ -181,7 +180,7 @@ def _planted(path):
         line = '{"name": "../n1.txt", "url": "s3://teaching/texts/n1.txt", "etag": "e", "size": 1}'
         ledger.write("insert into kind values (0, 'file', null, 'no JSON'), (1, 'file', null, 'null')")
         for number in range(4):
-            of = (f"n{number}.txt", "auto", number % 3, f"s3://teaching/texts/n{number}.txt")
+            of = (f"n{number}.txt", f"auto {s3magic.__version__}", number % 3, f"s3://teaching/texts/n{number}.txt")
             ledger.write("insert into described values (?, ?, ?, ?, 'e', 1, null, '', '', '[]', null, 0, ?)", *of, line)
 
 

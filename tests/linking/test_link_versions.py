@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from s3magic.errors import LinkError, NoSuchKey, TilesFailed
-from s3magic.linking import journal, pointers
+from s3magic.linking import drafts, journal, pointers
 from s3magic.linking.add import add
 from s3magic.linking.dataset import LinkedDataset
 from s3magic.linking.drafts import Drafts
@@ -222,6 +222,18 @@ def test_tiles_outside_the_box_are_not_asked_for_again(tif, link):
     store.asked.clear()
     assert not dataset.update()
     assert store.asked == []
+
+
+def test_another_version_of_s3magic_looks_itself_for_what_lies_outside_the_box(tif, link, monkeypatch):
+    store = Counting()
+    for number in range(3):
+        store.put(f"cogs/t{number}.tif", tif(float(number), 50.0))
+    dataset = link("cogs/*", store=store, bbox=(0.1, 49.1, 0.9, 49.9))
+    store.put("cogs/new.tif", tif(5.0, 50.0))
+    monkeypatch.setattr(drafts, "__version__", "the next one")
+    store.asked.clear()
+    dataset.update()
+    assert set(store.asked) == {"cogs/new.tif", "cogs/t1.tif", "cogs/t2.tif"}
 
 
 def test_a_renewal_asks_for_what_was_asked_for(store, link):
