@@ -187,19 +187,19 @@ def unmount(
     ------
     InvalidInput
         When nothing is mounted there, or when it is not clear which mount is meant.
-    MountBusy
-        When one is still used; the others are unmounted nevertheless.
+    MountError
+        When one is still used (`MountBusy`), or cannot be ended; the others are unmounted nevertheless.
     """
     deadline = time.monotonic() + timeout
-    busy = None
+    failed = None
     for found in mounts() if all else [_named(path)]:
         try:
             found.unmount(timeout=max(0.0, deadline - time.monotonic()), force=force)
-        except MountBusy as error:
-            busy = busy or error
+        except MountError as error:
+            failed = failed or error
     reap()
-    if busy is not None:
-        raise busy
+    if failed is not None:
+        raise failed
 
 
 def unmount_ours() -> None:

@@ -25,7 +25,7 @@ from s3magic.errors import (
     NoSuchKey,
     Unreachable,
 )
-from s3magic.mounting import attach, records
+from s3magic.mounting import attach, ending, records
 
 
 def is_mounted(path):
@@ -236,6 +236,23 @@ def test_unmount_by_path_and_all(filled, mount, room):
     api.unmount(all=True)
     assert not api.mounts()
     api.unmount(all=True)
+
+
+@pytest.mark.parametrize("refused", ["one", "two"])
+def test_a_mount_that_cannot_be_ended_keeps_no_other(filled, mount, monkeypatch, refused):
+    mounted = {name: mount("s3://scratch/p/", name) for name in ("one", "two")}
+    end = ending.end
+
+    def refuse(record, **words):
+        if record.path.name == refused:
+            raise MountError("The daemon does not end", "Restart the machine.")
+        end(record, **words)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ending, "end", refuse)
+        with pytest.raises(MountError, match="does not end"):
+            api.unmount(all=True)
+    assert [name for name, one in mounted.items() if one.state == "mounted"] == [refused]
 
 
 def test_a_busy_mount_names_its_holders_and_gives_way_to_force(filled, mount, room):
