@@ -107,6 +107,7 @@ class Place:
 
         Raises `CopyError` where it cannot be written to, or another copy is under way.
         """
+        is_new = not self.root.exists()
         try:
             if self.records.is_symlink():
                 raise CopyError(f"{self.records} is a symbolic link", "Remove it, then copy again.")
@@ -128,6 +129,8 @@ class Place:
             finally:
                 with suppress(OSError):
                     self.records.rmdir()
+                    if is_new:
+                        self.root.rmdir()
         finally:
             os.close(handle)
 
@@ -140,7 +143,7 @@ class Place:
             raise CopyError(f"Another copy to {self.root} is under way", "Wait until it is done.") from None
 
     def check_room(self, coming: Iterable[tuple[Entry, Entry | None]]) -> None:
-        """Raise `CopyError` where there is no room for what comes, given what it replaces."""
+        """Raise `CopyError` where nothing can be written, or there is no room for what comes in place of the former."""
         needed, most = 0, 0
         for entry, former in coming:
             there = 0
@@ -150,6 +153,8 @@ class Place:
             needed += max(0, entry.size - there) - (former.size if former else 0)
             most = max(most, entry.size)
         folder = next(path for path in (self.root, *self.root.parents) if path.exists())
+        if not os.access(folder, os.W_OK):  # a mount, for one, has no room either
+            raise CopyError(f"Cannot write to {folder}", "Choose a folder of yours.")
         free = shutil.disk_usage(folder).free
         if max(needed, most) * _ROOM > free:
             raise CopyError(

@@ -11,7 +11,7 @@ import pytest
 
 import s3magic
 from s3magic.access import current
-from s3magic.errors import AccessDenied, ArchivedObject, CopyFailed, InvalidInput, NotFound, ObjectChanged
+from s3magic.errors import AccessDenied, ArchivedObject, CopyError, CopyFailed, InvalidInput, NotFound, ObjectChanged
 from s3magic.store.copies import copy_object
 from s3magic.url import S3Url
 
@@ -94,7 +94,8 @@ def test_by_parts_where_it_is_too_large_for_one_request(scratch):
 
 def test_archived_objects_say_so_and_the_others_come(connection, tmp_path):
     with pytest.raises(ArchivedObject, match="archive class"):
-        s3magic.copy("s3://teaching/archive/stations-1998.csv", tmp_path)
+        s3magic.copy("s3://teaching/archive/", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
     with pytest.raises(CopyFailed) as failed:
         s3magic.copy("s3://teaching/{archive,drawings}/*", tmp_path)
     assert [name for name, _ in failed.value.failures] == ["archive/stations-1998.csv"]
@@ -135,6 +136,7 @@ def workplace(tmp_path, monkeypatch, connection):
         ("s3://teaching/photos/", "s3://teaching/drawings/tide.svg", {}, InvalidInput, "place of an object"),
         (".", "s3://teaching/drawings/tide.svg", {}, InvalidInput, "place of an object"),
         ("*.nc", "s3://scratch/x", {}, NotFound, "No such file"),
+        ("s3://teaching/photos/", "/proc/self/x", {}, CopyError, "Cannot write to /proc"),
         ("s3://scratch/a/", "s3://scratch/a/b/", {}, InvalidInput, "inside"),
     ],
 )
