@@ -225,7 +225,7 @@ class S3Store:
             key=key,
             size=size,
             etag=unquoted(etag),
-            version_id=headers.get("x-amz-version-id"),
+            version_id=known_version(headers.get("x-amz-version-id")),
             content_type=content_type,
         )
 

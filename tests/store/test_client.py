@@ -163,6 +163,13 @@ def test_a_conditional_put_is_not_sent_twice():
         assert len(asked) == 1
 
 
+@pytest.mark.parametrize(("told", "version"), [("null", None), ("v7", "v7")])
+def test_a_version_is_told_alike_by_whoever_writes_and_reads(told, version):
+    with server(lambda handler: reply(handler, 200, ETag='"e"', x_amz_version_id=told)) as (url, _):
+        store = store_at(url)
+        assert [store.put("k", b"").version_id, store.head("k").version_id] == [version, version]
+
+
 def test_a_body_cut_short_is_asked_again_and_never_returned():
     def answer(handler):
         handler.send_response(200)
