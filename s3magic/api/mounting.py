@@ -166,9 +166,13 @@ def unmount(
 
     Raises
     ------
+    InvalidInput
+        When nothing is mounted there.
     MountBusy
         When somebody still uses it after ``timeout`` seconds; says who.
     """
     from s3magic.mounting import manager
 
+    if path is not None and str(path).startswith("s3://"):
+        raise InvalidInput(f"Not a folder, but a URL: {path}", "s3magic.mounts() lists the folders of all mounts.")
     manager.unmount(None if path is None else Path(path), all=all, timeout=timeout, force=force)

@@ -229,8 +229,6 @@ class S3Magics(Magics):
         """Take mounts away and return those that are left. Nothing on S3 changes."""
         if bool(args.dirs) == args.all:
             raise InvalidInput("%s3umount needs folders, or --all", "%s3mount alone shows what is mounted where.")
-        for url in (path for path in args.dirs if path.startswith("s3://")):
-            raise InvalidInput(f"Not a folder, but a URL: {url}", "%s3mount alone shows what is mounted where.")
         for path in args.dirs or [None]:
             api.unmount(path, all=args.all, timeout=_PATIENCE, force=args.force)
         return api.mounts()
