@@ -46,7 +46,8 @@ class Down:
     def find_there(self, entries: Sequence[Entry], *, everything: bool) -> Mapping[str, Entry]:
         """See `Way.find_there`; links are nothing that a copy made."""
         if everything:
-            return {entry.name: entry for entry in _files(self._place.root)}
+            alike = {entry.name.casefold(): entry.name for entry in entries} if self._place.folds_case else {}
+            return {alike.get(there.name.casefold(), there.name): there for there in _files(self._place.root)}
         found = ((entry.name, self._place.find(entry.name)) for entry in entries)
         return {name: there for name, there in found if there is not None}
 

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from s3magic.copying import download
+from s3magic.copying.place import Place
 from s3magic.errors import (
     AccessDenied,
     CopyError,
@@ -318,3 +319,15 @@ def test_what_is_written_here_meanwhile_stays(down, there, memory, odd):
         down("p/", store=odd(memory, whole=later), delete=True)
     assert ((there / "a").read_bytes(), (there / "gone").read_bytes()) == (b"second", b"my own work")
     assert down("p/", delete=True).deleted == ("gone",)
+
+
+def test_a_disk_that_folds_case_keeps_what_it_calls_otherwise(down, there, memory, monkeypatch):
+    monkeypatch.setattr(Place, "folds_case", True)
+    memory.put("p/Data.nc", b"same")
+    memory.put("p/other.nc", b"other")
+    there.mkdir()
+    (there / "data.nc").write_bytes(b"same")
+    (there / "old.nc").write_bytes(b"old")
+    report = down("p/", delete=True)
+    assert (report.kept, report.deleted) == (("Data.nc",), ("old.nc",))
+    assert (there / "data.nc").read_bytes() == b"same"
