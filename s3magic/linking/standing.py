@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from s3magic.errors import AccessDenied, NotFound
 from s3magic.linking import hashes
 from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.status import Remote
 from s3magic.linking.work import Harvest, gather
 from s3magic.progress import meter
 from s3magic.store.base import ObjectInfo, StoreOpener
+
+Remote = Literal["ok", "changed", "missing", "superseded", "unhashed", "unknown", "wrong"]
+"""How a tile stands on S3, in one word; `TileStatus` says what each means."""
 
 
 @dataclass(frozen=True, slots=True)

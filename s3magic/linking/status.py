@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Literal, overload
+from typing import overload
 
 from s3magic.errors import AccessDenied, NotFound, Unreachable
 from s3magic.html import counted, table
@@ -18,12 +18,12 @@ from s3magic.linking.local import Local
 from s3magic.linking.looking import Look
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.runs import Rest, Run, runs, unsettled
+from s3magic.linking.standing import Remote
 from s3magic.linking.tiles import Packed
 from s3magic.linking.work import gather, reason
 from s3magic.progress import Meter, meter
 from s3magic.store.base import StoreOpener
 
-Remote = Literal["ok", "changed", "missing", "superseded", "unhashed", "unknown", "wrong"]
 _SHOWN = 200
 _LISTINGS = 16  # at once: as many as Python can read the pages of
 

@@ -12,8 +12,8 @@ from s3magic.linking.folder import Folder
 from s3magic.linking.local import Local
 from s3magic.linking.looking import look_at_files
 from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.standing import Standing, ask_many
-from s3magic.linking.status import Remote, StatusReport, TileStatus
+from s3magic.linking.standing import Remote, Standing, ask_many
+from s3magic.linking.status import StatusReport, TileStatus
 from s3magic.linking.work import reason
 from s3magic.progress import Meter
 from s3magic.store.base import StoreOpener
