@@ -171,6 +171,8 @@ def _task(order: Order, folder: Folder, opener: StoreOpener, ledger: Ledger) -> 
 def _describe(task: _Task, opener: StoreOpener, executor: Executor | None) -> Harvest[Described]:
     """Describe what is fresh; what an earlier run described and could not record is not asked for again."""
     task.drafts.recall()
+    if task.report is not None and task.order.hash == "auto":
+        task.drafts.fill(task.report)
     with meter(f"{task.plan.line}: reading headers", task.drafts.left) as bar:
 
         def note(_one: Candidate, described: Described) -> None:

@@ -12,6 +12,7 @@ from s3magic.linking.describe import Described
 from s3magic.linking.fit import Kind
 from s3magic.linking.ledger import Ledger, as_json
 from s3magic.linking.manifest import LinkedTile, canonical, canonical_text, parse_line, shard, tile_line
+from s3magic.linking.report import Report
 from s3magic.linking.survey import Candidate, candidates
 
 _LEFT_OUT = """select name from found where not is_chosen
@@ -51,6 +52,13 @@ class Drafts:
             or _row(tile, row[1], row[2], row[10]) != row
         ]
         self._ledger.write_all("delete from described where name = ?", wrong)
+
+    def fill(self, report: Report) -> None:
+        """Take over hashes that a report tells, which the earlier run may not have had; what was read knows its own."""
+        question = "select name, line from described where is_unhashed and content is null and name > ? order by name"
+        tiles = (LinkedTile.from_json(json.loads(line)) for _, line in self._ledger.pages(question))
+        told = ((tile_line(report.fill(tile)), tile.name) for tile in tiles if report.find(tile))
+        self._ledger.write_all("update described set line = ?, is_unhashed = 0 where name = ?", told)
 
     def missing(self) -> Iterator[Candidate]:
         """Yield the fresh objects that are not described, in the order of their names."""

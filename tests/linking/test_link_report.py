@@ -128,6 +128,22 @@ def test_a_report_fills_in_what_was_left_unhashed(store, link, tmp_path):
     assert store.read == []
 
 
+def test_a_report_fills_in_what_was_described_before_a_kill(store, link, tmp_path, monkeypatch):
+    def killed(*_arguments, **_words):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("s3magic.linking.add.fit", killed)
+        with pytest.raises(SystemExit):
+            link("x/*", store=store)
+    report = tmp_path / "report.csv"
+    report.write_text(text(row(store, "x/a.bin"), row(store, "x/d.bin", etag="another")), encoding="utf-8")
+    monkeypatch.setattr("s3magic.linking.add.describe", killed)
+    ways = {tile.name: tile.oid_from for tile in link("x/*", store=store, report=report).tiles}
+    assert ways == {"a.bin": "report", "b c+ü.bin": "stream", "d.bin": "stream"}
+    assert sorted(store.read) == ["x/b c+ü.bin", "x/d.bin"]
+
+
 def test_a_version_pins_as_an_etag_does(store):
     info = MemoryStore.head(store, "x/a.bin")
     store.put("reports/one.csv", text(row(store, "x/a.bin", etag=False, version=info.version_id)).encode())
