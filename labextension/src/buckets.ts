@@ -252,6 +252,7 @@ export class Buckets {
       this._pins.add(pin);
       this._url.value = '';
       this._showForm(false);
+      this._host.notice.clear();
       const id = `pin s3://${pin.bucket}/${pin.prefix}`;
       this._view.focus(id);
     }

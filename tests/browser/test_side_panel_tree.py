@@ -109,10 +109,12 @@ def test_what_is_denied_says_so_and_pins_outlive_a_reload(lab, panel, screenshot
     expect(shown.locator(".s3magic-Words")).to_contain_text("buckets")
     expect(shown.get_by_role("treeitem")).to_have_count(0)
     page.screenshot(path=screenshots / "tree-denied.png")
-    for url in ("s3://teaching/photos", "private"):
+    for url in ("https://teaching/photos", "s3://teaching/photos", "private"):
+        page.keyboard.press("Escape")
         shown.get_by_role("button", name="Pin a bucket").first.click()
         shown.get_by_role("textbox", name="URL of the bucket").fill(url)
         page.keyboard.press("Enter")
+        expect(shown.locator(".s3magic-Notice")).to_have_text(re.compile("^Not an S3 URL" if "https" in url else "^$"))
     expect(item(shown, "private")).to_be_focused()
     page.keyboard.press("Enter")
     failure = shown.locator(".s3magic-mod-failure")
