@@ -7,6 +7,9 @@ import threading
 from s3magic.access import current
 from s3magic.url import S3Url
 
+NOTHING = ""
+"""The ETag of an object that was not there."""
+
 _lock = threading.Lock()
 _seen: dict[tuple[str | None, str, str], str] = {}
 

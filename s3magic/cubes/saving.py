@@ -98,24 +98,27 @@ def _fetch(store: Store, info: ObjectInfo, path: Path) -> None:
 
 def _store(store: Store, url: S3Url, path: Path, there: ObjectInfo | None) -> ObjectInfo:
     """Store a file over what was there when the saving began, or over nothing."""
-    expected = None if there is None else etags.seen(url) or there.etag
+    expected = None if there is None else etags.seen(url)
+    if there is not None and expected is None:
+        expected = there.etag
     now = _look(store, url)  # again: sooner than S3 could tell of a large upload, and some stores heed no condition
     if now is None:
         expected = None
     elif now.etag != expected:
-        raise _overtaken(url, there)
+        raise _overtaken(url, expected)
     kind, size = mimetypes.guess_type(path.name)[0], path.stat().st_size
     condition: dict[str, Any] = {"if_none_match": True} if expected is None else {"if_match": expected}
     with meter(f"saving {url.name}", size, "B") if size > PART else nullcontext() as progress:
         try:
             return upload(store, url.key, path, content_type=kind, progress=progress, **condition)
         except ObjectChanged as error:
-            raise _overtaken(url, there) from error
+            raise _overtaken(url, expected) from error
 
 
-def _overtaken(url: S3Url, there: ObjectInfo | None) -> ObjectChanged:
+def _overtaken(url: S3Url, expected: str | None) -> ObjectChanged:
     """Return what is told where somebody else was quicker; the same again is told the same, until it is loaded."""
-    if there is None:
+    etags.note(url, expected or etags.NOTHING)
+    if not expected:
         message = f"There is one at {url} already, which was not there, or not to be seen, before"
     else:
         message = f"Somebody else wrote {url} since it was loaded here"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 
 import s3magic
@@ -98,24 +100,33 @@ def test_what_appears_meanwhile_is_not_overwritten(led, spot, field, kept):
         with pytest.raises(ObjectChanged, match=message):
             led.save(field(), spot.url, saver=slow)
         assert spot.store.get(spot.key) == message.encode()
+        with pytest.raises(led.exceptions.TranslationError):  # it is no cube, and known by now
+            led.load(spot.url)
     assert len(kept()) == 2
 
 
-def test_what_appears_at_the_last_moment_is_not_overwritten(led, spot, field, kept, monkeypatch):
+@pytest.mark.parametrize("before", [b"", b"never loaded"])
+def test_what_appears_at_the_last_moment_is_not_overwritten(led, spot, field, kept, before):
     from s3magic.store.s3 import S3Store
 
-    put = S3Store.put
+    put, message = S3Store.put, "Somebody else wrote" if before else "already"
+    if before:
+        spot.store.put(spot.key, before)
 
     def beaten(self, key, data, **words):
         put(self, key, b"somebody else was quicker")
         return put(self, key, data, **words)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(S3Store, "put", beaten)
-        with pytest.raises(ObjectChanged, match="already"):
-            led.save(field(), spot.url)
+    with patch.object(S3Store, "put", beaten), pytest.raises(ObjectChanged, match=message):
+        led.save(field(), spot.url)
+    with pytest.raises(ObjectChanged, match=message):  # the same line again
+        led.save(field(), spot.url)
     assert spot.store.get(spot.key) == b"somebody else was quicker"
-    assert len(kept()) == 1
+    assert len(kept()) == 2
+    with pytest.raises(led.exceptions.TranslationError):  # it is no cube, and known by now
+        led.load(spot.url)
+    led.save(field(), spot.url)
+    assert factor(led, spot.url) == 1
 
 
 def test_a_large_upload_that_would_be_in_vain_is_not_begun(led, spot, field, kept, monkeypatch):
