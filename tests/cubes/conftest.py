@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 iris = pytest.importorskip("iris")
+pytest.importorskip("iris.fileformats.netcdf")  # Iris itself imports it when it first loads
 iris_sample_data = pytest.importorskip("iris_sample_data")
 
 
