@@ -5,7 +5,6 @@ Knows no notebook: whoever runs cells says when one begins and ends.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from s3magic import html
+from s3magic.loaded import loaded
 from s3magic.store import traffic
 from s3magic.store.traffic import PRICED, Traffic
 from s3magic.url import S3Url
@@ -192,7 +192,7 @@ def of_session() -> Usage:
 
 
 def _read() -> _Reading:
-    counted = sys.modules.get("s3magic.mounting.counted")  # else nothing was mounted
+    counted = loaded("s3magic.mounting.counted")  # else nothing was mounted
     counters = counted.counters() if counted else {}
     locations = [one.location.to_json() for one in _connections()] + [one.record.location for one in counters.values()]
     mounts = {pid: (counter.record.url, counter.traffic) for pid, counter in counters.items()}
@@ -201,7 +201,7 @@ def _read() -> _Reading:
 
 def _connections() -> Iterable[Connection]:
     """Return the connections in use, without making one."""
-    current = sys.modules.get("s3magic.access.current")
+    current = loaded("s3magic.access.current")
     if current is None:
         return []
     return {one for one in (current.chosen(), *current.per_url.chosen().values()) if one is not None}
@@ -212,5 +212,5 @@ def _short(one: Traffic) -> str:
 
 
 def _serves(connection: Connection, url: str) -> bool:
-    current = sys.modules["s3magic.access.current"]
+    current = loaded("s3magic.access.current")
     return connection is (current.per_url.find(S3Url.parse(url)) or current.chosen())

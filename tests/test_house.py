@@ -17,7 +17,7 @@ HOME = Path(s3magic.__file__).parent
 MODULES = sorted(path.relative_to(HOME) for path in HOME.rglob("*.py"))
 
 # A room may import the rooms below it, never those above, and beside it only what is named here.
-GROUND = {"errors", "html", "url", "naming", "parallel", "process", "progress"}
+GROUND = {"errors", "html", "loaded", "url", "naming", "parallel", "process", "progress"}
 MAY_IMPORT = {
     **dict.fromkeys(GROUND, GROUND),
     "store": GROUND,

@@ -68,6 +68,7 @@ class CommBridge:
         self._far = ThreadPoolExecutor(S3_WORKERS, thread_name_prefix="s3magic-panel-s3")
         self._sending = threading.Lock()
         self._noticing = threading.Event()
+        self._telling = threading.Lock()
         self._rpcs: list[BaseComm] = []
         self._told: dict[str, Any] | None = None
         self._asked: tuple[Connection, Identity] | None = None
@@ -166,16 +167,17 @@ class CommBridge:
             pool.submit(function, *arguments)
 
     def _tell_news(self) -> None:
-        self._noticing.clear()
-        try:
-            news = {"event": "changed", "status": self._status()}
-        except Exception as error:  # noqa: BLE001 - told rather than lost in a thread
-            news = {"event": "trouble", "error": _failure_to_json(error)}
-        else:
-            self._watch_rates()
-        if self._panel is not None and news != self._told:
-            self._told = news
-            self._send(news)
+        with self._telling:  # else an older state could be told after a newer one
+            self._noticing.clear()
+            try:
+                news = {"event": "changed", "status": self._status()}
+            except Exception as error:  # noqa: BLE001 - told rather than lost in a thread
+                news = {"event": "trouble", "error": _failure_to_json(error)}
+            else:
+                self._watch_rates()
+            if self._panel is not None and news != self._told:
+                self._told = news
+                self._send(news)
 
     def _watch_rates(self) -> None:
         from s3magic import api  # noqa: PLC0415

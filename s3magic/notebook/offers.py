@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from configparser import Error, RawConfigParser
 from pathlib import Path
 
 from s3magic import api
+from s3magic.loaded import loaded
 from s3magic.url import S3Url
 
 _SHOWN = 200
@@ -41,7 +41,7 @@ def saved() -> list[str]:
 
 def asker() -> int:
     """Return a number for the connections in use, so that no answer outlives them."""
-    current, per_url = (sys.modules.get(f"s3magic.access.{name}") for name in ("current", "per_url"))
+    current, per_url = (loaded(f"s3magic.access.{name}") for name in ("current", "per_url"))
     if current is None or per_url is None:
         return 0
     return hash((id(current.chosen()), *map(id, per_url.chosen().values())))
@@ -50,7 +50,7 @@ def asker() -> int:
 def buckets() -> list[str]:
     """Return URLs of the buckets that the connection in use may list; asks S3, but for our own sandbox."""
     connection = api.connection()
-    sandbox = sys.modules.get("s3magic.sandboxes.process")
+    sandbox = loaded("s3magic.sandboxes.process")
     box = sandbox.running() if sandbox is not None else None
     if box is not None and connection.location.endpoint_url == box.endpoint_url:
         return [f"s3://{name}/" for name in box.buckets]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s3magic.errors import S3MagicError
+from s3magic.loaded import loaded
 from s3magic.notebook import hand_over, offers
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def status(identity: Identity | None) -> dict[str, Any]:
 
 def chosen() -> Connection | None:
     """Return the connection in use; its room is not even loaded before the first choice."""
-    current: Any = sys.modules.get("s3magic.access.current")
+    current: Any = loaded("s3magic.access.current")
     return None if current is None else current.chosen()
 
 
@@ -63,12 +63,12 @@ def _mount_to_json(mount: Mount) -> dict[str, Any]:
 
 
 def _datasets() -> list[dict[str, object]]:
-    opened: Any = sys.modules.get("s3magic.linking.opened")
+    opened: Any = loaded("s3magic.linking.opened")
     tallies = [] if opened is None else opened.tallies()
     return [{**tally.to_json(), "fetch": hand_over.fetch_line(tally.path)} for tally in tallies]
 
 
 def _sandbox() -> dict[str, str] | None:
-    process: Any = sys.modules.get("s3magic.sandboxes.process")
+    process: Any = loaded("s3magic.sandboxes.process")
     running = None if process is None else process.running()
     return None if running is None else {"endpoint_url": running.endpoint_url}
