@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from s3magic.access import current, per_url
 from s3magic.errors import S3MagicError
+from s3magic.loaded import loaded
 
 if TYPE_CHECKING:
     from s3magic.access.connection import Connection
@@ -26,7 +26,7 @@ def lead(new: Connection, former: Connection | None, *, within: S3Url | None = N
     within
         A place that only mounts inside are led; None for all.
     """
-    manager = sys.modules.get("s3magic.mounting.manager")
+    manager = loaded("s3magic.mounting.manager")
     if manager is None or former is None or new is former or _is_same(new, former):
         return  # nothing was mounted, or nothing changes
 

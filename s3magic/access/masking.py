@@ -7,7 +7,6 @@ tells, so that another choice is made as if nothing had been masked.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from s3magic.loaded import loaded
 from s3magic.store.credentials import Location
 
 ANNOUNCED = timedelta(minutes=4)
@@ -183,9 +183,9 @@ def _set(name: str, value: str | None) -> None:
 
 def _start_anew() -> None:
     """Let libraries that are loaded forget what they keep of an earlier environment."""
-    boto3: Any = sys.modules.get("boto3")
+    boto3: Any = loaded("boto3")
     if boto3 is not None:
         boto3.DEFAULT_SESSION = None
-    s3fs: Any = sys.modules.get("s3fs")
+    s3fs: Any = loaded("s3fs")
     if s3fs is not None:
         s3fs.S3FileSystem.clear_instance_cache()

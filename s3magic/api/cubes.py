@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from s3magic.errors import MissingLibrary
+from s3magic.loaded import loaded
 
 
 def enable_iris() -> None:
@@ -57,7 +58,7 @@ def await_iris(around: Callable[[], AbstractContextManager[object]]) -> None:
 
 def disable_iris() -> None:
     """Give Iris back as it was; cubes that were loaded can be read as long as their mount is there."""
-    leading = sys.modules.get("s3magic.cubes.leading")
+    leading = loaded("s3magic.cubes.leading")
     if leading is not None:  # else it never was led
         leading.end()
 

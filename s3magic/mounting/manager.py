@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, MountTaken, NoSuchKey, S3MagicError
+from s3magic.loaded import loaded
 from s3magic.mounting import attach, control, counted, ending, records, wishes
 from s3magic.mounting.disk import SIZE
 from s3magic.mounting.failures import error_of
@@ -161,7 +161,7 @@ def mounts() -> MountTable:
     """Return the live mounts of this user, those of other kernels too."""
     _clear_dead()
     live: list[Mount] = [DaemonMount(record.url, record.path, record) for record in _live()]
-    mirror: Any = sys.modules.get(_MIRROR)
+    mirror: Any = loaded(_MIRROR)
     return MountTable([*live, *(mirror.mirrors() if mirror else ())])
 
 
@@ -207,7 +207,7 @@ def unmount_ours() -> None:
 
     What it shares with other kernels stays for them, and what is to be kept.
     """
-    mirror: Any = sys.modules.get(_MIRROR)
+    mirror: Any = loaded(_MIRROR)
     if mirror:
         mirror.forget()
     for record in list(_ours.values()):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from s3magic.errors import MountBusy
+from s3magic.loaded import loaded
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -65,7 +65,7 @@ def _take_away(mount: Mount, patience: float) -> list[str]:
 
 def lazy_cubes(namespace: dict[str, object]) -> list[tuple[str, object]]:
     """Return the Iris cubes whose data are not read yet, with the variables that hold them."""
-    iris = sys.modules.get("iris.cube")
+    iris = loaded("iris.cube")
     if iris is None:
         return []
     return [

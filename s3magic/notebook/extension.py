@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, cast
 
 from s3magic.api import cubes
+from s3magic.loaded import loaded
 from s3magic.notebook import comms
 from s3magic.notebook.completer import Completer
 from s3magic.notebook.magic import friendly
@@ -108,18 +108,18 @@ def _show_page(words: str, html: str) -> None:
 
 
 def _restore_environment() -> None:
-    masking = sys.modules.get("s3magic.access.masking")
+    masking = loaded("s3magic.access.masking")
     if masking is not None:  # else nothing was chosen
         masking.restore()
 
 
 def _stop_workers() -> None:
-    workers = sys.modules.get("s3magic.thumbnails.workers")
+    workers = loaded("s3magic.thumbnails.workers")
     if workers is not None:  # else nothing was decoded
         workers.stop()
 
 
 def _unmount_ours() -> None:
-    manager = sys.modules.get("s3magic.mounting.manager")
+    manager = loaded("s3magic.mounting.manager")
     if manager is not None:  # else nothing was mounted, and asking would load the room
         manager.unmount_ours()
