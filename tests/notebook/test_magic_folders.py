@@ -80,7 +80,7 @@ def test_only_what_the_cell_left_unread_is_warned_of(monkeypatch):
             self.has_lazy_data = lambda: lazy
 
     module = type("module", (), {"Cube": Cube})
-    monkeypatch.setitem(cells.sys.modules, "iris.cube", module)
+    monkeypatch.setitem(sys.modules, "iris.cube", module)
     names = {"old": Cube(lazy=True)}
     mount = SimpleNamespace(unmount=lambda **_: None)
     made = {"a": Cube(lazy=True), "b": Cube(lazy=False), "c": [Cube(lazy=True)] * 2, "_d": Cube(lazy=True), "e": 3}
