@@ -121,6 +121,11 @@ def matches(pattern: str, key: str) -> bool:
     return _compile(pattern).fullmatch(key) is not None
 
 
+def fits(match: str, name: str) -> bool:
+    """Tell whether a name fits a pattern: all of it, or its last part."""
+    return matches(match, name) or ("/" in name and matches(match, name.rpartition("/")[2]))
+
+
 @lru_cache(maxsize=256)
 def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(_translate(pattern), re.DOTALL)

@@ -17,7 +17,7 @@ HOME = Path(s3magic.__file__).parent
 MODULES = sorted(path.relative_to(HOME) for path in HOME.rglob("*.py"))
 
 # A room may import the rooms below it, never those above, and beside it only what is named here.
-GROUND = {"errors", "html", "loaded", "url", "naming", "parallel", "process", "progress"}
+GROUND = {"errors", "harvest", "html", "loaded", "url", "naming", "parallel", "process", "progress"}
 MAY_IMPORT = {
     **dict.fromkeys(GROUND, GROUND),
     "store": GROUND,
@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "mounting": GROUND | {"store", "access", "copying"},
     "cubes": GROUND | {"store", "access", "mounting"},
     "linking": GROUND | {"store", "formats", "access"},
-    "copying": GROUND | {"store", "linking"},
+    "copying": GROUND | {"store"},
     "thumbnails": GROUND | {"store", "formats"},
     "sandboxes": GROUND | {"store"},
     "doctor": GROUND,

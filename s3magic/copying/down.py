@@ -12,10 +12,9 @@ from s3magic.copying.entry import RECORDS, Entry, Found, unfit
 from s3magic.copying.place import Place
 from s3magic.copying.proof import is_content
 from s3magic.copying.way import SKEW, Coming, Report, find_objects, is_named
-from s3magic.linking.selection import fits
 from s3magic.naming import segment_of
 from s3magic.store.base import Store
-from s3magic.url import S3Url
+from s3magic.url import S3Url, fits
 
 
 class Down:

@@ -12,7 +12,7 @@ from s3magic.copying.entry import Entry, Found, folders, total
 from s3magic.copying.report import CopyReport
 from s3magic.copying.way import Way
 from s3magic.errors import AccessDenied, CopyError, CopyFailed, InvalidInput, NoSuchKey
-from s3magic.linking.work import gather, raise_failures, reason
+from s3magic.harvest import gather, raise_failures, reason
 from s3magic.progress import Meter, Stopped, meter
 from s3magic.url import S3Url
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from s3magic.errors import CredentialsError, LinkError
+from s3magic.harvest import Harvest, gather, raise_failures
 from s3magic.linking import footprints
 from s3magic.linking.changes import Changes
 from s3magic.linking.describe import Described, describe
@@ -26,7 +27,6 @@ from s3magic.linking.report import Report, read_report
 from s3magic.linking.split import homes, subfolders
 from s3magic.linking.state import State
 from s3magic.linking.survey import Candidate, refuse_clashes, survey
-from s3magic.linking.work import Harvest, gather, raise_failures
 from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
 

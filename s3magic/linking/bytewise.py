@@ -7,8 +7,8 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any, TypeVar
 
+from s3magic.harvest import Harvest, gather
 from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.work import Harvest, gather
 from s3magic.progress import meter
 
 Value = TypeVar("Value")

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Literal, overload
 
 from s3magic.errors import AccessDenied, LinkError, NoSuchKey
+from s3magic.harvest import raise_failures
 from s3magic.html import bytes_text, table
 from s3magic.linking import manifest
 from s3magic.linking.describe import time_text
@@ -21,7 +22,6 @@ from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.order import renewal
 from s3magic.linking.standing import Standing, ask_many
 from s3magic.linking.survey import Candidate, survey
-from s3magic.linking.work import raise_failures
 from s3magic.store.base import ObjectInfo, StoreOpener
 
 Change = Literal["added", "changed", "removed"]

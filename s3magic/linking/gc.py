@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from s3magic.errors import LinkError
+from s3magic.harvest import gather, reason
 from s3magic.html import bytes_text, counted, table
 from s3magic.linking import index, pointers, sharing
 from s3magic.linking.claims import idle
@@ -20,7 +21,6 @@ from s3magic.linking.local import file_hash, local_state, pointer_of
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.selection import select
 from s3magic.linking.standing import ask
-from s3magic.linking.work import gather, reason
 from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
 

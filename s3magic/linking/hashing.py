@@ -6,11 +6,11 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 
+from s3magic.harvest import Harvest
 from s3magic.linking import hashes
 from s3magic.linking.bytewise import gather_bytes
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.state import State
-from s3magic.linking.work import Harvest
 from s3magic.progress import Meter
 from s3magic.store.base import StoreOpener
 

@@ -7,12 +7,7 @@ from collections.abc import Sequence
 from s3magic.errors import LinkError
 from s3magic.linking import footprints
 from s3magic.linking.manifest import LinkedTile
-from s3magic.url import matches
-
-
-def fits(match: str, name: str) -> bool:
-    """Tell whether a name fits a pattern: all of it, or its last part."""
-    return matches(match, name) or ("/" in name and matches(match, name.rpartition("/")[2]))
+from s3magic.url import fits
 
 
 def select(

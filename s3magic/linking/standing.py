@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any, Literal
 
 from s3magic.errors import AccessDenied, NotFound
+from s3magic.harvest import Harvest, gather
 from s3magic.linking import hashes
 from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.work import Harvest, gather
 from s3magic.progress import meter
 from s3magic.store.base import ObjectInfo, StoreOpener
 

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import overload
 
 from s3magic.errors import AccessDenied, NotFound, Unreachable
+from s3magic.harvest import gather, reason
 from s3magic.html import counted, table
 from s3magic.linking.folder import Folder
 from s3magic.linking.local import Local
@@ -20,7 +21,6 @@ from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.runs import Rest, Run, runs, unsettled
 from s3magic.linking.standing import Remote
 from s3magic.linking.tiles import Packed
-from s3magic.linking.work import gather, reason
 from s3magic.progress import Meter, meter
 from s3magic.store.base import StoreOpener
 

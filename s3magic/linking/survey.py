@@ -10,15 +10,14 @@ from functools import lru_cache, partial
 from typing import Any
 
 from s3magic.errors import AccessDenied, LinkError, NoSuchKey, NotFound
+from s3magic.harvest import gather
 from s3magic.linking import names
 from s3magic.linking.ledger import Ledger
 from s3magic.linking.manifest import shard
-from s3magic.linking.selection import fits
-from s3magic.linking.work import gather
 from s3magic.progress import Meter, meter
 from s3magic.store.base import ObjectInfo, StoreOpener
 from s3magic.store.listing import around
-from s3magic.url import S3Url
+from s3magic.url import S3Url, fits
 
 PAM = ".aux.xml"
 _PAGE = 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 
 from s3magic.errors import LinkError
+from s3magic.harvest import raise_failures
 from s3magic.linking.add import add
 from s3magic.linking.changes import Changes
 from s3magic.linking.diff import against_s3
@@ -12,7 +13,6 @@ from s3magic.linking.fetch import bring
 from s3magic.linking.folder import Folder
 from s3magic.linking.local import quick_state
 from s3magic.linking.order import READ_LIMIT, renewal
-from s3magic.linking.work import raise_failures
 from s3magic.store.base import StoreOpener
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
 
+from s3magic.harvest import reason
 from s3magic.linking import hashes
 from s3magic.linking.bytewise import gather_bytes
 from s3magic.linking.folder import Folder
@@ -14,7 +15,6 @@ from s3magic.linking.looking import look_at_files
 from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.standing import Remote, Standing, ask_many
 from s3magic.linking.status import StatusReport, TileStatus
-from s3magic.linking.work import reason
 from s3magic.progress import Meter
 from s3magic.store.base import StoreOpener
 

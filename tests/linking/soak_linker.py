@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import s3magic.formats.las  # noqa: F401 - takes its time, and what came meanwhile would not be looked at
-from s3magic.linking import work
+from s3magic import harvest
 from s3magic.linking.dataset import LinkedDataset
 from s3magic.linking.linked import link
 from s3magic.linking.order import Order
@@ -38,7 +38,7 @@ def run(phase, opener, folder):
 if __name__ == "__main__":
     endpoint, phase, folder = sys.argv[1:]
     opener = opener_of(endpoint)
-    work.WORKERS = AT_ONCE
+    harvest.WORKERS = AT_ONCE
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()

@@ -1,4 +1,4 @@
-"""Many tiles at once with a progress bar: what came of them, what failed and why, what stopped it all."""
+"""Work on many things at once: what came of them, what failed and why, what stopped it all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """The tile's name."""
+        """Its name."""
         ...
 
 
@@ -42,14 +42,14 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class Harvest(Generic[Value]):
-    """What a piece of work brought in: values, failures by tile, and what stopped it, if anything did."""
+    """What a piece of work brought in: values, failures by name, and what stopped it, if anything did."""
 
     values: list[Value] = field(default_factory=list)
     failures: list[tuple[str, Exception]] = field(default_factory=list)
     stopped: BaseException | None = None
 
     def raise_stop(self) -> None:
-        """Raise what stopped the work: an interrupt, or an error that no other tile would escape."""
+        """Raise what stopped the work: an interrupt, or an error that nothing else would escape."""
         if self.stopped is not None:
             raise self.stopped
 
@@ -64,10 +64,10 @@ def gather(
     workers: int | None = None,
     keep: bool = True,
 ) -> Harvest[Value]:
-    """Apply a function to every tile; an interrupt ends it early and keeps what is done.
+    """Apply a function to every item; an interrupt ends it early and keeps what is done.
 
-    So does what no other tile would escape: credentials that have ended, or a network that is gone
-    for as many tiles in a row as are under way at once. When this returns nothing is under way any
+    So does what no other would escape: credentials that have ended, or a network that is gone
+    for as many items in a row as are under way at once. When this returns nothing is under way any
     more, in an executor of the user's neither.
 
     Parameters
@@ -116,9 +116,9 @@ def raise_failures(
     noun: str = "tiles",
     kind: type[TilesFailed | CopyFailed] = TilesFailed,
 ) -> None:
-    """Raise an error of a ``kind`` naming each tile with its reason; nothing when there is no failure.
+    """Raise an error of a ``kind`` naming each item with its reason; nothing when there is no failure.
 
-    A single tile that was all there was to do raises its own error.
+    A single one that was all there was to do raises its own error.
     """
     if not failures:
         return
@@ -140,7 +140,7 @@ def raise_failures(
 
 
 def reason(error: Exception) -> str:
-    """Return in one line why a tile failed."""
+    """Return in one line why something failed."""
     if isinstance(error, S3MagicError):
         return error.message
     if isinstance(error, OSError) and error.strerror:
