@@ -1,4 +1,4 @@
-"""From the line of a magic to its words: quotes as in a shell, ``{name}`` and ``$name`` as variables.
+"""From the line of a magic to its words: quotes and comments as in a shell, ``{name}`` and ``$name`` as variables.
 
 It does not evaluate expressions, and leaves every other brace alone, since ``*.{nc,pp}`` is a pattern.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from os import PathLike, fspath
 
 from s3magic.errors import InvalidInput
@@ -15,7 +16,7 @@ from s3magic.errors import InvalidInput
 _VARIABLE = re.compile(r"\{([^\W\d]\w*)\}|\$([^\W\d]\w*)")
 _SPACE = " \t\r\n"
 _ESCAPED_IN_DOUBLE_QUOTES = '"\\${'
-_SPECIAL = re.compile(r"""[\s'"\\${]""")
+_SPECIAL = re.compile(r"""^#|[\s'"\\${]""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def split(line: str, namespace: Mapping[str, object] | None = None) -> list[str]
     Parameters
     ----------
     line
-        What stands after the name of the magic.
+        What stands after the name of the magic. A word that begins with ``#`` begins a comment.
     namespace
         Variables by name. A word that names none stays as it is. A value is put in as it is: it
         is not split and not looked through again. Single quotes, or a backslash, keep a
@@ -59,7 +60,7 @@ def split(line: str, namespace: Mapping[str, object] | None = None) -> list[str]
     >>> split("{bucket}/*.{nc,pp} 'a key'", {"bucket": "s3://teaching", "nc": 1})
     ['s3://teaching/*.{nc,pp}', 'a key']
     """
-    words = read(line, namespace)
+    words = list(takewhile(lambda word: line[word.start] != "#", read(line, namespace)))
     if words and words[-1].quote:
         raise InvalidInput(
             f"The quotation mark {words[-1].quote} is never closed in: {line.strip()}",
