@@ -43,7 +43,6 @@ def copy(
     dry_run: bool = False,
     delete: bool = False,
     may_delete: Callable[[Entry], bool] | None = None,
-    is_strict: bool = True,
 ) -> CopyReport:
     """Copy what is new or changed; the same again does what is left to do.
 
@@ -58,8 +57,6 @@ def copy(
         anything failed.
     may_delete
         Tells what may be removed; all of the target that the source could name when None.
-    is_strict
-        Whether to raise what failed; else the report alone tells of it.
 
     Raises
     ------
@@ -76,6 +73,7 @@ def copy(
     copied: list[str] = [entry.name for entry, _ in plan.coming]
     deleted = [entry.name for entry in plan.leaving] if not failures else []
     notes: Sequence[str] = ()
+    verb = "copied"
     if not dry_run:
         run = _Run(way)
         failures += run.transfer(plan)
@@ -84,6 +82,7 @@ def copy(
         if failures:
             deleted = []
         else:
+            verb = "deleted"
             failures += run.remove(plan.leaving)
             gone = {name for name, _ in failures}
             deleted = [name for name in deleted if name not in gone]
@@ -102,8 +101,8 @@ def copy(
         dry_run=dry_run,
         notes=tuple(notes),
     )
-    if is_strict and not dry_run:
-        _raise(failures, report)
+    if not dry_run:
+        _raise(failures, report, verb)
     return report
 
 
@@ -239,9 +238,10 @@ class _Run:
                 stop.set()
 
 
-def _raise(failures: Sequence[tuple[str, Exception]], report: CopyReport) -> None:
+def _raise(failures: Sequence[tuple[str, Exception]], report: CopyReport, verb: str) -> None:
+    done = len(report.copied) + len(report.kept) + len(report.deleted)
     try:
-        raise_failures(failures, len(report.copied) + len(report.kept), "copied", noun=_NOUN, kind=CopyFailed)
+        raise_failures(failures, done, verb, noun=_NOUN, kind=CopyFailed)
     except CopyFailed as error:
         error.report = report
         raise

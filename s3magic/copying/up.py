@@ -92,7 +92,7 @@ class Up:
     def remove(self, there: Entry) -> None:
         """See `Way.remove`."""
         if there.info is not None:
-            self._store.delete(there.info.key)
+            self._heed.remove(there.info)
 
     def notes(self) -> Sequence[str]:
         """See `Way.notes`."""

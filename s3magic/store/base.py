@@ -235,8 +235,11 @@ class Store(Protocol):
         """
         ...
 
-    def delete(self, key: str, *, version_id: str | None = None) -> str | None:
+    def delete(self, key: str, *, version_id: str | None = None, if_match: str | None = None) -> str | None:
         """Delete one object, or one version of it for good; deleting what is not there is no error.
+
+        ``if_match`` deletes only what has that ETag, and raises `ObjectChanged` otherwise; a server
+        may ignore it, and takes it with no version.
 
         A bucket that keeps versions puts a delete marker in the object's place, whose version is
         returned: deleting that one takes the marker away.

@@ -176,9 +176,11 @@ class MemoryStore:
         self._versions[key, str(info.version_id)] = (info, data)
         return info
 
-    def delete(self, key: str, *, version_id: str | None = None) -> str | None:
+    def delete(self, key: str, *, version_id: str | None = None, if_match: str | None = None) -> str | None:
         """See `Store.delete`; what never was leaves no marker here."""
         with self._lock:
+            if key in self._live:
+                self._check(key, if_match=if_match, if_none_match=False)
             if version_id is not None:
                 kept = [one for one in self._history.get(key, []) if one.info.version_id != version_id]
                 self._history[key] = [replace(one, is_latest=not at) for at, one in enumerate(kept)]

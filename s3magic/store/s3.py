@@ -229,9 +229,13 @@ class S3Store:
             content_type=content_type,
         )
 
-    def delete(self, key: str, *, version_id: str | None = None) -> str | None:
-        """See `Store.delete`."""
-        answer = self.client.send(Request("DELETE", self.bucket, self._key(key), _query(version_id)))
+    def delete(self, key: str, *, version_id: str | None = None, if_match: str | None = None) -> str | None:
+        """See `Store.delete`; S3 lets who may not read it not delete on a condition, either."""
+        conditions = _write_conditions(if_match, if_none_match=False)
+        try:
+            answer = self.client.send(Request("DELETE", self.bucket, self._key(key), _query(version_id), conditions))
+        except NoSuchKey:
+            return None
         marks = version_id is None and answer.headers.get("x-amz-delete-marker") == "true"
         return known_version(answer.headers.get("x-amz-version-id")) if marks else None
 

@@ -189,6 +189,18 @@ def test_delete_is_final_and_harmless_twice(store, prefix):
         store.get(f"{prefix}a")
 
 
+def test_what_changed_is_not_deleted_on_a_condition(store, prefix):
+    first = store.put(f"{prefix}a", b"1")
+    second = store.put(f"{prefix}a", b"2")
+    with pytest.raises(ObjectChanged):
+        store.delete(f"{prefix}a", if_match=first.etag)
+    assert store.get(f"{prefix}a") == b"2"
+    store.delete(f"{prefix}a", if_match=second.etag)
+    store.delete(f"{prefix}a", if_match=second.etag)
+    with pytest.raises(NoSuchKey):
+        store.head(f"{prefix}a")
+
+
 def test_a_version_is_deleted_for_good(store, prefix):
     key = f"{prefix}a"
     first, second = store.put(key, b"one"), store.put(key, b"two")

@@ -121,6 +121,57 @@ def test_deleting_stays_below_the_prefix(up, memory, listed):
     assert set(listed(memory)) == {"p", "pp/other", "p/a.nc", "p/b.html", "p/sub/c.csv.gz"}
 
 
+def knows_no_condition(true, key, **words):
+    """Delete as a store does that knows no conditions of it."""
+    if words.get("if_match"):
+        error = ServerError("S3 answered 501", "Try again.")
+        error.status = 501
+        raise error
+    return true(key, **words)
+
+
+DELETIONS = {
+    "heeds": lambda true, key, **words: true(key, **words),
+    "ignores": lambda true, key, **_words: true(key),
+    "refuses": knows_no_condition,
+}
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("kind", DELETIONS)
+def test_what_somebody_wrote_since_the_listing_is_not_deleted(up, memory, odd, kind):
+    gone = {f"old/{number:02}" for number in range(60)}
+    for name in (*gone, "theirs", "vanished"):
+        memory.put(f"p/{name}", b"old")
+
+    def late(true, *arguments, **words):
+        page = true(*arguments, **words)
+        memory.put("p/theirs", b"their work")
+        memory.delete("p/vanished")
+        return page
+
+    store = odd(memory, list_page=late, delete=DELETIONS[kind])
+    with pytest.raises(CopyFailed, match=r"1 of 65 objects could not be deleted: theirs: The object changed") as failed:
+        up(store=store, delete=True)
+    assert memory.get("p/theirs") == b"their work"
+    assert set(failed.value.report.deleted) == {*gone, "vanished"}
+    left = {info.key for info in memory.list_page("p/").objects}
+    assert left == {"p/theirs", "p/a.nc", "p/b.html", "p/sub/c.csv.gz"}
+    notes = failed.value.report.notes
+    told = f"s3://{memory.bucket}/ deletes without conditions: each object was looked at just before"
+    assert notes == (() if kind == "heeds" else (told,))
+
+
+@pytest.mark.usefixtures("files")
+def test_where_conditions_are_heeded_one_object_alone_is_looked_at_before_it_goes(up, memory, odd):
+    for number in range(60):
+        memory.put(f"p/{number}", b"old")
+    looked = []
+    store = odd(memory, head=lambda true, key, **words: looked.append(key) or true(key, **words))
+    assert len(up(store=store, delete=True).deleted) == 60
+    assert len(looked) == 1
+
+
 def test_a_folder_that_cannot_be_read_deletes_nothing(up, files, memory, monkeypatch):
     memory.put("p/old", b"x")
     true = os.scandir
