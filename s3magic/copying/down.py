@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from s3magic.copying.download import download
-from s3magic.copying.entry import RECORDS, Entry, Found, unfit
+from s3magic.copying.entry import RECORDS, Entry, Found, alike, unfit
 from s3magic.copying.place import Place
 from s3magic.copying.proof import is_content
 from s3magic.copying.way import SKEW, Coming, Report, find_objects, is_named
@@ -39,14 +39,18 @@ class Down:
         found = find_objects(self._store, self._url)
         if self._match is not None:
             found.entries = [entry for entry in found.entries if fits(self._match, entry.name)]
-        found.sort_out(folds_case=self._place.folds_case)
+        found.sort_out(is_one=self._place.is_one)
         return found
 
     def find_there(self, entries: Sequence[Entry], *, everything: bool) -> Mapping[str, Entry]:
         """See `Way.find_there`; links are nothing that a copy made."""
         if everything:
-            alike = {entry.name.casefold(): entry.name for entry in entries} if self._place.folds_case else {}
-            return {alike.get(there.name.casefold(), there.name): there for there in _files(self._place.root)}
+            there = {one.name: one for one in _files(self._place.root)}
+            spelt = {alike(name): name for name in there}
+            for name in {entry.name for entry in entries} - there.keys():
+                if alike(name) in spelt and self._place.find(name):  # the disk finds it by this name, too
+                    there[name] = there.pop(spelt[alike(name)])
+            return there
         found = ((entry.name, self._place.find(entry.name)) for entry in entries)
         return {name: there for name, there in found if there is not None}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import normalize
 
 from s3magic.errors import CopyError
 from s3magic.naming import NAME_BYTES, file_name
@@ -66,8 +67,8 @@ class Found:
     left_out: list[tuple[str, str]] = field(default_factory=list)
     failures: list[tuple[str, Exception]] = field(default_factory=list)
 
-    def sort_out(self, *, folds_case: bool = False) -> None:
-        """Leave out what a disk cannot hold beside the rest, ``folds_case`` where it takes ``A`` for ``a``."""
+    def sort_out(self, *, is_one: Callable[[str, str], bool]) -> None:
+        """Leave out what a disk cannot hold beside the rest; ``is_one`` tells whether it takes two names for one."""
         within = {folder for entry in self.entries for folder in folders(entry.name)}
         seen: dict[str, str] = {}
         kept: list[Entry] = []
@@ -75,14 +76,20 @@ class Found:
             why = unfit(entry.name)
             if why is None and entry.name in within:
                 why = "there is a folder of this name, too"
-            if why is None and folds_case:
-                first = seen.setdefault(entry.name.casefold(), entry.name)
-                why = None if first == entry.name else f"this disk cannot tell it from {first}"
+            if why is None:
+                first = seen.setdefault(alike(entry.name), entry.name)
+                if first != entry.name and is_one(first, entry.name):
+                    why = f"this disk cannot tell it from {first}"
             if why is None:
                 kept.append(entry)
             elif not (entry.name.endswith("/") and not entry.size):  # a marker of a folder, which says nothing
                 self.left_out.append((entry.name, why))
         self.entries = kept
+
+
+def alike(name: str) -> str:
+    """Return what is the same of all names that some disk may take for one, as ``A`` for ``a``."""
+    return name.casefold() if name.isascii() else normalize("NFC", normalize("NFC", name).casefold())
 
 
 def unfit(name: str) -> str | None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from s3magic.copying.entry import RECORDS, Entry, relative
 from s3magic.errors import CopyError
@@ -70,6 +71,8 @@ class Place:
             raise CopyError(f"A folder is in the way: {target}", "Move it away, then copy again.")
         if over is not None:
             over.check_file()
+        elif target.is_file() and not target.is_symlink():
+            raise CopyError(f"It came here meanwhile: {target}", "Copy again: what is there by then counts.")
         if modified:
             os.utime(part, (modified, modified))
         if self._mode is not None:
@@ -162,12 +165,25 @@ class Place:
                 "Copy less, a pattern such as *.nc chooses; or make room.",
             )
 
-    @property
-    def folds_case(self) -> bool:
-        """Whether this disk takes ``A`` for ``a``, as those of macOS and Windows do."""
-        folder = next(path for path in (self.root, *self.root.parents) if path.exists())
-        swapped = folder.with_name(folder.name.swapcase())
-        try:
-            return folder.name != folder.name.swapcase() and folder.samefile(swapped)
-        except OSError:
-            return False
+    def is_one(self, name: str, other: str) -> bool:
+        """Tell whether this disk takes two names for one, as some fold case; its folders may be of other disks."""
+        folder = self.root
+        for part, twin in zip(relative(name).split("/"), relative(other).split("/"), strict=True):
+            if part != twin and not _finds(folder, part, twin):
+                return False
+            folder /= part
+        return True
+
+
+def _finds(folder: Path, name: str, twin: str) -> bool:
+    """Tell whether what has a name in a folder is found by another one; tried where neither is there."""
+    near = next(path for path in (folder, *folder.parents) if path.exists())  # which a new folder takes after
+    one, other = folder / name, folder / twin
+    try:
+        if os.path.lexists(one) or os.path.lexists(other):
+            return one.samefile(other) and not {one, other} <= set(folder.iterdir())
+        with TemporaryDirectory(prefix=RECORDS, dir=near) as trial:
+            Path(trial, name).touch()
+            return Path(trial, twin).exists()
+    except OSError:
+        return False

@@ -10,7 +10,6 @@ import threading
 import pytest
 
 from s3magic.copying import download
-from s3magic.copying.place import Place
 from s3magic.errors import (
     AccessDenied,
     CopyError,
@@ -321,13 +320,89 @@ def test_what_is_written_here_meanwhile_stays(down, there, memory, odd):
     assert down("p/", delete=True).deleted == ("gone",)
 
 
-def test_a_disk_that_folds_case_keeps_what_it_calls_otherwise(down, there, memory, monkeypatch):
-    monkeypatch.setattr(Place, "folds_case", True)
-    memory.put("p/Data.nc", b"same")
-    memory.put("p/other.nc", b"other")
-    there.mkdir()
-    (there / "data.nc").write_bytes(b"same")
-    (there / "old.nc").write_bytes(b"old")
+def test_a_file_that_came_meanwhile_stays(down, there, memory, odd):
+    memory.put("p/a", b"theirs")
+
+    def meanwhile(true, key, **words):
+        (there / "a").write_bytes(b"my own work")
+        return true(key, **words)
+
+    with pytest.raises(CopyError, match="came here meanwhile"):
+        down("p/", store=odd(memory, whole=meanwhile))
+    assert (there / "a").read_bytes() == b"my own work"
+
+
+@pytest.fixture
+def folding(there, monkeypatch):
+    """A folder below the target that lies on a disk which finds a file by its name in any case."""
+    top, listdir = str(there / "usb"), os.listdir
+    (there / "usb").mkdir(parents=True)
+
+    def true(path):
+        if not str(path).startswith(f"{top}/"):
+            return path
+        found = top
+        for part in str(path)[len(top) + 1 :].split("/"):
+            names = listdir(found) if os.path.isdir(found) else ()  # noqa: PTH112 - whose paths are these
+            found += "/" + next((name for name in names if name.casefold() == part.casefold()), part)
+        return found
+
+    def fold(name):
+        real = getattr(os, name)
+        ends = 2 if name == "replace" else 1
+        monkeypatch.setattr(os, name, lambda *a, **w: real(*map(true, a[:ends]), *a[ends:], **w))
+
+    for name in ("lstat", "mkdir", "open", "replace", "rmdir", "unlink"):
+        fold(name)
+    stat, is_busy = os.stat, threading.local()
+
+    def folding_stat(path, **words):
+        if getattr(is_busy, "now", False):
+            return stat(path, **words)
+        is_busy.now = True
+        try:
+            return stat(true(path), **words)
+        finally:
+            is_busy.now = False
+
+    monkeypatch.setattr(os, "stat", folding_stat)
+    return there / "usb"
+
+
+@pytest.mark.parametrize("has_one", [False, True])
+def test_where_a_disk_folds_case_the_first_comes_and_the_other_is_named(down, tree, memory, folding, has_one):
+    for key in ("Own", "own", "usb/Data", "usb/data", "usb/New/X", "usb/new/x", "usb/Straße", "usb/strasse"):
+        memory.put(f"p/{key}", key.encode())
+    if has_one:
+        (folding / "data").write_bytes(b"former")
+    wanted = {"Own", "own", "usb/Data", "usb/New/X", "usb/Straße"}
+    planned = down("p/", dry_run=True)
+    assert [path.name for path in folding.iterdir()] == ["data"] * has_one
+    for report in (planned, down("p/"), down("p/", delete=True)):
+        assert {*report.copied, *report.kept} == wanted
+        assert dict(report.left_out)["usb/data"] == "this disk cannot tell it from usb/Data"
+        assert report.deleted == ()
+    assert report.copied == ()
+    came = tree(folding.parent)
+    assert set(came.values()) == {name.encode() for name in wanted}
+    assert len(came) == len(wanted)
+
+
+def test_a_disk_that_folds_case_keeps_what_it_calls_otherwise(down, folding, memory):
+    memory.put("p/usb/Data.nc", b"same")
+    (folding / "data.nc").write_bytes(b"same")
+    (folding / "old.nc").write_bytes(b"old")
     report = down("p/", delete=True)
-    assert (report.kept, report.deleted) == (("Data.nc",), ("old.nc",))
-    assert (there / "data.nc").read_bytes() == b"same"
+    assert (report.kept, report.deleted) == (("usb/Data.nc",), ("usb/old.nc",))
+    assert (folding / "data.nc").read_bytes() == b"same"
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_two_names_of_one_file_are_two_where_the_disk_can_tell_them(down, there, memory, link):
+    for key in ("A", "a"):
+        memory.put(f"p/{key}", key.encode())
+    there.mkdir()
+    (there / "A").write_bytes(b"former")
+    link(there / "A", there / "a")
+    report = down("p/", dry_run=True)
+    assert (set(report.copied), report.left_out) == ({"A", "a"}, ())

@@ -20,7 +20,7 @@ KEYS = st.text(st.sampled_from("ab./%2FE\n é"), min_size=1, max_size=12)
 @given(st.sets(KEYS, max_size=6))
 def test_every_key_has_a_path_of_its_own_inside(keys):
     found = Found([Entry(key, 1, 0.0) for key in keys])
-    found.sort_out()
+    found.sort_out(is_one=lambda _one, _other: False)
     paths = [relative(entry.name) for entry in found.entries]
     assert len(set(paths)) == len(paths)
     for path in paths:
@@ -49,13 +49,6 @@ def test_what_a_disk_cannot_hold_is_named(down, there, tree, memory):
     assert {name for name, _ in report.left_out} == {"a", "full/", "x" * 300, ".s3copy/x", "in/.s3copy/x"}
     assert "there is a folder of this name" in repr(report)
     assert report.failures == ()
-
-
-def test_a_disk_that_folds_case_gets_the_first(memory):
-    found = Found([Entry(name, 1, 0.0) for name in ("Data.nc", "data.nc", "other.nc")])
-    found.sort_out(folds_case=True)
-    assert [entry.name for entry in found.entries] == ["Data.nc", "other.nc"]
-    assert found.left_out == [("data.nc", "this disk cannot tell it from Data.nc")]
 
 
 def test_what_is_in_the_way_is_named_and_stays(down, there, tmp_path, memory):
