@@ -145,10 +145,10 @@ class Holding:
             raise type(error)("; ".join([error.message, *others]), error.hint) from error
         if found is None:
             if "default" not in self.choice.providers:
-                raise NoCredentials(
-                    f"No credentials found by {' or '.join(self.choice.providers)}: {_details(self._steps)}",
-                    "Choose another provider with %s3creds, or 'anonymous' for public buckets.",
-                )
+                told = f"No credentials found by {' or '.join(self.choice.providers)}: {_details(self._steps)}"
+                if self.choice.providers == ("profile",):  # seven ways, none of which anybody meant
+                    told = f"The profile {self._profile or 'default'!r} holds no credentials: no keys, role or sign-in"
+                raise NoCredentials(told, "Choose another provider with %s3creds, or 'anonymous' for public buckets.")
             self.note = UNSIGNED_NOTE
         else:
             self.provider, self._found = found

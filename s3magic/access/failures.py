@@ -36,10 +36,14 @@ _SKEWED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
 
 
 def tells_of_keys(error: Exception) -> bool:
-    """Tell whether a store that may have no token service still says something sure about the keys or itself."""
-    return isinstance(error, HTTPClientError | NoConnection) or (
-        isinstance(error, ClientError) and _code(error) in _EXPIRED | _UNKNOWN_KEY | _SKEWED
-    )
+    """Tell whether a store that may have no token service still says something sure about the keys or itself.
+
+    Where there is none, a right secret signs for the wrong service too: only an answer in STS's form tells of it.
+    """
+    if not isinstance(error, ClientError):
+        return isinstance(error, HTTPClientError | NoConnection)
+    sure = _EXPIRED | _UNKNOWN_KEY | _SKEWED
+    return _code(error) in sure or error.response.get("Error", {}).get("Code") in _WRONG_SECRET
 
 
 def translate(error: Exception, provider: str, profile: str | None) -> S3MagicError:  # noqa: C901, PLR0911 - a table in words

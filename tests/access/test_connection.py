@@ -148,6 +148,7 @@ def test_wrong_keys_are_told_apart(sandbox):
     two_lines(InvalidCredentials, connect("AKIANOBODY", "hunter2").identity)
     unknown = connect("SANDBOXTEACHER", "hunter2")
     two_lines(InvalidCredentials, lambda: unknown.store("teaching").list_page())
+    two_lines(InvalidCredentials, unknown.identity)
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_a_provider_that_finds_nothing_says_what_it_looked_for(aws):
     assert "AWS_ACCESS_KEY_ID" in refused(NoCredentials, Choice("environment")).message
 
     aws.config("[profile empty]\nregion = eu-west-2\n")
-    assert "keys" in refused(NoCredentials, Choice("profile", profile="empty")).message
+    assert "'empty' holds no credentials" in refused(NoCredentials, Choice("profile", profile="empty")).message
 
 
 def test_half_a_key_is_told(aws):
