@@ -11,7 +11,7 @@ import numpy as np
 from s3magic.sandboxes.terrain import noise
 
 _LATITUDES, _LONGITUDES, _MONTHS = 61, 120, 12
-_MID_MONTH = 30.4375
+MONTH_DAYS = 30.4375
 
 
 def climate() -> bytes:
@@ -22,7 +22,7 @@ def climate() -> bytes:
     out = io.BytesIO()
     with h5py.File(out, "w", track_order=True, libver=("v108", "v110")) as file:
         file.attrs.update({"Conventions": "CF-1.8", "title": "An invented climate", "source": "s3magic sandbox"})
-        _axis(file, "time", (np.arange(_MONTHS) + 0.5) * _MID_MONTH, "days since 2001-01-01", "T", calendar="standard")
+        _axis(file, "time", (np.arange(_MONTHS) + 0.5) * MONTH_DAYS, "days since 2001-01-01", "T", calendar="standard")
         _axis(file, "latitude", latitude, "degrees_north", "Y")
         _axis(file, "longitude", longitude, "degrees_east", "X")
         _variable(file, "air_temperature", _temperature(latitude, land), "K", "Air temperature near the surface")

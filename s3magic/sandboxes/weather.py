@@ -22,9 +22,9 @@ _END = b"7777"
 def zarr() -> dict[str, bytes]:
     """Return the temperature of each month as a Zarr: its files by their path."""
     temperature, latitude, longitude = grids.temperature()
-    months = (np.arange(len(temperature)) + 0.5).astype(np.float32)
+    days = ((np.arange(len(temperature)) + 0.5) * grids.MONTH_DAYS).astype(np.float32)
     arrays = {
-        "time": (months, ["time"], {"units": "months since 2001-01-01", "axis": "T"}),
+        "time": (days, ["time"], {"units": "days since 2001-01-01", "calendar": "standard", "axis": "T"}),
         "latitude": (latitude, ["latitude"], {"units": "degrees_north", "standard_name": "latitude"}),
         "longitude": (longitude, ["longitude"], {"units": "degrees_east", "standard_name": "longitude"}),
         "air_temperature": (

@@ -225,6 +225,7 @@ def test_the_zarr_and_the_grib_hold_the_climate(teaching, tmp_path):
 
     with h5py.File(io.BytesIO(teaching["grids/climate.nc"])) as file:
         temperature = file["air_temperature"][:]
+        times, units = file["time"][:], file["time"].attrs["units"]
     for name, data in under(teaching, "weather/climate.zarr/").items():
         path = tmp_path / name.removeprefix("weather/climate.zarr/")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -232,6 +233,8 @@ def test_the_zarr_and_the_grib_hold_the_climate(teaching, tmp_path):
     group = zarr.open_group(tmp_path, mode="r")
     assert group.metadata.consolidated_metadata is not None
     assert np.array_equal(group["air_temperature"][:], temperature)
+    assert np.array_equal(group["time"][:], times)
+    assert group["time"].attrs["units"] == units  # of days: xarray reads no months
     assert group["air_temperature"].metadata.dimension_names == ("time", "latitude", "longitude")
     data = teaching["weather/temperature.grib2"]
     for month in (0, 6):
