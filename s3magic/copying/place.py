@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ except ImportError:  # pragma: no cover - Windows has no flock; there nobody kee
     fcntl = None  # type: ignore[assignment]
 
 _ROOM = 1.01  # of what is to come must be free
+_PATIENCE = 7 * 86400
 
 
 class Place:
@@ -60,8 +62,8 @@ class Place:
 
     def part(self, info: ObjectInfo) -> Path:
         """Return where an object is gathered: a place that an object with another ETag does not have."""
-        what = f"{info.url}\0{info.etag}\0{info.version_id}"
-        return self.records / f"{hashlib.sha256(what.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.part"
+        state = _brief(f"{info.etag}\0{info.version_id}")
+        return self.records / f"{_brief(info.url)}-{state}.part"
 
     def put(self, part: Path, name: str, modified: float, *, over: Entry | None = None) -> None:
         """Show a whole part as the file of a key, with its time, ``over`` what was found there if it is still so."""
@@ -106,7 +108,10 @@ class Place:
 
     @contextmanager
     def writing(self, wanted: Iterable[Path]) -> Iterator[None]:
-        """Hold the place for one copy; parts of others than the ``wanted`` are removed, and in the end what is empty.
+        """Hold the place for one copy, and remove in the end what is empty.
+
+        Parts of former states of what is ``wanted`` are removed at first, and those of other copies
+        that nobody can go on with, or did in a week.
 
         Raises `CopyError` where it cannot be written to, or another copy is under way.
         """
@@ -122,11 +127,7 @@ class Place:
             raise CopyError(f"Cannot write to {self.root}: {error.strerror}", "Choose a folder of yours.") from error
         try:
             self._lock(handle)
-            kept = {path.stem for path in wanted}
-            for leftover in self.records.iterdir():
-                is_part = leftover.suffix in {".part", ".done"}
-                if leftover.is_symlink() or (is_part and leftover.stem not in kept):  # a link may lead anywhere
-                    leftover.unlink()
+            self._tidy({path.stem for path in wanted})
             try:
                 yield
             finally:
@@ -136,6 +137,20 @@ class Place:
                         self.root.rmdir()
         finally:
             os.close(handle)
+
+    def _tidy(self, wanted: Collection[str]) -> None:
+        urls = {stem.partition("-")[0] for stem in wanted}
+        old = time.time() - _PATIENCE
+        alive = {  # as their notes tell
+            notes.stem
+            for notes in self.records.glob("*.done")
+            if notes.stem.partition("-")[0] not in urls and notes.lstat().st_mtime > old
+        }
+        for leftover in self.records.iterdir():
+            is_part = leftover.suffix in {".part", ".done"}
+            is_kept = leftover.stem in wanted or leftover.stem in alive
+            if leftover.is_symlink() or (is_part and not is_kept):  # a link may lead anywhere
+                leftover.unlink()
 
     def _lock(self, handle: int) -> None:
         if fcntl is None:  # pragma: no cover
@@ -173,6 +188,10 @@ class Place:
                 return False
             folder /= part
         return True
+
+
+def _brief(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _finds(folder: Path, name: str, twin: str) -> bool:

@@ -200,6 +200,46 @@ def test_a_large_object_goes_on_with_the_pieces_it_has(down, there, memory, odd)
     assert (there / "x").read_bytes() == data
 
 
+def broken_off(down, memory, odd, key="p/x"):
+    """Break off a copy of a large object; return its content."""
+    data = os.urandom(400)
+    memory.put(key, data)
+
+    def break_off(true, key, *, start=0, **words):
+        if start == 200:
+            raise AccessDenied("Not allowed", "Ask for it.")
+        return true(key, start=start, **words)
+
+    with pytest.raises(AccessDenied):
+        down(key, only="x", store=odd(memory, stream=break_off))
+    return data
+
+
+@pytest.mark.usefixtures("parts")
+def test_another_copy_into_the_folder_leaves_the_pieces_of_the_first(down, there, memory, odd):
+    data = broken_off(down, memory, odd)
+    memory.put("q/small", b"small")
+    down("q/")
+    memory.put("p/x", data)  # as it was
+    asked = []
+    store = odd(memory, stream=lambda true, key, **words: asked.append(words["start"]) or true(key, **words))
+    down("p/x", only="x", store=store)
+    assert asked == [200, 240, 280, 320, 360]
+    assert (there / "x").read_bytes() == data
+    assert not (there / ".s3copy").exists()
+
+
+@pytest.mark.usefixtures("parts")
+def test_pieces_that_nobody_went_on_with_for_a_week_go(down, there, memory, odd):
+    broken_off(down, memory, odd)
+    for path in (there / ".s3copy").iterdir():
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    (there / ".s3copy" / "0-0.part").write_bytes(b"of a small one")
+    memory.put("q/small", b"small")
+    down("q/")
+    assert not (there / ".s3copy").exists()
+
+
 @pytest.mark.usefixtures("parts")
 def test_pieces_of_another_object_are_not_gone_on_with(down, there, memory, odd):
     memory.put("p/x", os.urandom(400))
