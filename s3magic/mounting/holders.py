@@ -11,7 +11,7 @@ Holder = tuple[int, str, str]
 
 _PROC = Path("/proc")
 _STOPPING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGKILL)
-_MASKS = frozenset({"SigPnd", "ShdPnd", "SigBlk"})
+_MASKS = frozenset({b"SigPnd", b"ShdPnd", b"SigBlk"})
 _STOPPING_BITS = sum(1 << number - 1 for number in _STOPPING)
 
 
@@ -29,14 +29,14 @@ def holders(path: Path) -> tuple[Holder, ...]:
     return tuple(found)
 
 
-def is_to_stop(thread: int) -> bool:
-    """Tell whether a signal to stop waits for a thread; also where that cannot be known."""
+def is_to_stop(thread: int) -> bool | None:
+    """Tell whether a signal to stop waits for a thread; None where that cannot be known."""
     try:
-        lines = (_PROC / str(thread) / "status").read_text().splitlines()
+        lines = (_PROC / str(thread) / "status").read_bytes().splitlines()  # a name in it may be no text
     except OSError:
-        return True
-    masks = {name: int(mask, 16) for name, _, mask in (line.partition(":") for line in lines) if name in _MASKS}
-    come, held_back = masks["SigPnd"] | masks["ShdPnd"], masks["SigBlk"]
+        return None
+    masks = {name: int(mask, 16) for name, _, mask in (line.partition(b":") for line in lines) if name in _MASKS}
+    come, held_back = masks[b"SigPnd"] | masks[b"ShdPnd"], masks[b"SigBlk"]
     return bool(come & ~held_back & _STOPPING_BITS)
 
 
@@ -57,6 +57,6 @@ def _used(process: Path) -> Iterator[str]:
 def _command(process: Path) -> str:
     try:
         words = (process / "cmdline").read_bytes().split(b"\0")
-        return words[0].decode(errors="replace") or (process / "comm").read_text().strip()
+        return words[0].decode(errors="replace") or (process / "comm").read_text(errors="replace").strip()
     except OSError:
         return "?"

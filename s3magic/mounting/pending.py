@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 import os
 import threading
 import time
@@ -24,7 +23,8 @@ class Pending:
 
     def __init__(self) -> None:
         self._requests: dict[int, tuple[float, int]] = {}  # until when, and for which thread
-        self._interrupted: dict[int, float] = {}  # since when who waits is to stop
+        self._interrupted: dict[int, float] = {}  # since when
+        self._stopping: dict[int, float] = {}  # threads that are to stop, and since when
         self._are_some = threading.Event()
         self._stood_still = 0.0
 
@@ -41,12 +41,13 @@ class Pending:
     def interrupt(self, unique: int) -> bool:
         """Note that a signal came to who waits; False where nobody does.
 
-        The kernel tells of the first signal alone, and not which it is.
+        The kernel tells of the first signal alone, not which it is, and of none to who waits for its
+        read-ahead. So this counts only where nobody can look what came: in another container.
         """
-        request = self._requests.get(unique)
-        if request is not None:
-            self._interrupted[unique] = self._now() if is_to_stop(request[1]) else math.inf
-        return request is not None
+        is_waiting = unique in self._requests
+        if is_waiting:
+            self._interrupted[unique] = self._now()
+        return is_waiting
 
     def pass_over(self, seconds: float) -> None:
         """Count no such time as waited: this process stood still."""
@@ -61,25 +62,25 @@ class Pending:
         self._are_some.wait()
 
     def failed(self) -> list[tuple[int, OSError]]:
-        """Return those that have waited too long or are to be broken off, and the error that each gets."""
+        """Look who is to stop; return the requests to be broken off, or too late, and the error that each gets."""
         now = self._now()
-        late = [unique for unique, (deadline, _) in list(self._requests.items()) if now >= deadline]
-        given_up = [unique for unique in list(self._interrupted) if self._is_given_up(unique, now)]
-        return [(unique, _error(errno.ETIMEDOUT)) for unique in late] + [
-            (unique, _error(errno.EINTR)) for unique in given_up
-        ]
+        waiting = list(self._requests.items())
+        told = {thread: is_to_stop(thread) for thread in {thread for _, (_, thread) in waiting}}
+        self._stopping = {thread: self._stopping.get(thread, now) for thread in told if told[thread]}
+        for unique in list(self._interrupted):
+            if unique not in self._requests:
+                del self._interrupted[unique]
+        failed = []
+        for unique, (deadline, thread) in waiting:
+            since = self._interrupted.get(unique) if told[thread] is None else self._stopping.get(thread)
+            if now >= deadline:
+                failed.append((unique, _error(errno.ETIMEDOUT)))
+            elif since is not None and now >= since + INTERRUPT_SECONDS:
+                failed.append((unique, _error(errno.EINTR)))
+        return failed
 
     def _now(self) -> float:
         return time.monotonic() - self._stood_still
-
-    def _is_given_up(self, unique: int, now: float) -> bool:
-        request, since = self._requests.get(unique), self._interrupted[unique]
-        if request is None:
-            del self._interrupted[unique]
-            return False
-        if since == math.inf and is_to_stop(request[1]):
-            since = self._interrupted[unique] = now
-        return now >= since + INTERRUPT_SECONDS
 
 
 def _error(number: int) -> OSError:

@@ -224,10 +224,10 @@ def at(path: Path) -> Record | None:
 def started(pid: int) -> int | None:
     """Return when a process began, in the kernel's ticks; None when it does not run."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()  # the name before it may be no text
     except (FileNotFoundError, ProcessLookupError):  # and no other: a live mount must not pass for one left behind
         return None
-    return None if fields[0] in "ZX" else int(fields[19])
+    return None if fields[0] in {b"Z", b"X"} else int(fields[19])
 
 
 def _file(path: Path, suffix: str) -> Path:

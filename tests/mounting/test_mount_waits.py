@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -116,43 +117,95 @@ def test_bytes_that_do_not_come_time_out(hanging):
     assert (mounted / "good").read_bytes() == b"good"
 
 
-def test_a_wait_gives_way_to_an_interrupt(hanging, eventually):
+@pytest.fixture
+def signalled(eventually):
+    """Run code that asks a mount for what does not come, in a process of its own; send it a signal once it waits.
+
+    Returns what it says then.
+    """
+
+    def run(number, path, code, waits):
+        command = [sys.executable, "-c", f"{ASKING}{textwrap.dedent(code)}", str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout.readline() == "asking\n"
+            eventually(lambda: waits(child.pid))
+            child.send_signal(number)
+            assert select.select([child.stdout], [], [], 20)[0]
+            return child.stdout.readline()
+
+    return run
+
+
+ASKING = """
+import ctypes, errno, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGALRM, lambda *_: None)
+with open("/proc/self/comm", "wb") as name:
+    name.write(b"\\xff")  # whoever looks for signals finds this among them, and it is no text
+"""
+
+
+def test_a_wait_gives_way_to_an_interrupt(hanging, signalled):
     mounted = hanging(interrupt=0)
     code = """
-    import os, signal, sys
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     print("asking", flush=True)
     try:
         os.stat(sys.argv[1])
     except KeyboardInterrupt:
         print("interrupted", flush=True)
     """
-    command = [sys.executable, "-c", textwrap.dedent(code), str(mounted / "hang/a")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout.readline() == "asking\n"
-        eventually(lambda: mounted.stats()["requests"] > 1)
-        child.send_signal(signal.SIGINT)
-        assert select.select([child.stdout], [], [], 20)[0]
-        assert child.stdout.readline() == "interrupted\n"
+    waits = lambda _: mounted.stats()["requests"] > 1  # noqa: E731
+    assert signalled(signal.SIGINT, mounted / "hang/a", code, waits) == "interrupted\n"
 
 
-def test_a_signal_that_does_not_tell_to_stop_breaks_nothing_off(hanging, eventually):
+def test_a_wait_for_the_kernels_own_read_ahead_gives_way_to_an_interrupt(hanging, signalled):
+    mounted = hanging(interrupt=0)
+    code = """
+    file = os.open(sys.argv[1], os.O_RDONLY)
+    os.read(file, 10)
+    print("asking", flush=True)
+    try:
+        os.pread(file, 10, 12 << 20)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    """
+    assert signalled(signal.SIGINT, mounted / "slow", code, _is_held_by_the_kernel) == "interrupted\n"
+
+
+def _is_held_by_the_kernel(pid):
+    """Whether a process waits in such a way that the kernel tells nobody of its signals."""
+    return (Path("/proc") / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[0] == b"D"
+
+
+def test_a_signal_that_does_not_tell_to_stop_breaks_nothing_off(hanging, signalled):
     mounted = hanging(metadata=3, interrupt=0)
     code = """
-    import ctypes, errno, os, signal, sys
-    signal.signal(signal.SIGALRM, lambda *_: None)
     print("asking", flush=True)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.open(os.fsencode(sys.argv[1]), os.O_RDONLY)  # as C does: Python's own would ask again after a signal
     print(errno.errorcode[ctypes.get_errno()], flush=True)
     """
-    command = [sys.executable, "-c", textwrap.dedent(code), str(mounted / "hang/a")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout.readline() == "asking\n"
-        eventually(lambda: mounted.stats()["requests"] > 1)
-        child.send_signal(signal.SIGALRM)
-        assert select.select([child.stdout], [], [], 20)[0]
-        assert child.stdout.readline() == "ETIMEDOUT\n"
+    waits = lambda _: mounted.stats()["requests"] > 1  # noqa: E731
+    assert signalled(signal.SIGALRM, mounted / "hang/a", code, waits) == "ETIMEDOUT\n"
+
+
+def test_where_nobody_can_look_which_signal_came_every_one_breaks_off(monkeypatch):
+    monkeypatch.setattr("s3magic.mounting.pending.INTERRUPT_SECONDS", 0)
+    pending = Pending()
+    for unique in (1, 2):
+        pending.add(unique, 60, thread=0)
+    assert pending.failed() == []
+    assert pending.interrupt(1)
+    assert not pending.interrupt(3)
+    assert [(unique, error.errno) for unique, error in pending.failed()] == [(1, errno.EINTR)]
+
+
+def test_a_process_whose_name_is_no_text_runs_like_any_other():
+    code = f"{ASKING}\nprint(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline()
+        assert records.started(child.pid)
+        child.communicate(b"\n")
 
 
 def test_time_in_which_the_daemon_stood_still_is_not_waited():
