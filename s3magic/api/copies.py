@@ -6,12 +6,14 @@ import os
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from s3magic.errors import AccessDenied, InvalidInput, NoSuchKey, NotFound
 from s3magic.naming import file_name
 from s3magic.url import S3Url
 
 if TYPE_CHECKING:
+    from s3magic.access.connection import Connection
     from s3magic.copying.report import CopyReport
     from s3magic.copying.way import Way
 
@@ -69,11 +71,12 @@ def _way(src: End, dst: End, *, delete: bool) -> Way:
         if not _is_url(dst):
             raise InvalidInput("Neither end is on S3", "One of them begins with s3://; cp copies on this machine.")
         return _up(Path(os.fspath(src)).expanduser(), _target(dst), delete=delete)  # type: ignore[arg-type]
-    source = _source(S3Url.parse(src))  # type: ignore[arg-type]
+    given = S3Url.parse(src)  # type: ignore[arg-type]
+    source = _source(given)
     _check_delete(str(source), is_one=not source.is_prefix and not source.is_pattern, delete=delete)
-    if _is_url(dst):
-        return _across(source, _target(dst), delete=delete)
-    return _down(source, os.fspath(dst))  # type: ignore[arg-type]
+    way = _across(source, _target(dst), delete=delete) if _is_url(dst) else _down(source, os.fspath(dst))  # type: ignore[arg-type]
+    way.source = str(given)  # without a slash that nobody wrote
+    return way
 
 
 def _down(source: S3Url, dst: str) -> Way:
@@ -121,9 +124,16 @@ def _across(source: S3Url, target: S3Url, *, delete: bool) -> Way:
         target = _folder(target)
     elif target.is_prefix:
         target = target.with_key(target.key + source.name)
-    check_ends(source, target, delete=delete)
-    is_one = current.connection(source) is current.connection(target)
-    return Across(current.open_store(source), source, current.open_store(target), target, is_one=is_one)
+    whoever, other = current.connection(source), current.connection(target)
+    if _server(whoever) == _server(other):
+        check_ends(source, target, delete=delete)
+    return Across(current.open_store(source), source, current.open_store(target), target, is_one=whoever is other)
+
+
+def _server(connection: Connection) -> str:
+    """Return where a connection asks, in one form; empty for AWS, whose buckets have names that no other has."""
+    host = urlsplit(connection.location.endpoint_url or "").netloc.lower()
+    return "" if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else host
 
 
 def _source(url: S3Url) -> S3Url:

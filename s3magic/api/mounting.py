@@ -92,11 +92,12 @@ def mount(
     if write:
         raise InvalidInput("Nothing can be written through a mount yet", "%s3copy brings files to S3.")
     if copy:
-        looks = (uid, gid, file_mode, dir_mode) != (None, None, 0o444, 0o555)
-        if looks or cache is not None or memory or version_at is not None or allow_other or keep:
-            raise InvalidInput(
-                "Copied files are ordinary files", "Leave out cache, memory, times, owners, modes, keep."
-            )
+        looks = {"uid": uid, "gid": gid, "file_mode": file_mode != 0o444, "dir_mode": dir_mode != 0o555}
+        rest = {"version_at": version_at, "allow_other": allow_other, "keep": keep}
+        words = {"cache": cache, "cache_size": cache_size, "memory": memory, **looks, **rest}
+        if senseless := [word for word, value in words.items() if value is not None and value is not False]:
+            told = " and ".join(senseless)
+            raise InvalidInput(f"Copied files are ordinary files, which know no {told}", f"Leave {told} out.")
         return _mirror(parsed, path, match)
     if match is not None:
         raise InvalidInput("A mount shows all files", "Leave match out, or have the files copied: copy=True.")

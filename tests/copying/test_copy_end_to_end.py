@@ -10,7 +10,7 @@ import time
 import pytest
 
 import s3magic
-from s3magic.access import current
+from s3magic.access import current, per_url
 from s3magic.errors import AccessDenied, ArchivedObject, CopyError, CopyFailed, InvalidInput, NotFound, ObjectChanged
 from s3magic.store.copies import copy_object
 from s3magic.url import S3Url
@@ -72,6 +72,21 @@ def test_a_version_is_the_one_that_was_named(scratch, tmp_path):
     assert (tmp_path / "old").read_bytes() == store.get(f"{prefix}old") == b"first"
 
 
+def test_buckets_of_one_name_on_two_endpoints_are_two(sandbox, scratch):
+    store, url, prefix = scratch
+    store.put(f"{prefix}in/x", b"x")
+    teacher = sandbox.users["teacher"]
+    keys = {"access_key_id": teacher.access_key_id, "secret_access_key": teacher.secret_access_key}
+    with pytest.raises(InvalidInput, match="inside"):
+        s3magic.copy(url, f"{url}in/there/")
+    elsewhere = sandbox.endpoint_url.replace("127.0.0.1", "localhost")
+    s3magic.connect("keys", **keys, endpoint_url=elsewhere, region="us-east-1", for_url=f"{url}in/there/")
+    try:
+        assert s3magic.copy(url, f"{url}in/there/").copied == ("in/x",)
+    finally:
+        per_url.clear()
+
+
 def test_by_parts_where_it_is_too_large_for_one_request(scratch):
     store, _, prefix = scratch
     data = os.urandom(11 * MIB)
@@ -128,7 +143,8 @@ def workplace(tmp_path, monkeypatch, connection):
     [
         ("a", "b", {}, InvalidInput, "Neither end"),
         ("none", "s3://scratch/x", {}, NotFound, "No such file"),
-        ("s3://teaching/none", "x", {}, NotFound, "nothing at"),
+        ("s3://teaching/none.txt", "x", {}, NotFound, "nothing at s3://teaching/none.txt$"),
+        ("s3://teaching/none.txt", "x", {"delete": True}, CopyError, "nothing at s3://teaching/none.txt$"),
         ("s3://teaching/photos/", "s3://scratch/*.x", {}, InvalidInput, "Nothing can be copied to"),
         ("s3://teaching/photos/?versionId=1", "x", {}, InvalidInput, "Only an object has versions"),
         ("s3://teaching/tiles/hill.las", "x", {"delete": True}, InvalidInput, "no folder"),

@@ -197,8 +197,8 @@ def test_what_is_archived_is_said_and_the_rest_is_here(mount):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"copy": True, "memory": 512_000_000}, "ordinary files"),
-        ({"copy": True, "uid": 7}, "ordinary files"),
+        ({"copy": True, "memory": 512_000_000}, "ordinary files, which know no memory Leave"),
+        ({"copy": True, "uid": 0, "keep": True}, "ordinary files, which know no uid and keep Leave"),
         ({"match": "*.nc"}, "copy=True"),
         ({"write": True}, "s3copy"),
         ({"url": "s3://scratch/p/a.nc", "copy": True}, "one object"),
