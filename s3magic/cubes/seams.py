@@ -21,6 +21,7 @@ from s3magic.errors import InvalidInput, MissingLibrary
 
 Around = Callable[[], AbstractContextManager[object]]
 
+_SCHEME = "s3://"
 _TAKES = {"decode_uri": ("uri",), "expand_filespecs": ("file_specs", "files_expected"), "save": ("source", "target")}
 
 
@@ -99,14 +100,30 @@ class Seams:
             ways = self._ways
             if ways is None or not _is_ours(target):
                 return original(source, target, *rest, **words)
+
+            def write(path: str) -> Any:
+                saver = rest[0] if rest else words.get("saver")
+                _check_saver(path if saver is None else saver)
+                return original(source, path, *rest, **words)
+
             with ways.around():
-                return ways.save(target, lambda path: original(source, path, *rest, **words), words)
+                return ways.save(target, write, words)
 
         return save
 
 
 def _is_ours(spec: object) -> bool:
-    return isinstance(spec, str) and spec.startswith("s3://")
+    return isinstance(spec, str) and spec[: len(_SCHEME)].lower() == _SCHEME
+
+
+def _check_saver(saver: object) -> None:
+    """Refuse an ending that Iris knows no format for: it does not say so itself."""
+    find = getattr(sys.modules["iris.io"], "find_saver", None)
+    if find is not None and isinstance(saver, str) and find(saver) is None:
+        raise InvalidInput(
+            f"Iris knows no format for {saver.rpartition('/')[2]}",
+            'Let the name end in .nc, .pp or .grib2, or say which it is: saver="nc".',
+        )
 
 
 def _is_known(function: object, takes: tuple[str, ...]) -> bool:

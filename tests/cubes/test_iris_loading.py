@@ -16,6 +16,7 @@ from s3magic.errors import (
     ExpiredCredentials,
     FuseUnavailable,
     InvalidInput,
+    InvalidUrl,
     NoSuchBucket,
     NoSuchKey,
 )
@@ -134,6 +135,7 @@ def test_another_process_reads_what_this_one_loaded(led, put, place, field, tmp_
         ("teacher", "s3://teaching/iris/*.zip", NoSuchKey),
         ("teacher", "s3://teaching/iris/", InvalidInput),
         ("teacher", "s3://teaching", InvalidInput),
+        ("teacher", f"S3://teaching/iris/{AIR}", InvalidUrl),
         ("teacher", f"s3://teaching/iris/{AIR}?versionId=none", NoSuchKey),
         ("teacher", "s3://teaching/archive/stations-1998.csv", ArchivedObject),
         ("guest", f"s3://teaching/iris/{AIR}", AccessDenied),
@@ -168,7 +170,7 @@ def test_without_fuse_the_way_out_is_named_and_leads_there(led, put, place, fiel
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory):
+def guarded(teaching_data):
     """A sandbox where one may list only a folder, and another only read."""
     from s3magic.sandboxes import process
 
@@ -179,7 +181,7 @@ def guarded(tmp_path_factory):
     inside = {"StringLike": {"s3:prefix": "iris/*"}}
     listing = {"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::teaching", "Condition": inside}
     users = {"users": {"inside": policy(read, listing), "reader": policy(read)}}
-    with process.start(users=users, cache=tmp_path_factory.getbasetemp().parent / "s3magic-sandbox-cache") as box:
+    with process.start(users=users, cache=teaching_data) as box:
         yield box
 
 

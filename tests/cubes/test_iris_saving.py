@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 
 import s3magic
-from s3magic.errors import AccessDenied, InvalidInput, NoSuchBucket, ObjectChanged, Unreachable
+from s3magic.errors import AccessDenied, InvalidInput, InvalidUrl, NoSuchBucket, ObjectChanged, Unreachable
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -49,8 +49,24 @@ def test_every_saver_is_chosen_as_for_files(led, place, field):
     led.save(field(), f"{root}no-ending", saver="nc")
     led.save(led.cube.CubeList([field()]), f"{root}by-function", saver=led.fileformats.netcdf.save)
     assert len(led.load_raw([f"{root}three.nc", f"{root}no-ending", f"{root}by-function"])) == 3
-    with pytest.raises(ValueError, match="no saver"):
-        led.save(field(), f"{root}unknown.xyz")
+
+
+def test_a_format_that_iris_does_not_know_is_told_in_two_lines(led, store, place, field, kept):
+    for name, words in (("a.xyz", {}), ("a", {}), ("a.nc", {"saver": "xyz"})):
+        with pytest.raises(InvalidInput, match="no format for") as caught:
+            led.save(field(), f"s3://scratch/{place}{name}", **words)
+        assert ".nc, .pp or .grib2" in caught.value.hint
+    assert kept() == []
+    assert store.list_page(place).objects == ()
+
+
+def test_a_saver_of_ones_own_makes_its_ending_known(led, place, field, monkeypatch):
+    def save(cube, target):
+        led.fileformats.netcdf.save(cube, target)
+
+    monkeypatch.setitem(led.io._savers, "mine", save)
+    led.save(field(), f"s3://scratch/{place}a.mine")
+    assert led.load_cube(f"s3://scratch/{place}a.mine").shape == (3, 4)
 
 
 def test_grib_is_saved_and_loaded_with_iris_grib(led, place, source):
@@ -194,6 +210,7 @@ def interrupt_after(led):
         ("s3://scratch/*.nc", {}, InvalidInput),
         ("s3://scratch/a.nc?versionId=1", {}, InvalidInput),
         ("s3://scratch/a.nc", {"compute": False}, InvalidInput),
+        ("S3://scratch/a.nc", {}, InvalidUrl),
         ("s3://no-such-bucket/a.nc", {}, NoSuchBucket),
     ],
 )
