@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from s3magic import api
+from s3magic.api.copies import is_object
 from s3magic.errors import AccessDenied, InvalidInput
 from s3magic.notebook import node_code
 from s3magic.thumbnails.presign import LinkMaker
@@ -62,11 +63,20 @@ def children(bucket: str, prefix: str = "", beginning: str = "", token: str | No
 
 
 def pin(url: str) -> dict[str, Any]:
-    """Read the URL of a bucket or folder, as people write it; whether it is there is seen when it is opened."""
+    """Read the URL of a bucket or folder, as people write it; whether it is there is seen when it is opened.
+
+    Raises
+    ------
+    InvalidInput
+        When it names one object, or several places.
+    """
     text = url.strip()
     place = S3Url.parse(text if "://" in text else f"s3://{text}")
     if place.is_pattern or place.version_id:
         raise InvalidInput(f"Not a bucket or a folder: {text}", "Write s3://bucket/ or s3://bucket/folder/.")
+    if is_object(place):
+        folder = place.with_key(place.key[: place.key.rfind("/") + 1])
+        raise InvalidInput(f"Only folders can be pinned, and {place} is one object", f"Pin its folder: {folder}")
     key = place.key if place.is_prefix else f"{place.key}/"
     return {"bucket": place.bucket, "prefix": key}
 

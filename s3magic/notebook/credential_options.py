@@ -18,8 +18,9 @@ OPTIONS = (
     option(
         "provider",
         nargs="?",
+        metavar="PROVIDER",
         choices=list(PROVIDERS),
-        help="where the credentials come from; without it, a panel to choose in",
+        help="where the credentials come from: %(choices)s; without it, a panel to choose in",
     ),
     option("--profile", metavar="NAME", help="a profile of your AWS configuration"),
     option(
@@ -29,7 +30,7 @@ OPTIONS = (
     option("--external-id", metavar="ID", help="what the owner of the role expects to be told"),
     option("--session-name", metavar="NAME", help="what the session of the role is called"),
     option("--duration", type=int, metavar="SECONDS", help="how long the session of the role lasts, 900 to 43200"),
-    option("--source", choices=_SOURCES, help="whose credentials take on the role"),
+    option("--source", metavar="PROVIDER", choices=_SOURCES, help="whose credentials take on the role"),
     option("--region", help="region of the buckets, such as eu-west-2"),
     option("--endpoint-url", metavar="URL", help="address of an S3-compatible store"),
     option("--addressing-style", choices=["auto", "path", "virtual"], help="how the bucket is written in requests"),

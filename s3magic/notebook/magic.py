@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import re
 from argparse import Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -21,6 +23,7 @@ from s3magic.notebook import expand
 Result = TypeVar("Result")
 HELP = ("--help", "-h")
 _INTERRUPTED = ["Interrupted", "What was done is kept; the same line again does the rest."]
+_NO_CHOICE = re.compile(r"(.+?): invalid choice: (.+) \(choose from (.+)\)", re.DOTALL)
 _WORDS = "{name} and $name stand for your variables. Names with spaces, or with a ? at the end, want quotes."
 
 
@@ -90,7 +93,7 @@ def magic(*options: Option, name: str | None = None) -> Callable[[Callable[..., 
                     print(_help(parser))  # noqa: T201 - as every program's help
                     return None
                 rest = () if cell is None else (cell,)
-                return method(self, _parse(parser, words), *rest)
+                return method(self, _parse(parser, words, options), *rest)
 
         run.__doc__ = _help(parser)
         run.options = options  # type: ignore[attr-defined]
@@ -140,11 +143,26 @@ def _help(parser: MagicArgumentParser) -> str:
     return parser.format_help().strip()
 
 
-def _parse(parser: MagicArgumentParser, words: list[str]) -> Namespace:
+def _parse(parser: MagicArgumentParser, words: list[str], options: Iterable[Option]) -> Namespace:
     try:
         return parser.parse_intermixed_args(_join_negative(words))
     except UsageError as error:
-        raise InvalidInput(f"{parser.prog}: {error}", f"Write {parser.prog} --help to see what it takes.") from None
+        told, hint = _told(str(error), [flag for one in options for flag in one.flags])
+        raise InvalidInput(
+            f"{parser.prog}: {told}", hint or f"Write {parser.prog} --help to see what it takes."
+        ) from None
+
+
+def _told(fault: str, flags: list[str]) -> tuple[str, str]:
+    """Return what argparse says as what is wrong, in a short line, and what to do about it, where that is known."""
+    fault = fault.removeprefix("argument ")
+    if found := _NO_CHOICE.fullmatch(fault):
+        return f"{found[1]} cannot be {found[2]}", f"Choose {found[3].replace(chr(39), '')}."
+    said, _, advice = fault.rpartition("; write ")
+    if said:
+        return said, f"Write {advice}."
+    near = [one for word in fault.split() for one in difflib.get_close_matches(word, flags, 1)]
+    return fault, f"Did you mean {near[0]}?" if near and fault.startswith("unrecognized") else ""
 
 
 def _join_negative(words: list[str]) -> list[str]:

@@ -102,7 +102,7 @@ class S3Magics(Magics):
 
     @line_magic
     @magic(
-        option("url", nargs="?", help="s3://bucket/, s3://bucket/prefix/ or s3://bucket/key"),
+        option("url", nargs="?", metavar="URL", help="s3://bucket/, s3://bucket/prefix/ or s3://bucket/key"),
         option(
             "--write",
             nargs="?",
@@ -121,8 +121,8 @@ class S3Magics(Magics):
 
     @line_magic
     @magic(
-        option("url", nargs="?", help="s3://bucket/prefix/, a key or a pattern"),
-        option("purpose", nargs="?", help=f"what for: {', '.join(PURPOSES)}"),
+        option("url", nargs="?", metavar="URL", help="s3://bucket/prefix/, a key or a pattern"),
+        option("purpose", nargs="?", metavar="PURPOSE", help=f"what for: {', '.join(PURPOSES)}"),
         option("--write", action="store_true", help="change objects there too (browse, mount, checksums, delegated)"),
         option("--output", metavar="URL", help="a folder of its own that results go to"),
         option("--partition", choices=list(PARTITIONS), help="that of the region in use, if left out"),
@@ -146,7 +146,7 @@ class S3Magics(Magics):
 
     @line_magic
     @magic(
-        option("url", help="s3://bucket/prefix/ or a pattern such as s3://bucket/**/*.{nc,pp}"),
+        option("url", metavar="URL", help="s3://bucket/prefix/ or a pattern such as s3://bucket/**/*.{nc,pp}"),
         option("-R", "--recursive", action="store_true", help="look into folders too"),
         option("-l", "--long", action="store_true", help="show storage classes and ETags too"),
         option("--limit", type=values.count, metavar="N", help="look at no more than N entries"),
@@ -228,7 +228,7 @@ class S3Magics(Magics):
     def s3umount(self, args: Namespace) -> MountTable:
         """Take mounts away and return those that are left. Nothing on S3 changes."""
         if bool(args.dirs) == args.all:
-            raise InvalidInput("%s3umount needs folders, or --all", "%s3mount alone shows what is mounted where.")
+            raise InvalidInput("%s3umount takes folders or --all", "%s3mount alone shows what is mounted where.")
         for path in args.dirs or [None]:
             api.unmount(path, all=args.all, timeout=_PATIENCE, force=args.force)
         return api.mounts()
@@ -240,7 +240,7 @@ class S3Magics(Magics):
 
     @line_magic
     @magic(
-        option("url", help="s3://bucket/prefix/ or a pattern"),
+        option("url", metavar="URL", help="s3://bucket/prefix/ or a pattern"),
         option("--size", type=values.count, metavar="PIXELS", help="longer side of a preview"),
         option("--limit", type=values.count, metavar="N", help="previews on a page"),
         option("--match", metavar="GLOB", help="only objects whose name fits"),
@@ -287,7 +287,12 @@ class S3Magics(Magics):
     @line_magic
     @magic(
         option(
-            "verb", nargs="?", choices=["start", "stop", "status", "reset"], default="start", help="start if left out"
+            "verb",
+            nargs="?",
+            metavar="VERB",
+            choices=["start", "stop", "status", "reset"],
+            default="start",
+            help="%(choices)s; start if left out",
         ),
         option("--data", metavar="DIR", help="a folder that becomes a bucket of its name (start)"),
         option("--users", metavar="FILE", help="a JSON file of users and roles of your own, really enforced (start)"),

@@ -49,7 +49,7 @@ white-space:pre;resize:vertical;overflow:auto}
 .s3m-panel .s3m-copy{margin-top:4px}
 .s3m-panel .s3m-try{border-top:1px solid var(--jp-border-color2,#8886);margin-top:12px;padding-top:12px}
 .s3m-panel :is(button,input,select,textarea):focus-visible{
-outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
+outline:2px solid var(--jp-brand-color1,#1976d2)!important;outline-offset:1px}
 .s3m-panel .s3m-head{font-size:15px;font-weight:600;margin-bottom:4px}
 .s3m-panel .s3m-quiet{color:var(--jp-ui-font-color2,#777)}
 .s3m-panel .s3m-who{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 16px}
@@ -180,4 +180,4 @@ def numbered(number: int, name: str) -> str:
 def fault(lines: Sequence[str]) -> str:
     """Return what cannot be, as told to somebody who is still typing."""
     first, *rest = map(escape, lines)
-    return f'<div role="status" class="s3m-box s3m-odd">{first}<span class="s3m-quiet"> {" ".join(rest)}</span></div>'
+    return f'<div role="status" class="s3m-box s3m-odd">{first}. <span class="s3m-quiet">{" ".join(rest)}</span></div>'

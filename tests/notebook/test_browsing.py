@@ -175,11 +175,11 @@ def test_the_lights_of_a_place(connection, sandbox):
     ("text", "bucket", "prefix"),
     [
         ("s3://noaa-goes16", "noaa-goes16", ""),
-        (" noaa-goes16/ABI ", "noaa-goes16", "ABI/"),
+        (" teaching/photos ", "teaching", "photos/"),
         ("s3://b-1/a/", "b-1", "a/"),
     ],
 )
-def test_a_pin_is_read_as_people_write_it(text, bucket, prefix):
+def test_a_pin_is_read_as_people_write_it(connection, text, bucket, prefix):
     assert browsing.pin(text) == {"bucket": bucket, "prefix": prefix}
 
 
@@ -187,6 +187,12 @@ def test_a_pin_is_read_as_people_write_it(text, bucket, prefix):
 def test_a_pin_that_is_none_is_refused(text):
     with pytest.raises((InvalidUrl, InvalidInput)):
         browsing.pin(text)
+
+
+def test_the_pin_of_an_object_is_refused_and_names_its_folder(connection):
+    with pytest.raises(InvalidInput, match="one object") as caught:
+        browsing.pin("teaching/photos/alps-at-noon.jpg")
+    assert caught.value.hint == "Pin its folder: s3://teaching/photos/"
 
 
 def test_a_bucket_that_is_not_there(connection):

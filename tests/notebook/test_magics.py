@@ -53,19 +53,19 @@ def test_every_option_is_explained(name):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("%s3ls", "required: url"),
+        ("%s3ls", "required: URL"),
         ("%s3ls s3://b --limit 0", "not a number above zero"),
-        ("%s3ls --rec s3://b", "--rec"),
+        ("%s3ls --rec s3://b", "Did you mean --recursive?"),
         ("%s3ls b/key", "Not an S3 URL"),
         ("%s3ls 's3://b", "never closed"),
         ("%s3creds keys extra", "extra"),
-        ("%s3creds psychic", "invalid choice"),
+        ("%s3creds psychic", "PROVIDER cannot be 'psychic'\nChoose default, environment"),
         ("%s3creds profile --secret-access-key abc", "--secret-access-key"),
-        ("%s3mount s3://b/ here --memory lots", "not a size"),
+        ("%s3mount s3://b/ here --memory lots", "not a size: 'lots'\nWrite it like 512MB."),
         ("%%s3mount\n1", "nothing to mount"),
         ("%%s3mount s3://teaching/ --keep\n1", "for its cell alone"),
-        ("%s3umount", "needs folders, or --all"),
-        ("%s3umount here --all", "needs folders, or --all"),
+        ("%s3umount", "takes folders or --all"),
+        ("%s3umount here --all", "takes folders or --all"),
         ("%s3link", "a verb is missing"),
         ("%s3link dance here", "'dance' is no verb"),
         ("%s3link add here", "required: DIR"),
@@ -73,7 +73,7 @@ def test_every_option_is_explained(name):
         ("%s3link status s3://b/*.laz", "not a folder here"),
         ("%s3link status here --checkout", "unrecognized arguments: --checkout"),
         ("%s3link fetch here --bbox 1,2,3", "not a box"),
-        ("%s3sandbox dance", "invalid choice"),
+        ("%s3sandbox dance", "VERB cannot be 'dance'"),
     ],
 )
 def test_wrong_words_are_refused_in_two_lines(loaded, capsys, line, words):
@@ -187,7 +187,7 @@ def test_s3creds_keys_asks_in_a_terminal_unseen(run, loaded, sandbox, monkeypatc
     s3magic.access.current.forget()
 
 
-def test_the_sandbox_is_started_once_and_stopped(run, monkeypatch):
+def test_the_sandbox_is_started_once_and_stopped(run, monkeypatch, own_cache):
     from s3magic.access import current
     from s3magic.sandboxes import process
 

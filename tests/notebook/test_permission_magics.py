@@ -45,7 +45,7 @@ def test_s3policy_judges_a_file(run, tmp_path):
         ("%s3policy s3://scratch/", "needs a URL and a purpose"),
         ("%s3policy s3://scratch/ dance", "dance"),
         ("%s3policy s3://scratch/ thumbs --write", "writes nothing"),
-        ("%s3policy s3://scratch/ browse --partition moon", "invalid choice"),
+        ("%s3policy s3://scratch/ browse --partition moon", "--partition cannot be 'moon'"),
         ("%s3policy --lint nosuch.json", "Cannot read nosuch.json"),
         ("%s3policy s3://scratch/ browse --lint x.json", "nothing else"),
         ("%s3sandbox stop --users people.json", "takes no --users"),
@@ -62,6 +62,7 @@ def test_wrong_words_are_refused(loaded, connection, capsys, line, words):
     assert len(shown.strip().splitlines()) == 2
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_a_sandbox_with_people_of_ones_own(run, loaded, tmp_path, monkeypatch, capsys):
     from s3magic.sandboxes import process, trouble
 
