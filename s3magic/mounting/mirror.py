@@ -34,6 +34,7 @@ FILE_MODE = 0o444
 _MARKER = "mirror.json"
 _NAMED = 3
 
+_making = threading.Lock()  # one at a time, for one may lie within another
 _lock = threading.Lock()
 _live: dict[Path, Mirror] = {}
 
@@ -273,8 +274,9 @@ def mirror(
     if not url.is_prefix and not url.is_pattern and not url.version_id:
         url = url.with_key(f"{url.key}/")
     made = Mirror(url, Path(os.path.realpath(path)), opener=opener, endpoint=endpoint, match=match)
-    with _lock:
-        live = _find(made, anywhere=anywhere)
+    with _making:
+        with _lock:
+            live = _find(made, anywhere=anywhere)
         if live is not None:
             return live
         made.check()
@@ -282,7 +284,8 @@ def mirror(
         if ignore is not None and not ignore.exists():
             with suppress(OSError):
                 ignore.write_text("*\n")
-        _live[made.path] = made
+        with _lock:
+            _live[made.path] = made
     return CopiedMount(str(url), made.path, made)
 
 

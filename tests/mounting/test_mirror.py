@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from s3magic import api
+from s3magic.copying import sync
 from s3magic.errors import CopyFailed, FolderNotEmpty, FuseUnavailable, InvalidInput, MountError, NoSuchKey
 from s3magic.mounting import attach, mirror
 from s3magic.mounting.model import Mount
@@ -81,6 +84,29 @@ def test_without_a_folder_it_lies_where_a_mount_would(room, connection):
     assert m.path == room / "s3" / "scratch" / "p"
     assert (room / "s3" / ".gitignore").read_text() == "*\n"
     assert api.mount("s3://scratch/p/sub/", copy=True).path == m.path / "sub"
+
+
+@pytest.mark.usefixtures("filled")
+def test_one_is_unmounted_while_another_is_being_copied(mount, monkeypatch):
+    first, copied, go_on = mount("s3://scratch/p/", copy=True), threading.Event(), threading.Event()
+    copy = sync.copy
+
+    def slow(*way, **words):
+        copied.set()
+        assert go_on.wait(20)
+        return copy(*way, **words)
+
+    monkeypatch.setattr(sync, "copy", slow)
+    with ThreadPoolExecutor(2) as pool:
+        made = pool.submit(mount, "s3://scratch/p/sub/", "other", copy=True)
+        try:
+            assert copied.wait(20)
+            pool.submit(first.unmount).result(20)
+            assert first.state == "unmounted"
+        finally:
+            go_on.set()
+        other = made.result(20)
+    assert list(api.mounts()) == [other]
 
 
 def test_refreshing_brings_what_changed_and_takes_what_is_gone(mount, filled):
