@@ -17,9 +17,23 @@ NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 
 SHOWN = {
     "climate-cubes": ("air_temperature", "K warmer than E1", "MB in ", "realization", "image/png", "nav_lat"),
-    "exploring-a-bucket": ("air_temperature", "unchanged", "data:image/", "bytes fetched", "oid sha256:", "paid by"),
+    "exploring-a-bucket": (
+        "Credential panel",
+        "air_temperature",
+        "unchanged",
+        "data:image/",
+        "bytes fetched",
+        "oid sha256:",
+        "paid by",
+    ),
     "pictures-of-a-bucket": ("bytes read", "Not readable as TIFF", "northward_sea_ice_velocity", "_thumb.jpg"),
-    "tiles-and-git": ("Plan: nothing is done yet", "oid sha256:", "changed since it was linked", "1 changed", "points"),
+    "tiles-and-git": (
+        "Plan: nothing is done yet",
+        "oid sha256:",
+        "changed since it was linked",
+        "1 changed",
+        "no more",
+    ),
     "who-may-do-what": ("s3:PutObject on", "s3:ListBucket", "s3:prefix", "expired", "teaching/iris"),
 }
 """Words that each notebook shows when it has done what it speaks of."""
