@@ -6,7 +6,7 @@ Knows no notebook: whoever runs cells says when one begins and ends.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from s3magic import html
 from s3magic.loaded import loaded
 from s3magic.store import traffic
-from s3magic.store.traffic import PRICED, Traffic
+from s3magic.store.traffic import PRICED, Place, Traffic
 from s3magic.url import S3Url
 
 if TYPE_CHECKING:
@@ -114,26 +114,28 @@ class Usage:
 class _Reading:
     """How far the counters were at one moment."""
 
-    here: Traffic
-    mounts: dict[int, tuple[str, Traffic]]
-    locations: Sequence[Mapping[str, Any]]
+    here: Mapping[Place, Traffic]
+    mounts: Mapping[int, tuple[str, Place, Traffic]]
     at: float = field(default_factory=time.monotonic)
 
     def since(self, former: _Reading | None, what: str) -> Usage:
         """Return what was asked since a former reading, or ever."""
+        here = {place: now - former.here.get(place, Traffic()) if former else now for place, now in self.here.items()}
+        asked = {place for place, used in here.items() if used}
         mounts: dict[str, Traffic] = {}
-        for pid, (url, now) in self.mounts.items():
+        for pid, (url, place, now) in self.mounts.items():
             before = former.mounts.get(pid) if former else None
-            used = now - before[1] if before else now
+            used = now - before[-1] if before else now
             if used:
                 mounts[url] = mounts.get(url, Traffic()) + used
+                asked.add(place)
         return Usage(
             what,
-            self.here - former.here if former else self.here,
+            traffic.total(here.values()),
             mounts,
             seconds=self.at - former.at if former else None,
-            endpoints=tuple(sorted({str(one["endpoint_url"]) for one in self.locations if one["endpoint_url"]})),
-            requester_pays=any(one["requester_pays"] for one in self.locations),
+            endpoints=tuple(sorted({endpoint for endpoint, _ in asked if endpoint})),
+            requester_pays=any(pays for _, pays in asked),
         )
 
 
@@ -194,9 +196,12 @@ def of_session() -> Usage:
 def _read() -> _Reading:
     counted = loaded("s3magic.mounting.counted")  # else nothing was mounted
     counters = counted.counters() if counted else {}
-    locations = [one.location.to_json() for one in _connections()] + [one.record.location for one in counters.values()]
-    mounts = {pid: (counter.record.url, counter.traffic) for pid, counter in counters.items()}
-    return _Reading(traffic.total(), mounts, locations)
+    mounts = {pid: (one.record.url, _place(one.record.location), one.traffic) for pid, one in counters.items()}
+    return _Reading(traffic.by_place(), mounts)
+
+
+def _place(location: Mapping[str, Any]) -> Place:
+    return location["endpoint_url"] or "", location["requester_pays"]
 
 
 def _connections() -> Iterable[Connection]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import weakref
 
 import pytest
 
 import s3magic
 from s3magic import html
-from s3magic.store.traffic import Traffic
+from s3magic.store.credentials import Location
+from s3magic.store.traffic import Tally, Traffic, total
 from s3magic.usage import Cells, Usage
 
 
@@ -177,6 +180,32 @@ def test_a_cell_without_s3_leaves_the_last_one(connection, cells):
     cells.end()
     assert cells.usage() is last
     assert last.requests
+
+
+def test_the_stores_that_were_asked_are_named_and_no_others(connection, sandbox, cells):
+    cells.begin()
+    s3magic.ls("s3://teaching/photos/")
+    cells.end()
+    s3magic.connect("anonymous", endpoint_url="http://127.0.0.1:9", region="us-east-1", requester_pays=True)
+    assert cells.usage().endpoints == (sandbox.endpoint_url,)
+    assert sandbox.endpoint_url in s3magic.stats(all=True).endpoints, "though another is chosen now"
+    cells.begin()
+    connection.store("teaching").head("iris/E1.2098.pp")
+    cells.end()
+    assert (cells.usage().endpoints, cells.usage().requester_pays) == ((sandbox.endpoint_url,), False)
+
+
+def test_a_client_that_is_gone_is_kept_by_no_counter():
+    def ask(number):
+        tally = Tally(Location(endpoint_url="http://127.0.0.1:8"))
+        tally.received(number)
+        return weakref.ref(tally)
+
+    before = total()
+    gone = [ask(number) for number in range(100)]
+    gc.collect()
+    assert not any(one() for one in gone)
+    assert (total() - before).received == sum(range(100))
 
 
 def test_without_cells_it_tells_of_everything(connection, cells):

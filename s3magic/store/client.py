@@ -80,7 +80,7 @@ class Client:
         self._credentials = credentials
         self._tuning = tuning or Tuning()
         self._pace = Pace(self._tuning)
-        self._tally = Tally()
+        self._tally = Tally(location)
         self._regions: dict[str, str] = {}
         self._lock = threading.Lock()
         self._pools: dict[tuple[str, str], Any] = {}
@@ -194,6 +194,7 @@ class Client:
         with self._lock:
             self.location, self._credentials = location, credentials
             self._regions = {}
+            self._tally.move(location)
 
     def _follow(self, request: Request, *, preload: bool) -> urllib3.BaseHTTPResponse:
         """Send to where the bucket lives; once more when AWS names another region, or the credentials just ended."""

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from s3magic.html import bytes_text, card, counted
+from s3magic.store.credentials import Location
 
 PRICED = "list prices of S3 Standard in us-east-1, 2025 (aws.amazon.com/s3/pricing)"
 LIST_PRICE = 0.005 / 1000
@@ -114,61 +115,70 @@ class Traffic:
 
 _NAMES = tuple(field.name for field in fields(Traffic))
 _NOTHING = Traffic()
-_tallies: list[Tally] = []
+_LISTS, _READS, _DELETES, _RECEIVED, _SENT, _RETRIES, _FAILURES = range(len(_NAMES))
+Place = tuple[str, bool]
+"""What is asked, for its price: an endpoint, empty for AWS, and whether whoever asks pays."""
+_lock = threading.Lock()
+_places: dict[Place, list[int]] = {}
 
 
 class Tally:
-    """The counter of one client; safe to use from many threads."""
+    """The counter of one client; safe to use from many threads.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lists = self._reads = self._deletes = 0
-        self._received = self._sent = self._retries = self._failures = 0
-        _tallies.append(self)
+    Parameters
+    ----------
+    location
+        What it asks.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self._counts = [0] * len(_NAMES)
+        self.move(location)
+
+    def move(self, location: Location) -> None:
+        """Count what is asked elsewhere from now on."""
+        with _lock:
+            place = location.endpoint_url or "", location.requester_pays
+            self._of_place = _places.setdefault(place, [0] * len(_NAMES))
 
     def asked(self, method: str, key: str, *, sent: int = 0) -> None:
         """Count a request that goes out, with the bytes of its body."""
-        with self._lock:
-            if method == "DELETE":
-                self._deletes += 1
-            elif key and method in {"GET", "HEAD"}:
-                self._reads += 1
-            else:
-                self._lists += 1
-            self._sent += sent
+        kind = _DELETES if method == "DELETE" else _READS if key and method in {"GET", "HEAD"} else _LISTS
+        self._count(kind, 1)
+        self._count(_SENT, sent)
 
     def again(self) -> None:
         """Count that the last request goes out once more."""
-        with self._lock:
-            self._retries += 1
+        self._count(_RETRIES, 1)
 
     def received(self, size: int) -> None:
         """Count bytes of a body."""
-        with self._lock:
-            self._received += size
+        self._count(_RECEIVED, size)
 
     def failed(self) -> None:
         """Count a request that came to nothing."""
-        with self._lock:
-            self._failures += 1
+        self._count(_FAILURES, 1)
 
     def read(self) -> Traffic:
         """Return what was counted so far."""
-        with self._lock:
-            return Traffic(
-                self._lists,
-                self._reads,
-                self._deletes,
-                self._received,
-                self._sent,
-                self._retries,
-                self._failures,
-            )
+        with _lock:
+            return Traffic(*self._counts)
+
+    def _count(self, what: int, amount: int) -> None:
+        with _lock:
+            self._counts[what] += amount
+            self._of_place[what] += amount
+
+
+def by_place() -> dict[Place, Traffic]:
+    """Return all that this process asked since it began, by what it asked."""
+    with _lock:
+        return {place: Traffic(*counts) for place, counts in _places.items()}
 
 
 def total(traffics: Iterable[Traffic] | None = None) -> Traffic:
     """Return the sum; of all that this process asked since it began when None."""
-    return sum((tally.read() for tally in list(_tallies)) if traffics is None else traffics, _NOTHING)
+    return sum(by_place().values() if traffics is None else traffics, _NOTHING)
 
 
 def _dollars(amount: float) -> str:
