@@ -74,7 +74,9 @@ def _broken(tile: bytes, grid: bytes) -> Iterator[Item]:
 
 _PUBLIC = """Anybody may list and read this bucket, without credentials:
 
-    %s3creds anonymous
+    box = %s3sandbox
+    endpoint = box.endpoint_url
+    %s3creds anonymous --endpoint-url $endpoint
     %s3ls s3://public/
 """
 _PRIVATE = """Only the teacher can read this.
