@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 from s3magic import html
-from s3magic.errors import InvalidInput, NoSuchKey
+from s3magic.errors import AccessDenied, InvalidInput, NoSuchKey
 from s3magic.naming import one_line
 from s3magic.progress import meter
 from s3magic.store.base import ListPage, ObjectInfo, Store
-from s3magic.store.listing import pages
+from s3magic.store.listing import alone, pages
 from s3magic.url import S3Url
 
 SHOWN = 200
@@ -268,11 +268,12 @@ def _check(url: S3Url, limit: int | None) -> None:
 
 def _alone(store: Store, url: S3Url) -> ObjectInfo | None:
     """Return the one object, or version of it, that a URL names; None where it names a folder or a pattern."""
-    if url.version_id:
-        return store.head(url.key, version_id=url.version_id)
-    if url.is_prefix or url.is_pattern:
-        return None
-    found = store.list_page(url.key, max_keys=1).objects
+    if url.version_id or url.is_prefix or url.is_pattern:
+        return alone(store, url)
+    try:
+        found = store.list_page(url.key, max_keys=1).objects
+    except AccessDenied:  # who may read it is told of it nevertheless
+        return alone(store, url)
     return found[0] if found and found[0].key == url.key else None
 
 

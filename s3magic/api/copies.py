@@ -142,7 +142,10 @@ def _source(url: S3Url) -> S3Url:
         if url.version_id:
             raise InvalidInput(f"Only an object has versions: {url}", "Name one object, or leave the version out.")
         return url
-    return url if url.version_id or is_object(url) else url.with_key(f"{url.key}/")
+    from s3magic.access import current
+    from s3magic.store.listing import alone
+
+    return url if url.version_id or alone(current.open_store(url), url) else url.with_key(f"{url.key}/")
 
 
 def _folder(url: S3Url) -> S3Url:

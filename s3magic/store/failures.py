@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from xml.etree import ElementTree
 
 from s3magic.errors import (
@@ -31,6 +32,11 @@ _KINDS: dict[str, tuple[type[S3MagicError], str, str]] = {
         AccessDenied,
         "Not allowed: {action} on {where}",
         "Ask for that permission; %s3check shows the lights.",
+    ),
+    "Hidden": (  # what AWS says to who may read, and not list
+        AccessDenied,
+        "Not allowed: {action} on {where}, or nothing is there",
+        "Check the key: without s3:ListBucket S3 does not tell which of both it is.",
     ),
     "AllAccessDisabled": (AccessDenied, "Not allowed: {action} on {url}", "The owner closed this bucket."),
     "InvalidAccessKeyId": (
@@ -77,6 +83,7 @@ _KINDS: dict[str, tuple[type[S3MagicError], str, str]] = {
 }
 _EXPIRED = frozenset({"ExpiredToken", "TokenRefreshRequired"})
 _BY_STATUS = {301: "PermanentRedirect", 403: "AccessDenied", 404: "NoSuchKey", 412: "PreconditionFailed"}
+_HINTS = {400: "It does not understand the request; check endpoint and region: %s3creds shows them."}
 _ACTIONS = {
     "GET": "s3:GetObject",
     "HEAD": "s3:GetObject",
@@ -116,21 +123,28 @@ class Failure:
         """Whether the credentials ended; the request was not carried out."""
         return self.code in _EXPIRED
 
+    @property
+    def _is_odd_argument(self) -> bool:
+        return self.status == HTTPStatus.BAD_REQUEST and self.code in {"", "InvalidArgument"}
+
     def to_error(self, method: str, bucket: str, key: str, query: Container[str] = ()) -> S3MagicError:
         """Return the error that tells a person what this means for one request."""
         url = f"s3://{bucket}/{key}"
         action = _ACTIONS.get(method, method) if key else "s3:ListBucket" if bucket else "s3:ListAllMyBuckets"
         action += "Versions" if "versions" in query else "Version" if "versionId" in query else ""
         where, lacking = url, _LACKING.search(self.message)
+        code = self.code
+        if "versionId" in query and (code == "NoSuchKey" or self._is_odd_argument):
+            code = "NoSuchVersion"  # a HEAD does not tell which of both is missing
+        if lacking is not None and key and lacking[1] == "s3:ListBucket" and method in {"GET", "HEAD"}:
+            code, lacking = "Hidden", None
         if lacking is not None:
             action, where = lacking[1], url if lacking[1].startswith("s3:") else lacking[2] or url
-        is_version = self.code == "NoSuchKey" and "versionId" in query  # a HEAD does not tell which of both is missing
-        kind = _KINDS.get("NoSuchVersion" if is_version else self.code)
+        kind = _KINDS.get(code)
         if kind is None:
             said = " – ".join(part for part in (self.code, self.message) if part) or "no reason given"
-            failed = ServerError(
-                f"S3 answered {self.status} for {url}: {said}", "Try again; ask the store's owner if it stays."
-            )
+            hint = _HINTS.get(self.status, "Try again; ask the store's owner if it stays.")
+            failed = ServerError(f"S3 answered {self.status} for {url}: {said}", hint)
             failed.status = self.status
             return failed
         error, message, hint = kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from s3magic.errors import ServerError
+from s3magic.errors import AccessDenied, NoSuchKey, ServerError
 from s3magic.store.base import ListPage, ObjectInfo, Store
 from s3magic.url import S3Url
 
@@ -40,6 +40,33 @@ def between(
         last = (*(info.key for info in page.objects[-1:]), *page.prefixes[-1:])
         if last and max(map(_utf8, last)) >= high:
             return
+
+
+def alone(store: Store, url: S3Url) -> ObjectInfo | None:
+    """Return the one object, or version of it, that a URL names; None where that is a folder or a pattern.
+
+    A folder's closing slash may be left out. Who may neither read an object nor list a folder of
+    that name is told that reading is not allowed.
+    """
+    if url.is_prefix or url.is_pattern:
+        return None
+    try:
+        return store.head(url.key, version_id=url.version_id)
+    except NoSuchKey:
+        if url.version_id:
+            raise
+    except AccessDenied:  # as what is not there is, too, to who may not list
+        if url.version_id or not _may_list(store, f"{url.key}/"):
+            raise
+    return None
+
+
+def _may_list(store: Store, prefix: str) -> bool:
+    try:
+        store.list_page(prefix, max_keys=1)
+    except AccessDenied:
+        return False
+    return True
 
 
 def expand(store: Store, url: S3Url) -> Iterator[ObjectInfo]:

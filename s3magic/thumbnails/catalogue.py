@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,10 +170,11 @@ class Catalogue:
             return self._store.head(self.url.key, version_id=self.url.version_id)
         except (NoSuchKey, AccessDenied):
             folder = self.url.with_key(self.url.key + "/")
-            if not self._store.list_page(folder.key, max_keys=1).objects:
-                raise
-            self.url = folder
-            return None
+            with suppress(AccessDenied):  # it is reading that was asked for
+                if self._store.list_page(folder.key, max_keys=1).objects:
+                    self.url = folder
+                    return None
+            raise
 
     def _met(self, infos: list[ObjectInfo], *, is_end: bool) -> list[ObjectInfo]:
         """Return what fits, and count what was not met before."""

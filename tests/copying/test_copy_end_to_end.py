@@ -130,6 +130,23 @@ def test_who_may_not_is_told_at_once(sandbox, connection, tmp_path):
     assert client.traffic.requests < 60
 
 
+def test_who_may_read_and_not_list_gets_an_object_and_is_told_of_reading(sandbox, connection, tmp_path):
+    (photo, *_) = connection.store("teaching").list_page("photos/").objects
+    guest = sandbox.users["guest"]
+    keys = {"access_key_id": guest.access_key_id, "secret_access_key": guest.secret_access_key}
+    s3magic.connect("keys", **keys, endpoint_url=sandbox.endpoint_url, region="us-east-1")
+    assert [info.key for info in s3magic.ls(photo.url)] == [photo.key]
+    assert s3magic.summary(photo.url).size == photo.size
+    assert s3magic.copy(photo.url, tmp_path).copied == (photo.name,)
+    refused = r"^Not allowed: s3:GetObject on s3://teaching/photos/none.txt"
+    for ask in (s3magic.ls, s3magic.summary, s3magic.thumbs, lambda url: s3magic.copy(url, tmp_path)):
+        with pytest.raises(AccessDenied, match=refused) as denied:
+            ask("s3://teaching/photos/none.txt")
+        assert len(denied.value.lines()) == 2
+    with pytest.raises(AccessDenied, match=r"^Not allowed: s3:ListBucket on s3://teaching/"):
+        s3magic.ls("s3://teaching/photos/")
+
+
 @pytest.fixture
 def workplace(tmp_path, monkeypatch, connection):
     """A folder with a file, to work in."""

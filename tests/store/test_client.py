@@ -105,6 +105,13 @@ def test_each_answer_has_its_error(status, code, error):
             assert "not-a-real-secret" not in str(caught.value.lines())
 
 
+def test_a_version_that_cannot_be_is_told_though_the_answer_to_a_head_has_no_body():
+    with server(lambda h: reply(h, 400, error_body("InvalidArgument"))) as (url, _):
+        for ask in (store_at(url).head, store_at(url).get):
+            with pytest.raises(NoSuchKey, match=r"^No such version of s3://b/k$"):
+                ask("k", version_id="so not")
+
+
 def test_a_wrong_region_is_told_at_a_custom_endpoint():
     body = error_body("AuthorizationHeaderMalformed", "<Region>eu-west-2</Region>")
     with server(lambda h: reply(h, 400, body)) as (url, _), pytest.raises(WrongRegion) as caught:

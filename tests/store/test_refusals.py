@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s3magic.errors import AccessDenied
+from s3magic.errors import AccessDenied, NoSuchKey, ServerError
 from s3magic.store.failures import Failure
 
 KEY = "arn:aws:kms:eu-west-2:123456789012:key/1234"
@@ -35,6 +35,27 @@ def test_a_refusal_names_the_right_that_is_missing(said, action, resource, messa
     error = Failure(403, "AccessDenied", said, None).to_error("GET", "b", "a b.txt")
     assert isinstance(error, AccessDenied)
     assert (error.action, error.resource, error.message) == (action, resource, message)
+
+
+def test_who_may_read_and_not_list_is_told_of_reading():
+    said = f'{WHO}s3:ListBucket on resource: "arn:aws:s3:::b"{BECAUSE}'
+    error = Failure(403, "AccessDenied", said, None).to_error("GET", "b", "k")
+    assert error.message == "Not allowed: s3:GetObject on s3://b/k, or nothing is there"
+    assert (error.action, len(error.lines())) == (None, 2)
+    assert "s3:ListBucket on s3://b/" in Failure(403, "AccessDenied", said, None).to_error("GET", "b", "").message
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<Error><Code>InvalidArgument</Code><Message>Invalid version id</Message></Error>"]
+)
+def test_a_version_that_cannot_be_is_none(body):
+    refused = Failure.read(400, {}, body)
+    error = refused.to_error("HEAD", "b", "k", {"versionId"})
+    assert isinstance(error, NoSuchKey)
+    assert error.lines() == ["No such version of s3://b/k", "Leave ?versionId=… out to read the live one."]
+    other = refused.to_error("HEAD", "b", "k")
+    assert isinstance(other, ServerError)
+    assert "check endpoint and region" in other.hint
 
 
 def test_beginning_an_upload_is_putting():
