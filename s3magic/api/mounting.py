@@ -105,11 +105,11 @@ def mount(
         chosen = connection(parsed)
         return manager.mount(
             parsed,
-            None if path is None else Path(path),
+            None if path is None else Path(path).expanduser(),
             location=chosen.location,
             broker=chosen.attach(),
             tuning=chosen.tuning,
-            cache=None if cache is None else Path(cache),
+            cache=None if cache is None else Path(cache).expanduser(),
             cache_size=cache_size,
             memory=memory,
             fresh=fresh,
@@ -127,7 +127,7 @@ def mount(
 def _mirror(url: S3Url, path: AnyPath | None, match: str | None) -> Mount:
     from s3magic.access import current
     from s3magic.api.copies import is_object
-    from s3magic.mounting import manager, mirror
+    from s3magic.mounting import mirror, places
 
     if url.version_id and (url.is_prefix or url.is_pattern):
         raise InvalidInput(f"A folder has no version: {url}", "Name one object.")
@@ -135,11 +135,11 @@ def _mirror(url: S3Url, path: AnyPath | None, match: str | None) -> Mount:
     try:
         return mirror.mirror(
             url,
-            manager.default_path(shown) if path is None else Path(path).expanduser(),
+            places.default_path(shown) if path is None else Path(path).expanduser(),
             opener=current.open_store,
             endpoint=connection(url).location.endpoint_url or "",
             match=match,
-            ignore=manager.ignore_file() if path is None else None,
+            ignore=places.ignore_file() if path is None else None,
             anywhere=path is None,
         )
     except NoSuchKey as nothing:
@@ -176,4 +176,4 @@ def unmount(
 
     if path is not None and str(path).startswith("s3://"):
         raise InvalidInput(f"Not a folder, but a URL: {path}", "s3magic.mounts() lists the folders of all mounts.")
-    manager.unmount(None if path is None else Path(path), all=all, timeout=timeout, force=force)
+    manager.unmount(None if path is None else Path(path).expanduser(), all=all, timeout=timeout, force=force)

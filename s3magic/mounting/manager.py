@@ -8,14 +8,14 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from s3magic.errors import FolderNotEmpty, InvalidInput, MountBusy, MountError, MountTaken, NoSuchKey, S3MagicError
+from s3magic.errors import InvalidInput, MountBusy, MountError, MountTaken, NoSuchKey, S3MagicError
 from s3magic.loaded import loaded
-from s3magic.mounting import attach, control, counted, ending, records, wishes
+from s3magic.mounting import attach, control, counted, ending, places, records, wishes
 from s3magic.mounting.disk import SIZE
 from s3magic.mounting.failures import error_of
 from s3magic.mounting.model import DaemonMount, Mount, MountTable
@@ -32,12 +32,11 @@ FILE_MODE, DIR_MODE = 0o444, 0o555
 _EXIT_SECONDS = 0.5
 _MAKING_SECONDS = 20
 _PAUSE = 0.05
-_DEFAULT_FOLDER = "s3"
 _MIRROR = "s3magic.mounting.mirror"  # loaded by the first copy, for it costs more than all the rest
 
 _lock = threading.Lock()
 _ours: dict[int, Record] = {}  # by the daemon's pid: mounts this process made or shares
-_ours_pid = os.getpid()
+os.register_at_fork(after_in_child=_ours.clear)
 
 
 def mount(
@@ -109,7 +108,7 @@ def mount(
         wishes.check(url, memory=memory, fresh=fresh)
         at = wishes.moment(url, version_at)
         _clear_dead()
-        target = Path(os.path.realpath(default_path(url, at) if path is None else path))
+        target = Path(os.path.realpath(places.default_path(url, at) if path is None else path))
         wishes.check_cache(cache, cache_size, target)
         config = {
             "url": str(url),
@@ -123,7 +122,7 @@ def mount(
             "allow_other": allow_other,
             "keep": keep,
             "cache": cache and [os.path.realpath(cache), SIZE if cache_size is None else cache_size],
-            "ignore": str(ignore_file()) if path is None else None,
+            "ignore": str(places.ignore_file()) if path is None else None,
         }
         live = _find(url, at, target, location, anywhere=path is None)
         if live is not None:
@@ -146,7 +145,7 @@ def mount(
 
 
 def _start(config: dict[str, Any], broker: socket.socket, daemon: Daemon | None) -> Record:
-    _check_folder(Path(config["path"]))
+    places.check(Path(config["path"]))
     with daemon or Daemon() as started:
         return started.mount(config, broker)
 
@@ -160,7 +159,7 @@ def _usual() -> dict[str, Any]:
 def mounts() -> MountTable:
     """Return the live mounts of this user, those of other kernels too."""
     _clear_dead()
-    live: list[Mount] = [DaemonMount(record.url, record.path, record) for record in _live()]
+    live: list[Mount] = [DaemonMount(record.url, record.path, record) for record in records.live()]
     mirror: Any = loaded(_MIRROR)
     return MountTable([*live, *(mirror.mirrors() if mirror else ())])
 
@@ -244,7 +243,7 @@ def move(
     """
     moved: list[str] = []
     left: list[str] = []
-    for record in [one for one in _live() if one.pid in _ours and is_served(S3Url.parse(one.url))]:
+    for record in [one for one in records.live() if one.pid in _ours and is_served(S3Url.parse(one.url))]:
         (moved if _move(record, location, attach) else left).append(record.url)
     return moved, left
 
@@ -261,44 +260,10 @@ def _move(record: Record, location: Location, attach: Callable[[], socket.socket
     return False
 
 
-def default_path(url: S3Url, version_at: str = "") -> Path:
-    """Return where a URL is mounted when nobody says where: ``./s3/<bucket>/<prefix>``, a version beside the bucket."""
-    segments = url.key.removesuffix("/").split("/") if url.key else []
-    names = [file_name(segment) for segment in segments]
-    known = [name for name in names if name is not None]
-    version = url.version_id or ""
-    if version_at:
-        version = datetime.fromisoformat(version_at).astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
-    bucket = f"{url.bucket}@{version}" if version else url.bucket
-    if len(known) < len(names) or file_name(bucket) != bucket or "/" in bucket:
-        raise InvalidInput(f"No folder can be called like {url}", "Say where to mount it.")
-    return Path(_DEFAULT_FOLDER, bucket, *known)
-
-
-def _check_folder(path: Path) -> None:
-    with records.turn():
-        point = attach.mount_point_at(path)
-        if point is not None:
-            written = records.at(path)
-            if (written is not None and written.is_alive) or not attach.is_stale(path):
-                raise MountError(f"Already a mount of {point.source}: {path}", "Unmount it, or choose another folder.")
-            attach.detach(path, lazy=True)
-    for record in _live():
-        if path.is_relative_to(record.path):
-            raise InvalidInput(f"{path} is inside the mount of {record.url}", "Choose a folder outside of it.")
-    if path.exists():
-        if not path.is_dir():
-            raise InvalidInput(f"Not a folder: {path}", "Choose another one.")
-        if any(path.iterdir()):
-            raise FolderNotEmpty(f"The folder is not empty: {path}", "Choose an empty or a new folder.")
-        if not os.access(path, os.W_OK):
-            raise MountError(f"You may not write in {path}", "Choose a folder of your own.")
-
-
 def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anywhere: bool) -> DaemonMount | None:
     """Return the live mount that shows a URL on the target already; or ``anywhere``, if it is one of ours."""
     folder = url if url.is_prefix else url.with_key(f"{url.key}/")
-    for record in _live():
+    for record in records.live():
         base = S3Url.parse(record.url)
         if record.version_at != version_at or base.version_id != url.version_id:
             continue
@@ -328,9 +293,9 @@ def _find(url: S3Url, version_at: str, target: Path, location: Location, *, anyw
 def ours(location: Location) -> list[DaemonMount]:
     """Return the mounts of a store that this process uses, the deepest first; none that shows a time gone by."""
     told = location.to_json()
-    records = [one for one in _live() if one.pid in _ours and one.location == told and not one.version_at]
-    found = (DaemonMount(record.url, record.path, record) for record in records)
-    return sorted(found, key=lambda mount: len(mount.url), reverse=True)
+    found = [one for one in records.live() if one.pid in _ours and one.location == told and not one.version_at]
+    shown = (DaemonMount(record.url, record.path, record) for record in found)
+    return sorted(shown, key=lambda mount: len(mount.url), reverse=True)
 
 
 def _made_meanwhile(target: Path, find: Callable[[], DaemonMount | None]) -> DaemonMount | None:
@@ -357,22 +322,11 @@ def _named(path: Path | None) -> Mount:
     raise InvalidInput("There are several mounts", f"Say which: {', '.join(str(mount.path) for mount in live)}")
 
 
-def _live() -> Iterator[Record]:
-    for record in records.all_records():
-        if record.is_alive and record.mount_point is not None:
-            yield record
-
-
 def _clear_dead() -> None:
     for record in records.all_records():
         if not record.is_alive:
             ending.clear(record)
     reap()
-
-
-def ignore_file() -> Path:
-    """Return the file that keeps git from swallowing what is mounted where nobody says where."""
-    return Path(os.path.realpath(_DEFAULT_FOLDER), ".gitignore")
 
 
 def _share(record: Record) -> None:
@@ -384,15 +338,8 @@ def _share(record: Record) -> None:
 
 
 def _keep(record: Record, *, is_new: bool) -> None:
-    global _ours_pid  # noqa: PLW0603 - a forked child starts with its own
-    if _ours_pid != os.getpid():
-        _ours_pid = os.getpid()
-        _ours.clear()
     _ours[record.pid] = record
     counted.begin(record, is_new=is_new)
 
 
-@atexit.register
-def _at_exit() -> None:
-    if _ours_pid == os.getpid():  # not in a forked child
-        unmount_ours()
+atexit.register(unmount_ours)

@@ -170,6 +170,13 @@ def all_records() -> list[Record]:
     return [record for record in found if record is not None and record.space == _space()]
 
 
+def live() -> Iterator[Record]:
+    """Yield the records of mounts that are there, and whose daemons are."""
+    for record in all_records():
+        if record.is_alive and record.mount_point is not None:
+            yield record
+
+
 @contextlib.contextmanager
 def turn() -> Iterator[None]:
     """Take a place, or clear one, while no other process does; nothing that waits for a store belongs in it.
