@@ -11,7 +11,7 @@ Task = Callable[[], None]
 
 
 class Workers:
-    """A pool that starts threads as tasks queue up, never more than ``most``.
+    """A pool that starts threads as tasks queue up, never more than ``most``, nor than the machine lets it.
 
     A task answers for its own errors; one that raises ends with the usual report of a thread,
     and another thread takes its place.
@@ -37,7 +37,7 @@ class Workers:
             self._threads += is_short
         self._turns.put(None)
         if is_short:
-            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+            self._begin()
 
     @property
     def are_asked(self) -> bool:
@@ -49,6 +49,15 @@ class Workers:
         self._stopped = True
         for _ in range(self._most):
             self._turns.put(None)
+
+    def _begin(self) -> None:
+        try:
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        except RuntimeError:  # no more threads are to be had: those that there are do it
+            with self._lock:
+                self._threads -= 1
+                if not self._threads:
+                    raise
 
     def _run(self) -> None:
         try:

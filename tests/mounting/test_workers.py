@@ -41,6 +41,29 @@ def test_as_many_run_at_once_as_are_queued(pool):
     together.wait()
 
 
+def test_those_that_run_do_the_rest_where_the_machine_allows_no_more(pool, monkeypatch):
+    workers, gate, done = pool(3), threading.Event(), threading.Semaphore(0)
+
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            workers.submit(done.release)
+    workers.submit(gate.wait)
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        for _ in range(9):
+            workers.submit(done.release)
+    gate.set()
+    assert all(done.acquire(timeout=20) for _ in range(10))
+    together = threading.Barrier(4, timeout=20)
+    for _ in range(3):
+        workers.submit(together.wait)
+    together.wait()
+
+
 def test_no_more_run_than_allowed(pool):
     workers, lock, done = pool(3), threading.Lock(), threading.Semaphore(0)
     running, most = set(), 0
