@@ -142,12 +142,11 @@ export class Buckets {
       words.push(make('p', { text: 'Look at the buckets of the usual AWS credentials, or pin a public one.' }));
       words.push(button('List buckets', () => this._load(), { key: 'list-buckets' }));
     } else if (tree.denial) {
-      words.push(make('p', { class: 's3magic-Hint', text: tree.denial.message, title: tree.denial.hint }));
-      if (isEmpty) {
-        const retry = button('Retry', () => this._retry(), { key: 'retry-buckets' });
-        const pin = button('Pin a bucket', () => this._showForm(true), { key: 'pin-bucket' });
-        words.push(make('div', { class: 's3magic-Buttons' }, pin, retry));
-      }
+      const { message, hint } = tree.denial;
+      const retry = button('Retry', () => this._ask(tree.wish(null)), { key: 'retry-buckets' });
+      const pin = button('Pin a bucket', () => this._showForm(true), { key: 'pin-bucket' });
+      words.push(make('p', { text: printable(message) }), make('p', { class: 's3magic-Hint', text: printable(hint) }));
+      words.push(make('div', { class: 's3magic-Buttons' }, isEmpty ? pin : null, retry));
     } else if (isEmpty && tree.filter) {
       const told = `Nothing that is loaded has “${printable(tree.filter)}” in its name.`;
       words.push(make('p', { class: 's3magic-Hint', text: told }));
@@ -160,14 +159,6 @@ export class Buckets {
 
   private _load(): void {
     this._tree?.wishes().forEach(wish => void this._fulfil(wish));
-    this._draw();
-  }
-
-  private _retry(): void {
-    const wish = this._tree?.wish(null);
-    if (wish) {
-      void this._fulfil(wish);
-    }
     this._draw();
   }
 

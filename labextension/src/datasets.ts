@@ -62,7 +62,7 @@ function row(dataset: Dataset, actions: DatasetActions): HTMLElement {
       attributes: { max: String(Math.max(tiles, 1)), value: String(here) }
     }),
     standing && standing !== 'asking' ? words(standing) : null,
-    make('div', { class: 's3magic-Foot s3magic-mod-end' }, here < tiles ? fetch : null, check)
+    make('div', { class: 's3magic-Foot s3magic-mod-start' }, here < tiles ? fetch : null, check)
   );
 }
 

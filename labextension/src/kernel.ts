@@ -106,7 +106,7 @@ export class KernelLink {
 
   /** Ask S3 who we are: takes a request of the network. */
   async identify(): Promise<void> {
-    this._askedFor = JSON.stringify(this._status?.connection);
+    this._askedFor = askerOf(this._status);
     try {
       await this.request('identity', {});
       this._identityFailure = null;
@@ -119,7 +119,7 @@ export class KernelLink {
   /** Ask it once for each connection, when somebody looks. */
   identifyOnce(): void {
     const status = this._status;
-    if (status?.connection && !status.identity && this._askedFor !== JSON.stringify(status.connection)) {
+    if (status?.connection && !status.identity && this._askedFor !== askerOf(status)) {
       this._identityFailure = null;
       void this.identify();
     }
@@ -277,6 +277,11 @@ const GONE: Failure = {
   message: 'The kernel could not answer: it was stopped, or s3magic was unloaded.',
   hint: 'Run %load_ext s3magic.'
 };
+
+/** Other than before when somebody else asks, or the same with other credentials. */
+function askerOf(status: Status | null): string {
+  return JSON.stringify([status?.asker, status?.connection]);
+}
 
 async function commIds(kernel: Kernel.IKernelConnection, target: string): Promise<string[]> {
   const { content } = await kernel.requestCommInfo({ target_name: target });

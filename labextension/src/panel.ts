@@ -3,6 +3,7 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { refreshIcon } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
+import { Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
 import { Buckets, failureOf, urlOf } from './buckets';
@@ -27,8 +28,9 @@ const TICK = 30_000;
 /** Finds a folder of the kernel in the file browser; null for one it cannot reach. */
 export type FolderFinder = (path: string, home: string) => Place | null;
 
-/** What is known of one kernel beyond its status, because somebody asked. */
+/** What is known of one kernel beyond its status, because somebody asked, in the name of one asker. */
 interface Asked {
+  readonly asker: string;
   lights: Lights | null;
   readonly standings: Map<string, DatasetStanding | 'asking'>;
 }
@@ -89,12 +91,12 @@ export class S3Panel extends Widget {
   }
 
   private _onDocument(): void {
-    this._link?.changed.disconnect(this._draw, this);
-    this._link?.flowed.disconnect(this._drawMounts, this);
-    this._link = this._follower.current?.link ?? null;
+    const current = this._follower.current;
+    Signal.disconnectReceiver(this);
+    this._link = current?.link ?? null;
     this._link?.changed.connect(this._draw, this);
     this._link?.flowed.connect(this._drawMounts, this);
-    this._ending.clear();
+    current?.document.title.changed.connect(this._drawName, this);
     this._showError(null);
     this._note.textContent = '';
     this._draw();
@@ -106,11 +108,9 @@ export class S3Panel extends Widget {
   }
 
   private _draw(): void {
-    const current = this._follower.current;
     const link = this._link;
     const status = link?.status ?? null;
-    this._document.textContent = current?.document.title.label ?? '';
-    this._document.title = current?.document.title.label ?? '';
+    this._drawName();
     const isLoaded = link?.phase === 'loaded' && status !== null;
     this._refresh.disabled = !isLoaded;
     if (link && link.trouble !== this._trouble) {
@@ -141,6 +141,10 @@ export class S3Panel extends Widget {
     this._buckets.show(link, status, this.isVisible);
     this._drawMounts();
     this._drawDatasets(link, status);
+  }
+
+  private _drawName(): void {
+    this._document.textContent = this._document.title = this._follower.current?.document.title.label ?? '';
   }
 
   private _drawIdentity(link: KernelLink, status: Status): void {
@@ -219,9 +223,10 @@ export class S3Panel extends Widget {
   }
 
   private _askedOf(link: KernelLink): Asked {
+    const asker = link.status?.asker ?? '';
     let found = this._asked.get(link);
-    if (!found) {
-      found = { lights: null, standings: new Map() };
+    if (found?.asker !== asker) {
+      found = { asker, lights: null, standings: new Map() };
       this._asked.set(link, found);
     }
     return found;

@@ -50,11 +50,14 @@ export class TreeView {
     const lines = this._rows.map(row => this._known(row) ?? this._line(row, now));
     const kept = new Set<Element>(lines);
     [...this.node.children].filter(line => !kept.has(line)).forEach(line => line.remove());
-    lines.forEach((line, at) => {
-      if (this.node.children[at] !== line) {
-        this.node.insertBefore(line, this.node.children[at] ?? null);
+    let next = this.node.firstElementChild; // never `children[at]`, which is counted anew after each change
+    for (const line of lines) {
+      if (line === next) {
+        next = next.nextElementSibling;
+      } else {
+        this.node.insertBefore(line, next);
       }
-    });
+    }
     this._drawn = new Map(this._rows.map((row, at) => [row.id, { said: said(row), line: lines[at] as HTMLElement }]));
     this.node.hidden = !this._rows.length;
     if (!this._rows.some(row => row.id === this._current)) {
@@ -88,7 +91,8 @@ export class TreeView {
         return line(row, `Names on S3 that begin with “${row.beginning}” …`, {}, 's3magic-mod-action');
       case 'failure': {
         const { message, hint } = row.failure;
-        const made = line(row, printable(message), { title: printable(`${message}\n${hint}`) }, 's3magic-mod-failure');
+        const made = line(row, printable(message), {}, 's3magic-mod-failure');
+        made.lastElementChild?.append(make('div', { class: 's3magic-Hint', text: printable(hint) }));
         made.append(make('span', { class: 's3magic-Retry', text: 'Retry' }));
         return made;
       }

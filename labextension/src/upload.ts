@@ -3,34 +3,42 @@
 import { RequestError, type KernelLink } from './kernel';
 import type { Notice } from './notice';
 import type { TreeNode } from './tree';
-import { printable, sizeText } from './words';
+import type { Failure } from './types';
+import { counted, printable, sizeText } from './words';
 
 /** Servers take messages of 10 MiB. */
 const PIECE = 2 << 20;
 
-/** Upload files into a bucket or folder, one after the other; tells whether any was stored. */
+/** Upload files into a bucket or folder, one after the other, whatever comes of one; tells whether any was stored. */
 export async function uploadFiles(
   link: KernelLink,
   node: TreeNode,
   files: readonly File[],
   notice: Notice
 ): Promise<boolean> {
+  const failures: Failure[] = [];
   let stored = 0;
   const run = { isGivenUp: false };
   for (const file of files) {
     try {
-      if (!(await send(link, node, file, notice, run))) {
+      if (run.isGivenUp || !(await send(link, node, file, notice, run))) {
         notice.say(`The upload was given up; nothing of ${printable(file.name)} was stored.`);
         return stored > 0;
       }
       stored += 1;
     } catch (error) {
-      notice.fail(error instanceof RequestError ? error.failure : { message: String(error), hint: '' });
-      return stored > 0;
+      failures.push(error instanceof RequestError ? error.failure : { message: String(error), hint: '' });
     }
   }
-  notice.say(stored === 1 ? `Stored ${printable(files[0]?.name ?? '')}.` : `Stored ${stored} files.`);
-  return true;
+  const [first] = failures;
+  const told = files.length === 1 ? printable(files[0]?.name ?? '') : counted(stored, 'file');
+  if (first) {
+    const of = files.length === 1 ? '' : `Stored ${told}, ${failures.length} not. `;
+    notice.fail({ message: of + first.message, hint: first.hint });
+  } else {
+    notice.say(`Stored ${told}.`);
+  }
+  return stored > 0;
 }
 
 /** Send one file; false when it was given up. */
@@ -45,6 +53,8 @@ async function send(
   let id: string | null = null;
   let sent = 0;
   do {
+    const action = { text: 'Give up', run: () => (run.isGivenUp = true) };
+    notice.say(`Uploading ${printable(file.name)}: ${sizeText(sent)} of ${sizeText(file.size)}`, { action });
     const piece = await file.slice(sent, sent + PIECE).arrayBuffer();
     const params: { upload_id: string } | typeof place = id === null ? place : { upload_id: id };
     const answer: { upload_id: string } = await link.ask('upload', params, piece.byteLength ? piece : null);
@@ -56,10 +66,6 @@ async function send(
     }
     if (piece.byteLength === 0 && sent < file.size) {
       throw new Error(`${file.name} became shorter while it was read`);
-    }
-    if (sent < file.size) {
-      const action = { text: 'Give up', run: () => (run.isGivenUp = true) };
-      notice.say(`Uploading ${printable(file.name)}: ${sizeText(sent)} of ${sizeText(file.size)}`, { action });
     }
   } while (sent < file.size);
   return true;

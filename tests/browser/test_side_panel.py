@@ -121,6 +121,8 @@ def test_panel_follows_restart_and_the_notebook_in_front(lab, panel):
     expect(shown).to_contain_text("not loaded")
     lab.command(page, "docmanager:open", path="one.ipynb")
     expect(shown.locator(".s3magic-Name")).to_have_text("teacher")
+    page.evaluate("window.jupyterapp.serviceManager.contents.rename('one.ipynb', 'uno.ipynb')")
+    expect(shown.locator(".s3magic-Document")).to_have_text("uno.ipynb")
     page.evaluate("void window.jupyterapp.commands.execute('kernelmenu:restart')")
     page.get_by_role("button", name="Confirm Kernel Restart").click()
     expect(shown.get_by_role("button", name="Load s3magic")).to_be_visible()

@@ -129,9 +129,18 @@ def test_what_is_denied_says_so_and_pins_outlive_a_reload(lab, panel, screenshot
     lab.command(page, "s3magic:show-panel")
     item(shown, "teaching/photos/").click()
     expect(item(shown, "alps-at-noon.jpg")).to_be_visible()
+    choose(page, item(shown, "private"), "Check Access")
+    may = shown.get_by_role("list", name="What you may do at s3://private/")
+    expect(may).to_be_visible()
     for name in ("teaching/photos/", "private"):
         choose(page, item(shown, name), "Unpin")
         expect(item(shown, name)).to_have_count(0)
+    lab.command(page, "notebook:insert-cell-below")
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text(WHO.format("teacher"))
+    page.keyboard.press("Shift+Enter")
+    expect(shown.locator(".s3magic-Name")).to_have_text("teacher")
+    expect(may).to_have_count(0)
 
 
 def test_hostile_names_are_shown_safely_and_files_uploaded(lab, panel, screenshots, tmp_path):
@@ -151,13 +160,16 @@ def test_hostile_names_are_shown_safely_and_files_uploaded(lab, panel, screensho
 
     fresh = tmp_path / "fresh.bin"
     fresh.write_bytes(os.urandom(5_000_000))  # more pieces than one
-    for _ in range(2):
+    more = tmp_path / "more.bin"
+    more.touch()
+    for files in ([fresh], [fresh, more]):
         with page.expect_file_chooser() as chooser:
             choose(page, item(shown, "odd"), "Upload Files …")
-        chooser.value.set_files(fresh)
+        chooser.value.set_files(files)
         expect(shown.locator(".s3magic-Notice")).to_contain_text(re.compile("Stored fresh.bin|already"))
         expect(item(shown, "fresh.bin")).to_contain_text("5.0 MB")
-    expect(shown.locator(".s3magic-Notice")).to_contain_text("already")
+    expect(shown.locator(".s3magic-Notice")).to_contain_text("Stored 1 file, 1 not.")
+    expect(item(shown, "more.bin")).to_be_visible()
 
     tiles = shown.get_by_role("listitem").filter(has_text=" fetched")
     tiles.get_by_role("button", name="Check tiles on S3").click()
