@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from s3magic.errors import (
     TilesFailed,
     Unreachable,
 )
-from s3magic.parallel import each, each_here
+from s3magic.parallel import Outcome, each, each_here
 
 WORKERS = 64  # a header is a round trip, not a transfer: as many as a client keeps connections
 _HOPELESS = (ClockSkew, ExpiredCredentials, InvalidCredentials, MissingLibrary, NoCredentials)
@@ -60,6 +60,7 @@ def gather(
     *,
     executor: Executor | None = None,
     on_value: Callable[[Item, Value], None] | None = None,
+    on_values: Callable[[Sequence[Value]], None] | None = None,
     stop: threading.Event | None = None,
     workers: int | None = None,
     keep: bool = True,
@@ -74,6 +75,8 @@ def gather(
     ----------
     on_value
         Called with each item and its value as they come, in the calling thread.
+    on_values
+        Called with the values that have come since it was called last, all of them at once.
     stop
         Set when the work ends early, for functions that look at it.
     workers
@@ -82,30 +85,41 @@ def gather(
         Whether the values are part of what is returned; where they are very many, ``on_value`` may do.
     """
     harvest: Harvest[Value] = Harvest()
-    outcomes = (
+    turns = (
         each_here(function, items, workers=workers or WORKERS, leaving=stop.set if stop is not None else bool)
         if executor is None
-        else each(function, items, executor=executor, workers=WORKERS, to_the_end=True)
+        else _singly(each(function, items, executor=executor, workers=WORKERS, to_the_end=True))
     )
     in_vain = 0
     try:
-        with closing(outcomes):
-            for outcome in outcomes:
-                in_vain = in_vain + 1 if isinstance(outcome.error, Unreachable) else 0
-                if outcome.error is None:
-                    value: Value = outcome.value  # type: ignore[assignment]
-                    if keep:
-                        harvest.values.append(value)
-                    if on_value is not None:
-                        on_value(outcome.item, value)
-                else:
-                    harvest.failures.append((outcome.item.name, outcome.error))
-                    if isinstance(outcome.error, _HOPELESS) or in_vain >= (workers or WORKERS):
-                        harvest.stopped = outcome.error
-                        break
+        with closing(turns):
+            for turn in turns:
+                came = [one for one in turn if one.error is None]
+                values: list[Value] = [one.value for one in came]  # type: ignore[misc]
+                harvest.values += values if keep else ()
+                if on_value is not None:
+                    for one, value in zip(came, values, strict=True):
+                        on_value(one.item, value)
+                if on_values is not None:
+                    on_values(values)
+                for one in turn:
+                    in_vain = in_vain + 1 if isinstance(one.error, Unreachable) else 0
+                    if one.error is not None:
+                        harvest.failures.append((one.item.name, one.error))
+                        if isinstance(one.error, _HOPELESS) or in_vain >= (workers or WORKERS):
+                            harvest.stopped = one.error
+                if harvest.stopped is not None:
+                    break
     except KeyboardInterrupt as interrupt:
         harvest.stopped = interrupt
     return harvest
+
+
+def _singly(outcomes: Generator[Outcome[Item, Value], None, None]) -> Generator[list[Outcome[Item, Value]], None, None]:
+    """Yield each outcome as soon as it comes: to an executor the way is long."""
+    with closing(outcomes):
+        for outcome in outcomes:
+            yield [outcome]
 
 
 def raise_failures(

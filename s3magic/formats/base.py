@@ -261,8 +261,12 @@ class Format(Protocol):
         """Whether many files are one thing of it: then a `Folder` is given in place of a file."""
         ...
 
-    def describe(self, file: BinaryIO) -> TileInfo:
-        """Return what the file says of itself."""
+    def describe(self, file: BinaryIO, *, placed: bool = True) -> TileInfo:
+        """Return what the file says of itself.
+
+        With ``placed=False`` its extent in degrees may be left out where CRS and bounds tell it:
+        who describes thousands of files asks for those of many at once (`crs.crs84_extents`).
+        """
         ...
 
     def preview(self, file: BinaryIO, *, size: int = 160, look: Look = PLAIN) -> Preview:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -62,10 +63,22 @@ def crs84_extent(wkt: str | None, bounds: Extent | None) -> Extent | None:
 
     None where the CRS is not known, not tied to the earth, or undefined over these bounds.
     """
+    return crs84_extents([(wkt, bounds)])[0]
+
+
+@in_one_thread
+def crs84_extents(places: Sequence[tuple[str | None, Extent | None]]) -> list[Extent | None]:
+    """Return the same of many CRSs and bounds, for the way to the thread that projects and back is twice the work."""
+    return [_crs84_extent(wkt, bounds) for wkt, bounds in places]
+
+
+def _crs84_extent(wkt: str | None, bounds: Extent | None) -> Extent | None:
     if wkt is None or bounds is None or not all(math.isfinite(value) for value in bounds):
         return None
-    degrees = _transformed(wkt, bounds)
-    return None if degrees is None else degrees_extent(*degrees)
+    transformer = _to_crs84(wkt)
+    with suppress(ProjError):
+        return None if transformer is None else degrees_extent(*transformer.transform_bounds(*bounds))
+    return None
 
 
 def degrees_extent(west: float, south: float, east: float, north: float) -> Extent | None:
@@ -96,12 +109,6 @@ def crs_name(wkt: str) -> str:
         return "not understood"
     codes = [_id(part) for part in (crs.sub_crs_list if crs.is_compound else [crs])]
     return f"{crs.name} ({' + '.join(codes)})" if all(codes) else str(crs.name)
-
-
-@in_one_thread
-def _transformed(wkt: str, bounds: Extent) -> Extent | None:
-    transformer = _to_crs84(wkt)
-    return None if transformer is None else transformer.transform_bounds(*bounds)
 
 
 @lru_cache(maxsize=256)
@@ -200,4 +207,4 @@ def _id(crs: Any) -> str:
 
 
 def _rounded(degrees: float) -> float:
-    return round(degrees, 7) + 0.0  # no minus zero
+    return round(float(degrees), 7) + 0.0  # no minus zero

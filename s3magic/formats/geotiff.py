@@ -13,7 +13,7 @@ from typing import Any
 
 from s3magic.errors import UnreadableFormat
 from s3magic.formats.base import PLAIN, Extent, Look, Preview, TileInfo, numbers
-from s3magic.formats.crs import GeoKeys, crs84_extent, crs_name, geo_keys, wkt_of_keys
+from s3magic.formats.crs import GeoKeys, crs_name, geo_keys, wkt_of_keys
 from s3magic.formats.ome import read_ome
 from s3magic.formats.tiff import Directory, Layout, Tag, read_layout
 from s3magic.formats.watch import WatchedFile
@@ -70,7 +70,6 @@ def describe(file: WatchedFile) -> TileInfo:
         if microscopic
         else _format(file, layout, overviews, is_placed=affine is not None or crs is not None),
         crs=crs,
-        crs84_extent=crs84_extent(crs, bounds),
         native_extent=numbers(bounds[0], bounds[2], bounds[1], bounds[3]) if bounds else None,
         bounds=bounds,
         dimensions=f"{image.width}x{image.height}",

@@ -10,7 +10,7 @@ from typing import Any
 
 from s3magic.errors import UnreadableFormat
 from s3magic.formats.base import PLAIN, Extent, Look, Preview, TileInfo, numbers
-from s3magic.formats.crs import crs84_extent, crs_name, geo_keys, wkt_of_keys
+from s3magic.formats.crs import crs_name, geo_keys, wkt_of_keys
 from s3magic.formats.las_header import (
     EXTRA_BYTES,
     KEY_DIRECTORY,
@@ -75,11 +75,10 @@ def describe(file: WatchedFile) -> TileInfo:
         kind="point-cloud",
         format=header.format,
         crs=crs,
-        crs84_extent=crs84_extent(crs, bounds),
         native_extent=native,
         bounds=bounds,
         point_count=header.point_count,
-        schema=list(_schema(header.point_format, header.extra_length, header.records.get(EXTRA_BYTES, b""))),
+        schema=_schema(header.point_format, header.extra_length, header.records.get(EXTRA_BYTES, b"")),
         details=details,
     )
 
@@ -150,7 +149,7 @@ def _crs(header: Header) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _schema(point_format: int, extra_length: int, extra_bytes: bytes) -> tuple[dict[str, Any], ...]:
+def _schema(point_format: int, extra_length: int, extra_bytes: bytes) -> list[dict[str, Any]]:
     """Return the fields of a point; many tiles share them, and they are not to be changed."""
     fields = [_field(*text.rsplit(" ", 1)) for text in _FIELDS[point_format].split(", ")]
     left = extra_length
@@ -162,7 +161,7 @@ def _schema(point_format: int, extra_length: int, extra_bytes: bytes) -> tuple[d
         fields.append(extra)
     if left:
         fields.append({"name": "Extra Bytes", "dataType": "bytes", "size": 8 * left})
-    return tuple(fields)
+    return fields
 
 
 def _field(name: str, kind: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, BinaryIO, cast
 
@@ -30,10 +30,11 @@ class LazyFormat:
     extra: str
     is_folder: bool = False
 
-    def describe(self, file: BinaryIO) -> TileInfo:
+    def describe(self, file: BinaryIO, *, placed: bool = True) -> TileInfo:
         """See `Format.describe`."""
         with self._guard(file, self.extra) as watched:
-            return cast("TileInfo", self._decoder().describe(watched))
+            info: TileInfo = self._decoder().describe(watched)
+            return _placed(info) if placed else info
 
     def preview(self, file: BinaryIO, *, size: int = 160, look: Look = PLAIN) -> Preview:
         """See `Format.preview`."""
@@ -108,10 +109,19 @@ def find(name: str) -> Format | None:
     return None
 
 
-def describe(file: BinaryIO, name: str) -> TileInfo:
-    """Return what a file says of itself; a plain ``"file"`` where its name tells no known format."""
+def describe(file: BinaryIO, name: str, *, placed: bool = True) -> TileInfo:
+    """Return what a file says of itself, see `Format.describe`; a plain ``"file"`` where its name tells no format."""
     format_ = find(name)
-    return TileInfo("file", "file") if format_ is None else format_.describe(file)
+    return TileInfo("file", "file") if format_ is None else format_.describe(file, placed=placed)
+
+
+def _placed(info: TileInfo) -> TileInfo:
+    """Return a description with the extent in degrees that its CRS and bounds tell, where it has none of its own."""
+    if info.crs84_extent or not info.crs or not info.bounds:
+        return info
+    from s3magic.formats.crs import crs84_extents  # noqa: PLC0415 - costs pyproj
+
+    return replace(info, crs84_extent=crs84_extents([(info.crs, info.bounds)])[0])
 
 
 def _is_panic(error: BaseException) -> bool:

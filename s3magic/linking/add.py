@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +12,7 @@ from s3magic.errors import CredentialsError, LinkError
 from s3magic.harvest import Harvest, gather, raise_failures
 from s3magic.linking import footprints
 from s3magic.linking.changes import Changes
-from s3magic.linking.describe import Described, describe
+from s3magic.linking.describe import Described, describe, place
 from s3magic.linking.drafts import Drafts
 from s3magic.linking.fetch import bring
 from s3magic.linking.fit import fit
@@ -26,7 +26,7 @@ from s3magic.linking.recording import Addition, at_work, record, refuse_last_cop
 from s3magic.linking.report import Report, read_report
 from s3magic.linking.split import homes, subfolders
 from s3magic.linking.state import State
-from s3magic.linking.survey import Candidate, refuse_clashes, survey
+from s3magic.linking.survey import refuse_clashes, survey
 from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
 
@@ -175,12 +175,12 @@ def _describe(task: _Task, opener: StoreOpener, executor: Executor | None) -> Ha
         task.drafts.fill(task.report)
     with meter(f"{task.plan.line}: reading headers", task.drafts.left) as bar:
 
-        def note(_one: Candidate, described: Described) -> None:
-            task.drafts.add(described)
-            bar(1)
+        def note(some: Sequence[Described]) -> None:
+            task.drafts.add(place(some))
+            bar(len(some))
 
         work = partial(describe, opener=opener, hash=task.order.hash, report=task.report)
-        return gather(work, task.drafts.missing(), executor=executor, on_value=note, keep=False)
+        return gather(work, task.drafts.missing(), executor=executor, on_values=note, keep=False)
 
 
 def _nothing(harvest: Harvest[Described]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
@@ -12,7 +13,7 @@ from s3magic.formats import pam, registry
 from s3magic.formats.base import GRID_HEADER, TileInfo
 from s3magic.html import bytes_text
 from s3magic.linking import hashes
-from s3magic.linking.manifest import SIDECAR, Box, LinkedTile, canonical
+from s3magic.linking.manifest import SIDECAR, Box, LinkedTile
 from s3magic.linking.report import Report
 from s3magic.linking.survey import PAM, Candidate
 from s3magic.store.base import ObjectInfo, Store, StoreOpener
@@ -30,13 +31,15 @@ _TYPES = frozenset({"point-cloud", "raster", "grid"})
 class Described:
     """A tile, and what must be equal in all tiles of a dataset.
 
-    ``content`` is the ``sha256:…`` of the whole content where describing the tile read all of it.
+    ``bounds`` are left where they tell its place on Earth, see `place`; ``content`` is the
+    ``sha256:…`` of the whole content where describing the tile read all of it.
     """
 
     tile: LinkedTile
     type: str
     crs: str | None = None
     schema: Any = None
+    bounds: Box | None = None
     content: str | None = None
 
     @property
@@ -88,7 +91,7 @@ def _describe(candidate: Candidate, store: Store, hash_word: str, report: Report
         crc64nvme=info.checksums.get("CRC64NVME"),
         last_modified=time_text(info.last_modified),
         format=sys.intern(about.format) if is_tile or candidate.is_sidecar else "file",
-        crs84_extent=_rounded(where.crs84_extent),
+        crs84_extent=where.crs84_extent,
         native_extent=where.native_extent,
         point_count=where.point_count,
         dimensions=where.dimensions,
@@ -96,7 +99,21 @@ def _describe(candidate: Candidate, store: Store, hash_word: str, report: Report
     )
     if not is_tile:
         return Described(tile, "file", content=seen)
-    return Described(tile, about.kind, about.crs and sys.intern(about.crs), canonical(about.schema), seen)
+    bounds = None if about.crs84_extent else about.bounds
+    return Described(tile, about.kind, about.crs and sys.intern(about.crs), about.schema, bounds, seen)
+
+
+def place(some: Sequence[Described]) -> list[Described]:
+    """Return described tiles with their places on Earth, as far as they can be told; all are projected at once."""
+    if not any(one.crs and one.bounds for one in some):
+        return list(some)
+    from s3magic.formats.crs import crs84_extents  # noqa: PLC0415 - costs pyproj
+
+    extents = crs84_extents([(one.crs, one.bounds) for one in some])
+    return [
+        replace(one, tile=replace(one.tile, crs84_extent=extent), bounds=None) if extent else one
+        for one, extent in zip(some, extents, strict=True)
+    ]
 
 
 def _ask(store: Store, candidate: Candidate) -> tuple[ObjectInfo, bytes | None]:
@@ -127,7 +144,7 @@ def _header(store: Store, info: ObjectInfo, version_id: str | None, content: byt
         return _NOWHERE
     reader = RangeReader(store, info, limit=HEADER_LIMIT, version_id=version_id, head=content or b"")
     try:
-        return registry.describe(cast("BinaryIO", reader), info.name)
+        return registry.describe(cast("BinaryIO", reader), info.name, placed=False)
     except ByteLimitReached as error:
         raise UnreadableFormat(
             f"The header of {info.name} wants more than {bytes_text(HEADER_LIMIT)}",
@@ -147,14 +164,6 @@ def _known_hash(
     if report is not None and (oid := report.find(info)):
         return oid, "report"
     return None, None
-
-
-def _rounded(extent: Box | None) -> Box | None:
-    """Keep a centimetre, so that another release of a projection library gives the same text."""
-    if extent is None:
-        return None
-    west, south, east, north = (round(float(number), 7) + 0.0 for number in extent)
-    return west, south, east, north
 
 
 def time_text(moment: datetime | None) -> str | None:

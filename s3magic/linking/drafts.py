@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ from s3magic import __version__
 from s3magic.linking.describe import Described
 from s3magic.linking.fit import Kind
 from s3magic.linking.ledger import Ledger, as_json
-from s3magic.linking.manifest import LinkedTile, canonical, canonical_text, parse_line, shard, tile_line
+from s3magic.linking.manifest import LinkedTile, canonical_text, parse_line, shard, tile_line
 from s3magic.linking.report import Report
 from s3magic.linking.survey import Candidate, candidates
 
@@ -35,7 +35,8 @@ class Drafts:
     def __init__(self, ledger: Ledger, *, hash: str) -> None:  # noqa: A002 - the public word
         self._ledger = ledger
         self._how = f"{hash} {__version__}"
-        self._kinds: dict[tuple[Any, ...], tuple[int, Any]] = {}  # with the schema itself: an id lives as long as it
+        self._kinds: dict[tuple[str, str | None, str], int] = {}
+        self._last: tuple[Described | None, int] = None, 0
 
     def recall(self) -> None:
         """Take for described what an earlier run described of objects that have not changed since."""
@@ -65,20 +66,22 @@ class Drafts:
         nobody = "not exists (select 1 from described where described.name = found.name)"
         return candidates(self._ledger, f"is_fresh and {nobody}")
 
-    def add(self, one: Described) -> None:
-        """Write a described tile down."""
-        known = self._kinds.get((one.type, one.crs, id(one.schema)))
-        number = known[0] if known else self._number(one.type, one.crs, canonical(one.schema))
-        self._ledger.write(_ADD, *_row(one.tile, self._how, number, one.content))
+    def add(self, some: Sequence[Described]) -> None:
+        """Write described tiles down, all of them or none."""
+        rows = [_row(one.tile, self._how, self._number(one), one.content) for one in some]
+        self._ledger.write_all(_ADD, rows)
 
-    def _number(self, type_: str, crs: str | None, schema: Any) -> int:
-        """Return the number of a kind; from another process the same schema comes as another thing each time."""
-        kind = (type_, crs, id(schema))
-        if kind not in self._kinds:
-            (number,) = self._ledger.row("select coalesce(max(number), 0) + 1 from kind")
-            self._ledger.write("insert into kind values (?, ?, ?, ?)", number, type_, crs, canonical_text(schema))
-            self._kinds[kind] = number, schema
-        return self._kinds[kind][0]
+    def _number(self, one: Described) -> int:
+        """Return the number of a tile's kind, which mostly is that of the last one."""
+        last, number = self._last
+        if last is None or one.schema is not last.schema or (one.type, one.crs) != (last.type, last.crs):
+            kind = (one.type, one.crs, canonical_text(one.schema))
+            if kind not in self._kinds:
+                (self._kinds[kind],) = self._ledger.row("select coalesce(max(number), 0) + 1 from kind")
+                self._ledger.write("insert into kind values (?, ?, ?, ?)", self._kinds[kind], *kind)
+            number = self._kinds[kind]
+            self._last = one, number
+        return number
 
     @property
     def left(self) -> int:

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from format_samples import las
@@ -11,6 +12,7 @@ from format_samples import las
 from s3magic.errors import MissingLibrary
 from s3magic.formats import registry
 from s3magic.formats.base import TileInfo, numbers
+from s3magic.formats.crs import crs84_extents
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,15 @@ def test_a_description_is_json():
     info = registry.describe(io.BytesIO(las()), "a.las")
     assert json.loads(json.dumps(info.to_json()))["bounds"] == list(info.bounds)
     assert registry.describe(io.BytesIO(las()), "a.las") == info
+
+
+def test_extents_of_many_files_can_be_had_at_once():
+    info = registry.describe(io.BytesIO(las()), "a.las")
+    later = registry.describe(io.BytesIO(las()), "a.las", placed=False)
+    assert info.crs84_extent
+    assert later == replace(info, crs84_extent=None)
+    places = [(later.crs, later.bounds), (None, later.bounds), (later.crs, None), ("no WKT", later.bounds)]
+    assert crs84_extents(places) == [info.crs84_extent, None, None, None]
 
 
 def test_the_callers_file_stays_open_and_its_position_does_not_matter():

@@ -15,7 +15,7 @@ from s3magic.linking.describe import Described
 from s3magic.linking.drafts import Drafts
 from s3magic.linking.ledger import Ledger
 from s3magic.linking.linked import link
-from s3magic.linking.manifest import LinkedTile, canonical
+from s3magic.linking.manifest import LinkedTile
 from s3magic.linking.order import Order
 from s3magic.store.memory import MemoryStore
 from s3magic.url import S3Url
@@ -47,11 +47,10 @@ def test_processes_of_the_users_do_the_work(tmp_path):
 
 
 def test_what_comes_from_another_process_is_of_one_kind(tmp_path):
-    schema = canonical([{"name": "X", "dataType": "int32"}])
+    schema = [{"name": "X", "dataType": "int32"}]
     with Ledger(tmp_path / "ledger") as ledger:
         drafts = Drafts(ledger, hash="auto")
-        for number in range(3):
-            tile = LinkedTile(f"{number}.laz", f"s3://teaching/x/{number}.laz", "e", 1)
-            drafts.add(Described(tile, "point-cloud", "EPSG:2193", deepcopy(schema)))
+        tiles = [LinkedTile(f"{number}.laz", f"s3://teaching/x/{number}.laz", "e", 1) for number in range(3)]
+        drafts.add([Described(tile, "point-cloud", "EPSG:2193", deepcopy(schema)) for tile in tiles])
         assert ledger.row("select count(*), min(number), max(number) from kind") == (1, 1, 1)
         assert ledger.row("select min(kind), max(kind) from described") == (1, 1)

@@ -336,9 +336,9 @@ def test_an_interrupted_replace_leaves_the_old_and_goes_on_where_it_was(laz, lin
     store.trouble = True
     written, add_draft = [], Drafts.add
 
-    def watched(drafts, described):
-        add_draft(drafts, described)
-        written.append(described.name)
+    def watched(drafts, some):
+        add_draft(drafts, some)
+        written.extend(one.name for one in some)
         if len(written) == 2:
             done.set()
 
