@@ -326,12 +326,14 @@ def _make_folders(path: Path, *, ignore: str | None) -> list[Path]:
             with contextlib.suppress(FileExistsError):  # a mount beside this one made it just now
                 folder.mkdir()
                 made.append(folder)
-        if ignore is not None and not Path(ignore).exists():
-            Path(ignore).write_text("*\n")
     except OSError as error:
         for folder in reversed(made):
-            folder.rmdir()
+            with contextlib.suppress(OSError):  # another's are in it by now
+                folder.rmdir()
         raise MountError(f"Cannot make the folder {path}: {error.strerror}", "Choose a folder of your own.") from error
+    if ignore is not None and not Path(ignore).exists():
+        with contextlib.suppress(OSError):
+            Path(ignore).write_text("*\n")
     return made
 
 

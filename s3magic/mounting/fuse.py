@@ -66,7 +66,7 @@ class Connection:
     started
         Called once the kernel and this side have agreed on the protocol.
     ended
-        Called once, when the mount is gone.
+        Called when the mount is gone, by each thread that hears of it.
     looks
         Owner and modes; this user's, and for all to read, when None.
 

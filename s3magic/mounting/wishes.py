@@ -14,6 +14,7 @@ from s3magic.mounting.past import time_of
 from s3magic.url import S3Url
 
 SMALLEST_MEMORY = 96_000_000
+_OLDEST = 1_000_000_000  # the kernel takes no infinity
 _ALL_MODES = 0o777
 _WORDS = {
     "memory": "another memory",
@@ -37,8 +38,8 @@ def check(url: S3Url, *, memory: int, fresh: float) -> None:
             f"{bytes_text(memory)} of memory are too few for a mount",
             f"Give it at least {bytes_text(SMALLEST_MEMORY)}.",
         )
-    if fresh < 0:
-        raise InvalidInput(f"Listings cannot be {fresh} s old", "Give 0 or more seconds.")
+    if not 0 <= fresh <= _OLDEST:
+        raise InvalidInput(f"Listings cannot be {fresh} s old", f"Give 0 to {_OLDEST:,} seconds.")
 
 
 def moment(url: S3Url, version_at: datetime | str | None) -> str:
