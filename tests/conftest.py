@@ -18,11 +18,28 @@ os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.d
 
 
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory):
+def teaching_data(tmp_path_factory):
+    """The folder where sandboxes keep the teaching data: only the first of a run makes it, which takes seconds."""
+    folder = tmp_path_factory.getbasetemp().parent / "s3magic-sandbox-cache"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch, teaching_data):
+    """A cache of the test's own, in which there is nothing but the teaching data."""
+    kept = tmp_path / "cache" / "s3magic"
+    kept.mkdir(parents=True)
+    (kept / "sandbox").symlink_to(teaching_data)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept.parent))
+
+
+@pytest.fixture(scope="session")
+def sandbox(teaching_data):
     """A running sandbox; what a test writes, it writes under a name of its own."""
     from s3magic.sandboxes import process
 
-    with process.start(cache=tmp_path_factory.getbasetemp().parent / "s3magic-sandbox-cache") as box:
+    with process.start(cache=teaching_data) as box:
         yield box
 
 

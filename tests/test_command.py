@@ -25,7 +25,7 @@ def runtime(monkeypatch):
 
 
 @pytest.fixture
-def command(tmp_path, runtime):
+def command(tmp_path, runtime, own_cache):
     """Run the command in a folder and a cache of its own, where nobody else's mounts are seen or taken away."""
 
     def run(*arguments, **environ):
@@ -36,7 +36,7 @@ def command(tmp_path, runtime):
             timeout=300,
             check=False,
             cwd=tmp_path,
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), **environ},
+            env={**os.environ, **environ},
         )
 
     return run
@@ -72,9 +72,9 @@ raise SystemExit(0 if demo.run() else 1)
 """
 
 
-@pytest.mark.usefixtures("runtime")
+@pytest.mark.usefixtures("runtime", "own_cache")
 def test_a_step_that_fails_ends_the_demo_and_nothing_is_left(tmp_path):
-    environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)}
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, check=False, env=environ)
     assert done.returncode == 1
     assert "✗ Link tiles" in done.stdout
@@ -130,7 +130,7 @@ assert api.connection() is mine
 """
 
 
-def test_a_sandbox_that_stops_gives_back_the_choice_before_it_and_takes_no_later_one(tmp_path):
-    environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    done = subprocess.run([sys.executable, "-c", CHOICES], capture_output=True, text=True, check=False, env=environ)
+@pytest.mark.usefixtures("own_cache")
+def test_a_sandbox_that_stops_gives_back_the_choice_before_it_and_takes_no_later_one():
+    done = subprocess.run([sys.executable, "-c", CHOICES], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -40,10 +40,9 @@ SHOWN = {
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path, monkeypatch, own_cache):
     """Run a notebook in a folder of its own; return it with its outputs."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     work = tmp_path / "work"
     work.mkdir()
 
@@ -78,7 +77,7 @@ nbformat.write(notebook, target)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide a device")
-def test_without_fuse_a_copy_does_as_well(tmp_path):
+def test_without_fuse_a_copy_does_as_well(tmp_path, own_cache):
     profile, dev, work, done = (tmp_path / name for name in ("ipython/profile_default", "dev", "work", "done.ipynb"))
     for folder in (profile, dev, work):
         folder.mkdir(parents=True)
@@ -94,7 +93,7 @@ def test_without_fuse_a_copy_does_as_well(tmp_path):
         'exec "$@"',
     ]
     argv = ["unshare", "-m", "sh", "-c", " && ".join(steps), "sh", sys.executable, "-c", _EXECUTE]
-    environ = os.environ | {"IPYTHONDIR": str(profile.parent), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environ = os.environ | {"IPYTHONDIR": str(profile.parent)}
     ran = subprocess.run(
         [*argv, str(EXAMPLES / "exploring-a-bucket.ipynb"), str(work), str(done)],
         check=False,

@@ -127,12 +127,10 @@ def test_a_choice_of_addressing_is_in_the_configuration_that_stands_for_the_user
 @pytest.mark.parametrize(
     "words", [["--only", "keys", "role", "anonymous"], ["--only", "keys", "role", "--apart"]], ids=["led", "apart"]
 )
-def test_every_engine_reads(words, tmp_path_factory):
+def test_every_engine_reads(words, teaching_data):
     """Real engines, in a process of their own, on a sandbox that checks signatures: keys without and with an end."""
-    cache = tmp_path_factory.getbasetemp().parent / "s3magic-sandbox-cache"
-
     done = subprocess.run(
-        [sys.executable, SCRIPT, "--json", "--cache", cache, *words],
+        [sys.executable, SCRIPT, "--json", "--cache", teaching_data, *words],
         capture_output=True,
         text=True,
         timeout=300,

@@ -37,11 +37,10 @@ OWN = {
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory):
+def box(teaching_data):
     """A sandbox whose people lack one right each."""
     users = {name: {"Version": "2012-10-17", "Statement": statements} for name, statements in OWN.items()}
-    cache = tmp_path_factory.getbasetemp().parent / "s3magic-sandbox-cache"
-    with process.start(users={"users": users}, cache=cache) as made:
+    with process.start(users={"users": users}, cache=teaching_data) as made:
         yield made
 
 

@@ -43,12 +43,11 @@ DELEGATED = policy(f"{TEACHING}/photos/", "delegated", account=PARTNER, external
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory):
+def box(teaching_data):
     """A sandbox with somebody for each policy."""
     users = {name: {"policies": [made] if made else []} for name, made in POLICIES.items()}
     roles = {"delegate": {"policies": [DELEGATED["policy"]], "trust": DELEGATED["trust_policy"]}}
-    cache = tmp_path_factory.getbasetemp().parent / "s3magic-sandbox-cache"
-    with process.start(users={"users": users, "roles": roles}, cache=cache) as made:
+    with process.start(users={"users": users, "roles": roles}, cache=teaching_data) as made:
         yield made
 
 
@@ -150,10 +149,9 @@ def test_changing_what_is_browsed(become, refuses, scratch):
     )
 
 
-def test_thumbnails_are_drawn_and_linked(become, refuses, monkeypatch, tmp_path):
+def test_thumbnails_are_drawn_and_linked(become, refuses, own_cache):
     import urllib3
 
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     become("thumbs")
     gallery = s3magic.thumbs(f"{TEACHING}/cogs/").wait()
     assert gallery.items
@@ -365,7 +363,7 @@ def test_a_partner_reads_by_a_role_and_only_with_the_external_id(box):
         f"{TEACHING}/cogs/plain.tif",
     ],
 )
-def test_what_red_lights_ask_for_turns_them_green(become, tmp_path_factory, url):
+def test_what_red_lights_ask_for_turns_them_green(become, teaching_data, url):
     become("teacher").store("scratch").put("proof/there.txt", b"x")
     become("nobody")
     red = s3magic.check(url, write="full", output="s3://scratch/results/")
@@ -375,8 +373,7 @@ def test_what_red_lights_ask_for_turns_them_green(become, tmp_path_factory, url)
     assert red.to_json()["policy"] == mend
     assert "turn the red lights green" in repr(red)
     assert "turn the red lights green" in red._repr_html_()
-    cache = tmp_path_factory.getbasetemp().parent / "s3magic-sandbox-cache"
-    with process.start(users={"users": {"mended": mend}}, cache=cache) as other:
+    with process.start(users={"users": {"mended": mend}}, cache=teaching_data) as other:
         user, teacher = other.users["mended"], other.users["teacher"]
         for keys in (teacher, user):
             connection = s3magic.connect(

@@ -59,7 +59,7 @@ def test_a_choice_for_one_place_leads_no_library(run, before):
     run("%s3creds --for s3://public/ --forget")
 
 
-def test_a_sandbox_leads_them_and_its_end_leads_them_back(run, before, typed, monkeypatch):
+def test_a_sandbox_leads_them_and_its_end_leads_them_back(run, before, typed, monkeypatch, own_cache):
     from s3magic.sandboxes import process
 
     monkeypatch.setattr(process, "_live", [])

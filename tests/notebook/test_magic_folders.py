@@ -126,8 +126,7 @@ def test_a_box_west_of_greenwich_is_no_option(loaded, connection):
     assert isinstance(result.error_in_exec, LinkError)  # there are no tiles, but the box was understood
 
 
-def test_previews_are_returned_and_written(run, loaded, connection, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def test_previews_are_returned_and_written(run, loaded, connection, own_cache):
     run("%config S3Magics.thumb_limit = 3")
     gallery = run(f"%s3thumbs {ODD} --size 64 --html page.html")
     assert len(gallery.items) == 3

@@ -40,15 +40,9 @@ def answers(box):
     return True
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """A folder in which the sandboxes of this module keep their data."""
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
-def box(cache):
-    with process.start(cache=cache) as made:
+def box(teaching_data):
+    with process.start(cache=teaching_data) as made:
         yield made
 
 
@@ -99,8 +93,8 @@ def test_secrets_show_nowhere(box):
         assert not any(keys.secret_access_key in text for text in shown)
 
 
-def test_secrets_are_new_each_time(box, cache):
-    with process.start(cache=cache) as other:
+def test_secrets_are_new_each_time(box, teaching_data):
+    with process.start(cache=teaching_data) as other:
         for name, keys in other.users.items():
             assert keys.access_key_id == box.users[name].access_key_id
             assert keys.secret_access_key != box.users[name].secret_access_key
@@ -125,12 +119,12 @@ def test_reset_puts_everything_back(box, s3):
     assert box.buckets == ["private", "public", "scratch", "teaching"]
 
 
-def test_a_folder_of_ones_own(cache, tmp_path):
+def test_a_folder_of_ones_own(teaching_data, tmp_path):
     folder = tmp_path / "My Lesson"
     (folder / "sub").mkdir(parents=True)
     (folder / "a b.txt").write_text("hello")
     (folder / "sub" / "c.csv").write_text("x\n1\n")
-    with process.start(data=folder, cache=cache) as box:
+    with process.start(data=folder, cache=teaching_data) as box:
         assert "my-lesson" in box.buckets
         keys = box.users["teacher"]
         s3 = boto3.client(
@@ -163,16 +157,16 @@ def test_a_missing_folder_is_refused(tmp_path):
         process.start(data=tmp_path / "none")
 
 
-def test_a_taken_port_is_refused(box, cache):
+def test_a_taken_port_is_refused(box, teaching_data):
     port = int(box.endpoint_url.rpartition(":")[2])
     with pytest.raises(InvalidInput, match=str(port)):
-        process.start(port=port, cache=cache)
+        process.start(port=port, cache=teaching_data)
     assert box.state == "running"
 
 
-def test_a_damaged_cache_is_made_anew(tmp_path, cache):
-    with process.start(cache=cache):
-        kept = next(cache.glob("*.zip"))
+def test_a_damaged_cache_is_made_anew(tmp_path, teaching_data):
+    with process.start(cache=teaching_data):
+        kept = next(teaching_data.glob("*.zip"))
     damaged = tmp_path / "cache"
     damaged.mkdir()
     (damaged / kept.name).write_bytes(kept.read_bytes()[:1000])
@@ -183,13 +177,13 @@ def test_a_damaged_cache_is_made_anew(tmp_path, cache):
     assert (damaged / kept.name).stat().st_size == kept.stat().st_size
 
 
-def test_it_dies_with_its_parent(cache):
+def test_it_dies_with_its_parent(teaching_data):
     code = (
         "import sys; from pathlib import Path; from s3magic.sandboxes import process;"
         "box = process.start(cache=Path(sys.argv[1])); print(box._process.pid, flush=True); sys.stdin.read()"
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", code, str(cache)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(teaching_data)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
         pid = int(parent.stdout.readline())
@@ -202,20 +196,20 @@ def test_it_dies_with_its_parent(cache):
         parent.communicate()
 
 
-def test_it_ends_when_its_parent_leaves_in_good_order(cache):
+def test_it_ends_when_its_parent_leaves_in_good_order(teaching_data):
     code = (
         "import sys; from pathlib import Path; from s3magic.sandboxes import process;"
         "print(process.start(cache=Path(sys.argv[1]))._process.pid)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(cache)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code, str(teaching_data)], capture_output=True, text=True, check=True)
     assert not psutil.pid_exists(int(done.stdout))
     assert done.stderr == ""
 
 
-def test_it_ends_with_another_process_if_told_so(cache):
+def test_it_ends_with_another_process_if_told_so(teaching_data):
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        with process.start(cache=cache, parent_pid=other.pid) as box:
+        with process.start(cache=teaching_data, parent_pid=other.pid) as box:
             other.kill()
             other.wait(PATIENCE)
             wait_for(lambda: box.state == "stopped")

@@ -177,7 +177,7 @@ def test_a_token_of_another_sandbox_is_refused():
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory):
+def own(tmp_path_factory, teaching_data):
     """A sandbox with people of one's own, out of a file."""
     home = {"StringLike": {"s3:prefix": "home/${aws:username}/*"}}
     path = tmp_path_factory.mktemp("people") / "people.json"
@@ -204,8 +204,7 @@ def own(tmp_path_factory):
         },
     }
     path.write_text(json.dumps(told))
-    cache = tmp_path_factory.getbasetemp().parent / "s3magic-sandbox-cache"
-    with process.start(users=str(path), cache=cache) as box:
+    with process.start(users=str(path), cache=teaching_data) as box:
         yield box
 
 

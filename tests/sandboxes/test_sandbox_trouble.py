@@ -15,8 +15,8 @@ from s3magic.sandboxes import process, trouble
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    with process.start(cache=tmp_path_factory.mktemp("cache")) as made:
+def box(teaching_data):
+    with process.start(cache=teaching_data) as made:
         yield made
 
 
@@ -127,7 +127,7 @@ def test_what_is_not_well_formed_is_refused_before_anything_starts(box, asked):
     assert box.weather == trouble.Weather()
 
 
-def test_asked_again_it_is_disturbed_or_refused(tmp_path, monkeypatch):
+def test_asked_again_it_is_disturbed_or_refused(tmp_path, monkeypatch, own_cache):
     monkeypatch.setattr(process, "_live", [])
     (tmp_path / "mine").mkdir()
     with s3magic.sandbox(data=tmp_path / "mine") as box:

@@ -19,9 +19,8 @@ PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 
 
 @pytest.fixture
-def thumbs(connection, monkeypatch, tmp_path):
+def thumbs(connection, own_cache):
     """The public function, with a cache of its own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return s3magic.thumbs
 
 
