@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from s3magic.errors import AccessDenied, InvalidInput, NoSuchKey, NotFound
+from s3magic.harvest import reason
 from s3magic.naming import file_name
 from s3magic.url import S3Url
 
@@ -70,7 +72,7 @@ def _way(src: End, dst: End, *, delete: bool) -> Way:
     if not _is_url(src):
         if not _is_url(dst):
             raise InvalidInput("Neither end is on S3", "One of them begins with s3://; cp copies on this machine.")
-        return _up(Path(os.fspath(src)).expanduser(), _target(dst), delete=delete)  # type: ignore[arg-type]
+        return _up(_local(os.fspath(src)), _target(dst), delete=delete)  # type: ignore[arg-type]
     given = S3Url.parse(src)  # type: ignore[arg-type]
     source = _source(given)
     _check_delete(str(source), is_one=not source.is_prefix and not source.is_pattern, delete=delete)
@@ -84,7 +86,7 @@ def _down(source: S3Url, dst: str) -> Way:
     from s3magic.copying.down import Down
     from s3magic.copying.place import Place
 
-    folder = Path(dst).expanduser()
+    folder = _local(dst)
     only = None
     if not source.is_prefix and not source.is_pattern:
         only = file_name(source.name)
@@ -132,8 +134,23 @@ def _across(source: S3Url, target: S3Url, *, delete: bool) -> Way:
 
 def _server(connection: Connection) -> str:
     """Return where a connection asks, in one form; empty for AWS, whose buckets have names that no other has."""
-    host = urlsplit(connection.location.endpoint_url or "").netloc.lower()
-    return "" if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else host
+    from s3magic.access.place import is_aws
+
+    endpoint = connection.location.endpoint_url or ""
+    return "" if is_aws(endpoint) else urlsplit(endpoint).netloc.lower()
+
+
+def _local(end: str) -> Path:
+    """Return a path on this machine that can be looked at, whatever there is."""
+    if not end:
+        raise InvalidInput("One end has no name", "Write . for the folder that you are in.")
+    try:
+        path = Path(end).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InvalidInput(f"Cannot look at {end:.200}: {reason(error)}", "Name another place.") from error
+    return path
 
 
 def _source(url: S3Url) -> S3Url:

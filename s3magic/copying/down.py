@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from s3magic.copying.download import download
@@ -105,4 +105,5 @@ def _files(root: Path) -> Iterator[Entry]:
         for name in names:
             path, key = Path(folder, name), "/".join([*above, segment_of(name)])
             if unfit(key) is None and path.is_file() and not path.is_symlink():
-                yield Entry.of_file(key, path)
+                with suppress(FileNotFoundError):
+                    yield Entry.of_file(key, path)

@@ -35,14 +35,13 @@ def find_files(root: Path, base: str) -> Found:
                 if one.name != RECORDS:
                     folders.append((Path(one.path), f"{key}/"))
                 continue
-            why = _why_not(one, top, base + key)
-            if why is None:
-                try:
+            try:
+                if why := _why_not(one, top, base + key):
+                    found.left_out.append((key, why))
+                else:
                     found.entries.append(Entry.of_file(key, Path(one.path)))
-                except OSError as error:
-                    found.failures.append((key, error))
-            else:
-                found.left_out.append((key, why))
+            except OSError as error:
+                found.failures.append((key, error))
     return found
 
 

@@ -159,6 +159,13 @@ def workplace(tmp_path, monkeypatch, connection):
     ("src", "dst", "words", "error", "said"),
     [
         ("a", "b", {}, InvalidInput, "Neither end"),
+        ("", "s3://scratch/x", {}, InvalidInput, "no name"),
+        ("s3://teaching/photos/", "", {}, InvalidInput, "no name"),
+        ("n" * 300, "s3://scratch/x", {}, InvalidInput, "name too long"),
+        ("s3://teaching/photos/", "n" * 300, {}, InvalidInput, "name too long"),
+        ("s3://teaching/photos/", "a\0b", {}, InvalidInput, "null"),
+        ("s3://teaching/photos/", "~nobody-of-this-name/x", {}, InvalidInput, "home"),
+        ("s3://teaching/photos/", "file/x", {}, CopyError, "Cannot write to"),
         ("none", "s3://scratch/x", {}, NotFound, "No such file"),
         ("s3://teaching/none.txt", "x", {}, NotFound, "nothing at s3://teaching/none.txt$"),
         ("s3://teaching/none.txt", "x", {"delete": True}, CopyError, "nothing at s3://teaching/none.txt$"),

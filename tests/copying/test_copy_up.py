@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 
@@ -185,6 +186,20 @@ def test_a_folder_that_cannot_be_read_deletes_nothing(up, files, memory, monkeyp
     with pytest.raises(CopyFailed, match=r"sub: .*Permission"):
         up(delete=True)
     assert memory.get("p/old") == b"x"
+
+
+def test_a_file_that_goes_while_the_folder_is_looked_at_is_named(up, files, memory, monkeypatch):
+    true = os.scandir
+
+    def scan(folder):
+        found = list(true(folder))
+        (files / "a.nc").unlink(missing_ok=True)
+        return contextlib.nullcontext(found)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(CopyFailed, match=r"a\.nc: No such file"):
+        up()
+    assert memory.get("p/b.html") == b"b.html" * 10
 
 
 def test_what_is_left_out_deletes_nothing_below_it(up, here, files, memory, tmp_path):
