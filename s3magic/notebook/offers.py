@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 from configparser import Error, RawConfigParser
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from s3magic import api
 from s3magic.loaded import loaded
 from s3magic.url import S3Url
 
+if TYPE_CHECKING:
+    from s3magic.access.connection import Connection
+
 _SHOWN = 200
 _NOT_PROFILES = ("sso-session ", "services ")
+_numbers: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
+_fresh = count()
 
 
 def profiles() -> list[str]:
@@ -39,12 +47,13 @@ def saved() -> list[str]:
     return kept.names(api.saved_choices())
 
 
-def asker() -> int:
-    """Return a number for the connections in use, so that no answer outlives them."""
+def asker() -> tuple[int, ...]:
+    """Return the numbers of the connections in use, so that no answer outlives them; no two ever have the same."""
     current, per_url = (loaded(f"s3magic.access.{name}") for name in ("current", "per_url"))
     if current is None or per_url is None:
-        return 0
-    return hash((id(current.chosen()), *map(id, per_url.chosen().values())))
+        return ()
+    used = [current.chosen(), *per_url.chosen().values()]
+    return tuple(_numbers.setdefault(one, next(_fresh)) for one in used if one is not None)
 
 
 def buckets() -> list[str]:
