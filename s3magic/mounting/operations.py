@@ -185,7 +185,7 @@ class FileSystem:
         self._begin(node_id, entry, done, whole if 0 < entry.size <= WHOLE else None)
         most = min(MOST_BYTES, self._reads.limit // 8)
         following = self._folders.following(entry, most, lambda one: min(one.size, FIRST_FETCH))
-        self._reads.foresee(one for one in following if one.size and not one.is_archived)
+        self._reads.foreseen.add(one for one in following if one.size and not one.is_archived)
 
     def _begin(
         self,
@@ -234,7 +234,7 @@ class FileSystem:
 
     def urge(self) -> None:
         """Hurry up what somebody waits for; to be called now and then while one does."""
-        self._reads.urge()
+        self._reads.foreseen.urge()
 
     def release(self, handle: int) -> None:
         """Close an open file."""

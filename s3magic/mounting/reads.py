@@ -6,15 +6,15 @@ Knows no names and no FUSE: it answers a read by calling back, from whichever th
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from s3magic.errors import NotFound, ObjectChanged, ServerError, Unreachable
-from s3magic.mounting.ahead import FIRST_FETCH, HEAD, INDEXED, PART, UNIT
+from s3magic.mounting.ahead import HEAD, INDEXED, PART, UNIT
 from s3magic.mounting.cache import Cache, units
 from s3magic.mounting.disk import DiskCache
 from s3magic.mounting.filling import Costs, Spill
+from s3magic.mounting.foreseen import Foreseen
 from s3magic.mounting.inodes import Entry
 from s3magic.mounting.past import Source
 from s3magic.mounting.spans import Content, Done, Read, Span
@@ -22,7 +22,6 @@ from s3magic.mounting.workers import Workers
 
 TRIES = 3
 FILL_AT_ONCE = 24 * PART
-STUCK_SECONDS = 0.5
 
 
 class Reads:
@@ -48,6 +47,8 @@ class Reads:
     ----------
     requests, fetched, served : int
         Requests made, bytes fetched, bytes handed out.
+    foreseen : Foreseen
+        What will be read soon.
     """
 
     def __init__(
@@ -68,9 +69,7 @@ class Reads:
         self._changed = changed
         self._disk = disk
         self._costs = Costs()
-        self._foreseen: deque[Span] = deque()
-        self._foreseeing = 0
-        self._moved = 0.0  # when the turn of one of them came
+        self.foreseen = Foreseen(self._cache, self._costs, workers, self._fetch)
 
     @property
     def limit(self) -> int:
@@ -138,35 +137,6 @@ class Reads:
             self._answer(read)
         elif spill is not None:
             self._answer_from_disk(spill, start, stop, done)
-
-    def foresee(self, entries: Iterable[Entry]) -> None:
-        """Fetch the beginnings of objects that will be opened soon, while there is room."""
-        new: list[Span] = []
-        now = time.monotonic()
-        with self._cache.lock:
-            for entry in entries:
-                size = min(entry.size, FIRST_FETCH)
-                if not self._cache.knows(entry) and size <= self._cache.limit // 4 - self._cache.unread:
-                    content = self._cache.content(entry)
-                    content.read_at = now
-                    new += self._cache.cover(content, 0, size, is_ahead=True)
-            for span in new:
-                span.is_foreseen = span.is_queued = True
-            self._cache.evict()
-            self._foreseen += new
-            more = min(len(self._foreseen), self._at_once() - self._foreseeing)
-            self._foreseeing += max(0, more)
-        for _ in range(more):
-            self._workers.submit(self._fetch_foreseen, later=True)
-
-    def urge(self) -> None:
-        """Fetch at once what somebody waits for where its turn does not come; to be called now and then meanwhile."""
-        with self._cache.lock:
-            is_stuck = time.monotonic() > self._moved + STUCK_SECONDS
-            idle = [span for span in self._foreseen if span.is_queued and span.waiting] if is_stuck else []
-            for span in idle:
-                span.is_queued = False
-        self._submit(idle)
 
     def forget(self) -> None:
         """Drop what was fetched; what is on its way, or being handed out, stays for whoever asked for it."""
@@ -245,27 +215,7 @@ class Reads:
                 new.append(span)
         return new
 
-    def _at_once(self) -> int:
-        sizes = [span.size for span in self._foreseen]
-        return self._costs.at_once(sum(sizes) // len(sizes)) if sizes else 0
-
     # The fetching runs in a worker.
-
-    def _fetch_foreseen(self) -> None:
-        """Fetch what is foreseen, one after another, until something is asked for now."""
-        while True:
-            with self._cache.lock:
-                if not self._foreseen:
-                    self._foreseeing -= 1
-                    return
-                span = self._foreseen.popleft()
-                is_mine, span.is_queued = span.is_queued, False
-                self._moved = time.monotonic()
-            if is_mine:
-                self._fetch(span)
-            if self._workers.are_asked:
-                self._workers.submit(self._fetch_foreseen, later=True)
-                return
 
     def _fetch(self, span: Span) -> None:
         with self._cache.lock:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 import pytest
 
 from s3magic.errors import AccessDenied, ObjectChanged, Unreachable
-from s3magic.mounting import reads as module
 from s3magic.mounting.ahead import EAGER_AFTER
 from s3magic.mounting.inodes import file_entry
 from s3magic.mounting.reads import Reads
@@ -276,16 +275,16 @@ def test_what_somebody_waits_for_overtakes_what_is_stuck(store, workers, monkeyp
         return receive(key, *args, **options)
 
     monkeypatch.setattr(store, "receive", held_up)
-    monkeypatch.setattr(module, "STUCK_SECONDS", 0)
+    monkeypatch.setattr("s3magic.mounting.foreseen.STUCK_SECONDS", 0)
     reads = Reads(store, limit=64 * MIB, workers=workers, changed=print)
     first = [put(store, 1000, seed=number, key=f"{number}")[1] for number in range(7)]
     data, wanted = put(store, 1000, key="wanted")
-    reads.foresee([*first, wanted])
+    reads.foreseen.add([*first, wanted])
     assert stuck.acquire(timeout=20)
     try:
         done, answer = threading.Event(), []
         reads.read(reads.open(wanted), 0, 1000, lambda result: (answer.append(b"".join(result)), done.set()))
-        reads.urge()
+        reads.foreseen.urge()
         assert done.wait(20)
         assert answer == [data]
     finally:
@@ -294,7 +293,7 @@ def test_what_somebody_waits_for_overtakes_what_is_stuck(store, workers, monkeyp
 
 def test_files_foreseen_are_there_when_they_are_opened(store, reads, eventually):
     files = [put(store, 20_000, seed=number, key=f"{number}") for number in range(20)]
-    reads.foresee([entry for _, entry in files])
+    reads.foreseen.add([entry for _, entry in files])
     eventually(lambda: reads.fetched == 20 * 20_000)
     for data, entry in files:
         content = reads.open(entry)
@@ -305,7 +304,7 @@ def test_files_foreseen_are_there_when_they_are_opened(store, reads, eventually)
 
 def test_what_nobody_opened_gives_way(store, reads):
     reads.limit = 16 * MIB
-    reads.foresee([put(store, MIB, seed=number, key=f"{number}")[1] for number in range(20)])
+    reads.foreseen.add([put(store, MIB, seed=number, key=f"{number}")[1] for number in range(20)])
     data, entry = put(store, 40 * MIB, key="big")
     content = reads.open(entry)
     for at in range(0, len(data), MIB):
@@ -345,7 +344,7 @@ def test_bytes_are_right_whatever_sixteen_readers_do_at_once(tmp_path, monkeypat
         for _ in range(6):
             data, entry = chance.choice(files)
             content, at, is_leaping = reads.open(entry), chance.randrange(len(data)), chance.random() < 0.5
-            reads.foresee(entry for _, entry in files)
+            reads.foreseen.add(entry for _, entry in files)
             for _ in range(25):
                 size = chance.choice([100, 4096, 128 << 10, MIB, 3 * MIB])
                 try:
