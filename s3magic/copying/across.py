@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import Any
 
 from s3magic.copying.entry import Entry, Found
 from s3magic.copying.heed import Heed
@@ -13,6 +14,7 @@ from s3magic.errors import AccessDenied, NoSuchKey, ObjectChanged, S3MagicError
 from s3magic.store.base import ObjectInfo, Store
 from s3magic.store.copies import copy_object
 from s3magic.store.s3 import S3Store
+from s3magic.store.upload import Written
 from s3magic.url import S3Url
 
 PART = 16 << 20
@@ -84,8 +86,13 @@ class Across:
         report(0)
         key = self._to.key + entry.name if self._to.is_prefix else self._to.key
         etag = there.info.etag if there is not None and there.info is not None else None
-        self._heed.write(key, etag, partial(self._write, entry.info, key, report))
+        self._heed.write(key, etag, partial(self._write_surely, entry.info, key, report))
         self._heed.note(entry.size, partial(self._write, entry.info, key, lambda _: None, if_none_match=True))
+
+    def _write_surely(self, info: ObjectInfo, key: str, report: Report, **condition: Any) -> None:
+        """Write, past passing faults."""
+        written = Written(self._store, key, info.size, info.etag)
+        written.surely(lambda: self._write(info, key, report, **condition))
 
     def _write(
         self, info: ObjectInfo, key: str, report: Report, *, if_match: str | None = None, if_none_match: bool = False

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import md5
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 from s3magic.errors import NotFound, ObjectChanged, S3MagicError, ServerError, Unreachable
 from s3magic.parallel import each
@@ -26,6 +27,7 @@ _MEMORY = 256 << 20
 _TRIES = 4
 _FIRST_DELAY = 0.2
 _POLYNOMIAL = 0xEDB88320
+Made = TypeVar("Made")
 
 
 def upload(
@@ -80,7 +82,7 @@ def upload(
         if size <= part_size:
             data = source.read(0, size)
             source.check()
-            written = _Written(store, key, size, md5(data, usedforsecurity=False).hexdigest(), _text(zlib.crc32(data)))
+            written = Written(store, key, size, md5(data, usedforsecurity=False).hexdigest(), _text(zlib.crc32(data)))
             info = written.surely(
                 lambda: store.put(
                     key,
@@ -101,7 +103,7 @@ def upload(
             digests = b"".join(part.digest for part in parts)
             etag = f"{md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
             checksum = _text(_whole(parts))
-            return _Written(store, key, size, etag, checksum).surely(
+            return Written(store, key, size, etag, checksum).surely(
                 lambda: store.complete_upload(
                     key,
                     upload_id,
@@ -156,16 +158,24 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
-    """What an object is to be, by which it is known again where the answer to a write was lost."""
+class Written:
+    """What an object is to be, by which it is known again where the answer to a write was lost.
+
+    Parameters
+    ----------
+    store, key, size
+        Where it goes, and its bytes.
+    etag, crc32
+        What S3 will say of it: one of both is enough.
+    """
 
     store: Store
     key: str
     size: int
     etag: str
-    crc32: str
+    crc32: str | None = None
 
-    def surely(self, write: Callable[[], ObjectInfo]) -> ObjectInfo:
+    def surely(self, write: Callable[[], Made]) -> Made | ObjectInfo:
         """Write, and again after a passing fault, unless the write was carried out already."""
         for left in reversed(range(_TRIES)):
             try:
@@ -183,7 +193,7 @@ class _Written:
             info = self.store.head(self.key)
         except S3MagicError:
             return None
-        is_same = info.etag == self.etag or info.checksums.get("CRC32") == self.crc32
+        is_same = info.etag == self.etag or (self.crc32 and info.checksums.get("CRC32") == self.crc32)
         return info if is_same and info.size == self.size else None
 
 

@@ -11,7 +11,19 @@ import pytest
 
 import s3magic
 from s3magic.access import current, per_url
-from s3magic.errors import AccessDenied, ArchivedObject, CopyError, CopyFailed, InvalidInput, NotFound, ObjectChanged
+from s3magic.copying import sync
+from s3magic.copying.across import Across
+from s3magic.errors import (
+    AccessDenied,
+    ArchivedObject,
+    CopyError,
+    CopyFailed,
+    InvalidInput,
+    NotFound,
+    ObjectChanged,
+    ServerError,
+    Unreachable,
+)
 from s3magic.store.copies import copy_object
 from s3magic.url import S3Url
 
@@ -105,6 +117,45 @@ def test_by_parts_where_it_is_too_large_for_one_request(scratch):
         with pytest.raises(ObjectChanged):
             copy_object(store, f"{prefix}z", info, largest=largest, part_size=5 * MIB)
     assert len(store.list_page(prefix).objects) == 2
+
+
+@pytest.fixture
+def faults(monkeypatch):
+    """Let the first write of a client be refused for a while, and the answer to the second be lost."""
+
+    def meet(client):
+        send, writes = client.send, []
+
+        def unsure(request):
+            if request.method != "PUT":
+                return send(request)
+            writes.append(request)
+            if len(writes) == 1:
+                error = ServerError("S3 answered 503", "Try again.")
+                error.status = 503
+                raise error
+            answer = send(request)
+            if len(writes) == 2:
+                raise Unreachable("No answer", "Try again.")
+            return answer
+
+        monkeypatch.setattr(client, "send", unsure)
+        return writes
+
+    return meet
+
+
+def test_between_buckets_a_passing_fault_is_passed_over_and_a_lost_answer_found(scratch, faults):
+    store, _, prefix = scratch
+    store.put(f"{prefix}x", b"data")
+    writes = faults(store.client)
+    source = S3Url("scratch", f"{prefix}x")
+    for is_one in (True, False):
+        writes.clear()
+        target = source.with_key(f"{prefix}y{is_one}")
+        assert sync.copy(Across(store, source, store, target, is_one=is_one)).copied == ("x",)
+        assert len(writes) == 3, "the last of which asks whether the store heeds conditions"
+        assert store.get(target.key) == b"data"
 
 
 def test_archived_objects_say_so_and_the_others_come(connection, tmp_path):
