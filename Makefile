@@ -106,6 +106,7 @@ clean:  ## Remove what was built and installed here
 
 $(BIN)/python: scripts/system-packages
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || scripts/system-packages python3-venv
+	@echo "Setting up $(VENV): some minutes, once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	touch $@
