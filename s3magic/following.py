@@ -36,6 +36,7 @@ def lead(new: Connection, former: Connection | None, *, within: S3Url | None = N
     moved, left = manager.move(is_meant, location=new.location, attach=new.attach)
     told = [f"Mounted as this identity now: {', '.join(moved)}."] if moved else []
     told += [f"As before, being of another store or in use elsewhere: {', '.join(left)}."] if left else []
+    told = [sentence for sentence in told if sentence not in new.note]  # a connection may come back again and again
     new.note = " ".join([*([new.note] if new.note else []), *told])
 
 

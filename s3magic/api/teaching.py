@@ -50,6 +50,7 @@ def sandbox(
     """
     from platformdirs import user_cache_path
 
+    from s3magic import following
     from s3magic.access import current
     from s3magic.sandboxes import process
 
@@ -69,7 +70,9 @@ def sandbox(
             faults=weather.faults if faults is None else faults,
         )
     if running.connection is not None:
+        former = current.chosen()
         current.use(running.connection, environ=environ)
+        following.lead(running.connection, former)
     return running
 
 

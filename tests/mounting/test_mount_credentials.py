@@ -259,3 +259,14 @@ def test_a_mount_follows_the_choice_of_its_place_and_back(choose, mount):
         api.forget("s3://teaching/")
 
         assert names(mounted)
+
+
+def test_a_mount_follows_the_sandbox_that_is_asked_for_again(choose, connection, sandbox, mount, monkeypatch):
+    monkeypatch.setattr(sandbox, "connection", connection)
+    with mount("s3://teaching/photos/") as mounted:
+        for _ in range(2):
+            choose("guest")
+            s3magic.sandbox()
+            assert names(mounted)
+
+        assert connection.note.count("s3://teaching/photos/") == 1
