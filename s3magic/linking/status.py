@@ -229,4 +229,5 @@ def _same(tile: LinkedTile) -> Remote:
 
 
 def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {word}" for word, count in counts.items())
+    things = {"file", "pointer"}
+    return ", ".join(counted(count, word) if word in things else f"{count:,} {word}" for word, count in counts.items())

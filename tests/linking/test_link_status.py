@@ -90,7 +90,7 @@ def test_a_version_that_may_not_be_asked_for_is_changed(dataset, store):
 def test_what_cannot_be_asked_is_unknown(dataset, store):
     store.denied = {"list", "head"}
     assert dataset.status().remote == {"unknown": 6}
-    assert repr(dataset.status()) == "<6 tiles; on S3: 6 unknown (Not allowed: GetObject); here: 6 pointer>"
+    assert repr(dataset.status()) == "<6 tiles; on S3: 6 unknown (Not allowed: GetObject); here: 6 pointers>"
     store.error = Unreachable
     heads = store.heads
     assert dataset.status().remote == {"unknown": 6}
@@ -103,7 +103,7 @@ def test_a_network_lost_on_the_way_leaves_the_rest_unknown(store, link, monkeypa
     dataset = link("x/**", store=store, keep_prefix=True)
     store.denied, store.error = {"head"}, Unreachable
     store.heads = 0
-    assert repr(dataset.status()) == "<300 tiles; on S3: 300 unknown (Not allowed: GetObject); here: 300 pointer>"
+    assert repr(dataset.status()) == "<300 tiles; on S3: 300 unknown (Not allowed: GetObject); here: 300 pointers>"
     assert store.heads < 250
 
 
@@ -156,7 +156,7 @@ def test_a_file_whose_hash_nobody_knows_is_not_guessed(store, link):
 def test_a_report_shows_itself(dataset, store):
     store.put("x/1.txt", b"<b>")
     report = dataset.status()
-    assert repr(report) == "<6 tiles; on S3: 5 ok, 1 superseded; here: 6 pointer>"
+    assert repr(report) == "<6 tiles; on S3: 5 ok, 1 superseded; here: 6 pointers>"
     (dataset.path / "2.txt").write_bytes(b"mine")
     shown = dataset.status()._repr_html_()
     assert shown.index("1.txt") < shown.index("2.txt") < shown.index("0.txt")
