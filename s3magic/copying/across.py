@@ -97,17 +97,26 @@ class Across:
     def _write(
         self, info: ObjectInfo, key: str, report: Report, *, if_match: str | None = None, if_none_match: bool = False
     ) -> None:
-        if self._server is not None:
-            copy_object(self._server, key, info, if_match=if_match, if_none_match=if_none_match, progress=report)
-        else:
+        if self._server is None:
             self._carry(info, key, report, if_match=if_match, if_none_match=if_none_match)
+            return
+        try:
+            copy_object(self._server, key, info, if_match=if_match, if_none_match=if_none_match, progress=report)
+        except (ObjectChanged, NoSuchKey, AccessDenied):  # of either end, and S3 does not tell of which
+            self._find_source(info)
+            raise
+
+    def _find_source(self, info: ObjectInfo) -> ObjectInfo:
+        """Return what is known of a source; raise what keeps it from being read as it was listed."""
+        about = self._origin.head(info.key, version_id=info.version_id)
+        if about.etag != info.etag:
+            raise ObjectChanged(f"The object changed: {info.url}", "Copy again.")
+        return about
 
     def _carry(self, info: ObjectInfo, key: str, report: Report, *, if_match: str | None, if_none_match: bool) -> None:
         """Read an object from the one store and write it to the other."""
         version = info.version_id
-        about = self._origin.head(info.key, version_id=version)
-        if about.etag != info.etag:
-            raise ObjectChanged(f"The object changed: {info.url}", "Copy again.")
+        about = self._find_source(info)
         if info.size <= PART:
             data = self._origin.get(info.key, etag=info.etag, version_id=version)
             self._store.put(

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 
 import pytest
 
@@ -156,6 +157,30 @@ def test_between_buckets_a_passing_fault_is_passed_over_and_a_lost_answer_found(
         assert sync.copy(Across(store, source, store, target, is_one=is_one)).copied == ("x",)
         assert len(writes) == 3, "the last of which asks whether the store heeds conditions"
         assert store.get(target.key) == b"data"
+
+
+@pytest.mark.parametrize(
+    ("end", "error", "work"),
+    [
+        ("from", ObjectChanged, lambda store, key: store.put(key, b"later")),
+        ("from", NotFound, lambda store, key: store.delete(key)),
+        ("to", ObjectChanged, lambda store, key: store.put(key, b"theirs")),
+    ],
+)
+def test_of_a_copy_that_s3_refuses_the_end_is_named_that_is_in_the_way(connection, monkeypatch, end, error, work):
+    store, top = connection.store("scratch"), f"copy/refused-{uuid.uuid4().hex}/"
+    store.put(f"{top}from/x", b"first")
+    listing = store.list_page
+
+    def late(prefix, **words):
+        page = listing(prefix, **words)
+        if prefix == f"{top}{end}/":
+            work(store, f"{prefix}x")
+        return page
+
+    monkeypatch.setattr(store, "list_page", late)
+    with pytest.raises(error, match=f": s3://scratch/{top}{end}/x$"):
+        s3magic.copy(f"s3://scratch/{top}from/", f"s3://scratch/{top}to/")
 
 
 def test_archived_objects_say_so_and_the_others_come(connection, tmp_path):
