@@ -169,8 +169,8 @@ class S3Magics(Magics):
     def s3copy(self, args: Namespace) -> CopyReport:
         """Copy from S3 to disk, to S3, or between buckets: what is new or changed. Again, it does the rest.
 
-        Nothing on S3 is overwritten that changed since it was listed. Links in a folder are followed
-        to files inside of it alone.
+        Nothing on S3 is overwritten or deleted that changed since it was listed. Links in a folder are
+        followed to files inside of it alone.
         """
         return api.copy(args.src, args.dst, dry_run=args.dry_run, delete=args.delete)
 
