@@ -78,7 +78,7 @@ class Demo:
 
     def run(self) -> None:
         """Run all steps; what they started is ended whatever happens."""
-        with tempfile.TemporaryDirectory(prefix="s3magic-demo-") as name, _fresh_cache(name), self._sandbox() as box:
+        with tempfile.TemporaryDirectory(prefix="s3magic-demo-") as name, self._sandbox() as box, _fresh_cache(name):
             folder = Path(name).resolve()
             self._connect(box)
             self._check()

@@ -284,7 +284,7 @@ def container(aws):
                 self.send_error(500)
                 return
             Handler.answers += 1
-            ends = datetime.now(UTC) + timedelta(seconds=8)
+            ends = datetime.now(UTC) + timedelta(seconds=4)
             told = {"AccessKeyId": f"AKIA{Handler.answers}", "SecretAccessKey": "x", "Token": "t"}
             body = json.dumps({**told, "Expiration": ends.isoformat()}).encode()
             self.send_response(200)

@@ -122,7 +122,7 @@ def test_new_credentials_are_fetched_before_the_old_ones_end(play):
         asked_again.append(datetime.now(UTC))
         yield from gives("AKIANEW", lives=3600)(question)
 
-    source = BrokerSource(play(gives("AKIAOLD", lives=10), gives_new).sock)
+    source = BrokerSource(play(gives("AKIAOLD", lives=6), gives_new).sock)
     old = source()
 
     wait_until(lambda: source().access_key_id == "AKIANEW")
@@ -148,7 +148,7 @@ def test_a_dead_broker_leaves_the_credentials_in_hand(play, monkeypatch):
 
 
 def test_when_they_end_the_error_tells_of_the_dead_broker(play):
-    broker = play(gives("AKIAONE", lives=4))
+    broker = play(gives("AKIAONE", lives=2))
     source = BrokerSource(broker.sock)
     first = source()
 

@@ -121,7 +121,7 @@ def test_expired_keys(mistake, sandbox, connection, line):
 def test_the_endpoint_is_down(mistake, connection, monkeypatch, line):
     import s3magic
 
-    s3magic.connect("anonymous", endpoint_url="http://127.0.0.1:9")
+    s3magic.connect("anonymous", endpoint_url="http://127.0.0.1:9", max_retries=1)
     mistake(line, errors.Unreachable, "127.0.0.1:9")
 
 

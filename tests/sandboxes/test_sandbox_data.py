@@ -14,14 +14,14 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from s3magic.sandboxes import datasets, drawings, pictures, tiles, weather
+from s3magic.sandboxes import datasets, drawings, items, pictures, tiles, weather
 
 THUMBNAIL_DIRECTORY = -1
 
 
 @pytest.fixture(scope="module")
-def made():
-    return {f"{item.bucket}/{item.key}": item for item in datasets.make()}
+def made(sandbox, teaching_data):
+    return {f"{item.bucket}/{item.key}": item for item in items.load(teaching_data)}
 
 
 @pytest.fixture(scope="module")
