@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,9 @@ def ask(
     Raises what the daemon answered with, and `MountError` when there is none to answer.
     """
     try:
-        with socket.socket(socket.AF_UNIX) as channel:
+        with socket.socket(socket.AF_UNIX) as channel, _address(path) as address:
             channel.settimeout(seconds)
-            channel.connect(str(path))
+            channel.connect(address)
             send(channel, question, descriptors=descriptors)
             return read(channel)
     except OSError as error:
@@ -91,16 +92,27 @@ def serve(path: Path, answer: Answer) -> socket.socket:
         raise MountTaken(f"Another daemon answers at {path}", "Try again.")
     path.unlink(missing_ok=True)  # what one that was killed left
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
+    with _address(path) as address:
+        listener.bind(address)
     listener.listen()
     threading.Thread(target=_accept, args=(listener, answer), name="control", daemon=True).start()
     return listener
 
 
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """Give a socket a name of few letters, for the kernel takes no more than 107, and folders may have long ones."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 def _is_answered(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as channel:
+    with socket.socket(socket.AF_UNIX) as channel, _address(path) as address:
         channel.setblocking(False)
-        return channel.connect_ex(str(path)) not in {errno.ENOENT, errno.ECONNREFUSED}
+        return channel.connect_ex(address) not in {errno.ENOENT, errno.ECONNREFUSED}
 
 
 def _accept(listener: socket.socket, answer: Answer) -> None:

@@ -31,7 +31,7 @@ def eventually():
 
 @pytest.fixture
 def room(monkeypatch):
-    """A folder of its own for records and mounts, with a short name: sockets have no long ones."""
+    """A folder of its own for records and mounts."""
     from s3magic.mounting import attach, ending, records
 
     folder = Path(tempfile.mkdtemp(prefix="s3m-"))

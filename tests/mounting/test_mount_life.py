@@ -201,8 +201,9 @@ def test_folders_that_cannot_be_mounted_on(filled, mount, room):
         mount("s3://scratch/p/sub/", "m")
     with pytest.raises(InvalidInput):
         mount("s3://scratch/p/", "other", memory=1000)
-    with pytest.raises(InvalidInput):
-        mount("s3://scratch/p/", "other", fresh=-1)
+    for fresh in (-1, float("inf"), float("nan")):
+        with pytest.raises(InvalidInput, match="cannot be"):
+            mount("s3://scratch/p/", "other", fresh=fresh)
     assert (room / "full/file").read_text() == "mine"
 
 
@@ -371,6 +372,24 @@ def test_a_forked_child_leaves_the_mount_of_its_parent(filled, kernel, room):
     print(m.state, (m / "one.txt").read_text(), flush=True)
     """)
     assert child.stdout.read() == "mounted one\n"
+
+
+def test_a_forked_child_that_mounts_the_same_keeps_it_when_its_parent_dies(filled, kernel, eventually, room):
+    child = kernel("""
+    from s3magic.mounting import control
+    m = api.mount("s3://scratch/p/", "m")
+    if os.fork() == 0:
+        s3magic.connect("keys", access_key_id=key, secret_access_key=secret, endpoint_url=endpoint, region="us-east-1")
+        assert api.mount("s3://scratch/p/", "m") == m
+        os.kill(os.getppid(), 9)
+        while control.ask(m.record.socket, {"ask": "owners"})["owners"] != [os.getpid()]:
+            pass
+        print(m.state, (m / "one.txt").read_text(), flush=True)
+        sys.exit()
+    os.wait()
+    """)
+    assert child.stdout.read() == "mounted one\n"
+    eventually(lambda: not is_mounted(room / "m"))
 
 
 def test_a_mount_that_two_kernels_use_outlives_the_first(filled, kernel, mount, room, eventually):

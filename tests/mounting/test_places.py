@@ -7,6 +7,17 @@ import pytest
 from s3magic import api
 
 
+def test_records_may_lie_in_a_folder_with_a_long_name(bucket, room, mount, monkeypatch):
+    long = room / ("long" * 50)
+    long.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
+    bucket.put("p/a", b"a")
+    with mount("s3://scratch/p/") as mounted:
+        assert (mounted / "a").read_bytes() == b"a"
+        assert mounted.stats()["bytes_served"] == 1
+    assert api.mounts() == []
+
+
 @pytest.mark.parametrize("copy", [False, True])
 def test_a_tilde_is_the_home_of_this_user(bucket, room, monkeypatch, copy):
     monkeypatch.setenv("HOME", str(room / "home"))
