@@ -128,8 +128,13 @@ def _on_grid(header: Header, axis: int, value: float) -> float:
     steps = (value - offset) / scale
     if abs(steps) >= 1 << 53:
         return value
-    exact = float(Decimal(repr(scale)) * round(steps) + Decimal(repr(offset)))
+    exact = float(_decimal(scale) * round(steps) + _decimal(offset))
     return exact if math.isclose(exact, value, rel_tol=1e-14, abs_tol=scale * 1e-6) else value
+
+
+@lru_cache(maxsize=1024)
+def _decimal(number: float) -> Decimal:
+    return Decimal(repr(number))
 
 
 def _crs(header: Header) -> str | None:

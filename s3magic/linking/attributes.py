@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 BY_NAME = 10_000  # above so many tiles they are told by their endings: git's work grows with lines x files
 _LFS = "filter=lfs diff=lfs merge=lfs -text"
+_PLAIN = re.compile(r"[\w./-]+", re.ASCII)
 
 
 class Names:
@@ -52,6 +54,8 @@ def _ending(name: str) -> str:
 
 def _pattern(name: str) -> str:
     """Write a name so that git and git-lfs take each character for itself."""
+    if _PLAIN.fullmatch(name):
+        return name
     out = []
     for character in name:
         if character in " \t\n\v\f\r":

@@ -67,9 +67,9 @@ class Drafts:
         return candidates(self._ledger, f"is_fresh and {nobody}")
 
     def add(self, some: Sequence[Described]) -> None:
-        """Write described tiles down, all of them or none."""
+        """Write described tiles down."""
         rows = [_row(one.tile, self._how, self._number(one), one.content) for one in some]
-        self._ledger.write_all(_ADD, rows)
+        self._ledger.put("insert or replace into described values", rows)
 
     def _number(self, one: Described) -> int:
         """Return the number of a tile's kind, which mostly is that of the last one."""
@@ -123,7 +123,6 @@ class Drafts:
         return ((name, kind) for name, kind in of_all if kind in kinds)
 
 
-_ADD = f"insert or replace into described values ({', '.join('?' * 13)})"
 _FORGET = """
 delete from described where hash <> ? or not exists (
     select 1 from found where found.name = described.name and is_fresh

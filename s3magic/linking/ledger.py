@@ -17,6 +17,7 @@ from s3magic.errors import LinkError
 from s3magic.linking import manifest
 
 _PAGE = 500
+_TOGETHER = 64  # rows of one statement: some builds of SQLite take no more than 999 values
 _CACHE = 500  # kB of each database: rows come and go in their order, few are looked at again
 _NAMES = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _LASTING = (
@@ -98,6 +99,16 @@ class Ledger:
         with self._database:
             self._database.execute("begin")
             self._database.executemany(statement, rows)
+
+    def put(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Carry out a statement that ends in ``values`` for many rows at once, which hold from then on.
+
+        Row by row each would wait for the interpreter, which other threads take meanwhile.
+        """
+        for start in range(0, len(rows), _TOGETHER):
+            some = rows[start : start + _TOGETHER]
+            places = ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some))
+            self._database.execute(f"{statement} {places}", [value for row in some for value in row])
 
     def rows(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Yield the answer row by row."""
