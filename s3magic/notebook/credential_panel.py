@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _TICK = 15.0
 _USES = ("Use", "Use this order")
+_NOBODY = panel_text.quiet("Nothing chosen yet: the default chain is asked when it is needed.")
 
 
 class CredentialPanel:
@@ -45,8 +46,9 @@ class CredentialPanel:
     def __init__(self) -> None:
         self._closed = Event()
         self._connection: Connection | None = None
+        self._followed: Connection | None = None  # what serves everything: what is shown may be for one place
         self._shown: tuple[Identity, str] | None = None
-        self._who = widgets.HTML(panel_text.quiet("Nothing chosen yet: the default chain is asked when it is needed."))
+        self._who = widgets.HTML(_NOBODY)
         self._use = button("Use", "Use these credentials from now on", self.use, style="primary")
         self._form = CredentialForm(lambda several: setattr(self._use, "description", _USES[several]))
         self._again = widgets.Button(description="Sign in again", tooltip="Ask for the same choice once more")
@@ -69,9 +71,18 @@ class CredentialPanel:
     def refresh(self) -> None:
         """Show the connection in use, where it was chosen elsewhere."""
         chosen = current.chosen()
-        if chosen is not None and chosen is not self._connection:
+        if chosen is self._followed:
+            return
+        self._followed = chosen
+        if chosen is not None:
             self._form.show(chosen.choice)
             self._ask_who(lambda: chosen)
+            return
+        self._asker.say("")
+        self._connection = self._shown = None
+        self._who.value = _NOBODY
+        self._details.follow(None)
+        self._busy(busy=False)
 
     def use(self) -> None:
         """Use what the form says, as the button does."""
@@ -103,6 +114,7 @@ class CredentialPanel:
     def _ask_who(self, connect: Callable[[], Connection]) -> None:
         def ask() -> tuple[Identity, str]:
             self._connection = connection = connect()
+            self._followed = current.chosen()
             location = connection.location
             where = location.endpoint_url or f"AWS, {location.region}"
             if connection.place:

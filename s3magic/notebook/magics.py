@@ -55,6 +55,7 @@ class S3Magics(Magics):
     def forget(self) -> None:
         """Close what is still shown: the panel."""
         if self._panel is not None:
+            self._shell.events.unregister("post_run_cell", self._refresh_panel)
             self._panel.close()
             self._panel = None
 
@@ -82,21 +83,20 @@ class S3Magics(Magics):
             return api.connection(args.for_url)
         if credential_options.needs_keys(given):
             given |= dict(zip(("access_key_id", "secret_access_key", "session_token"), prompt.keys(), strict=True))
-        connection = api.connect(**given, environ=not args.no_environ and args.for_url is None)
-        self._refresh_panel()
-        return connection
+        return api.connect(**given, environ=not args.no_environ and args.for_url is None)
 
     def _show_panel(self, provider: str | None, options: dict[str, Any], *, environ: bool) -> CredentialPanel:
         if self._panel is None:
             from s3magic.notebook.credential_panel import CredentialPanel  # noqa: PLC0415 - ipywidgets
 
             self._panel = CredentialPanel()
+            self._shell.events.register("post_run_cell", self._refresh_panel)
         self._refresh_panel()
         self._panel.leads_environment = environ
         self._panel.fill(provider, **options)
         return self._panel
 
-    def _refresh_panel(self) -> None:
+    def _refresh_panel(self, _result: object = None) -> None:
         if self._panel is not None:
             self._panel.refresh()
 
@@ -308,14 +308,11 @@ class S3Magics(Magics):
         if asked and args.verb != "start":
             raise InvalidInput(f"%s3sandbox {args.verb} takes no --{next(iter(asked))}", "Give it to %s3sandbox start.")
         if args.verb == "start":
-            box = api.sandbox(**asked, environ=True)
-            self._refresh_panel()
-            return box
+            return api.sandbox(**asked, environ=True)
         if box is None:
             return Sentence("No sandbox is running; %s3sandbox start begins one.")
         if args.verb == "stop":
             box.stop()
-            self._refresh_panel()
             return Sentence("The sandbox is stopped; your own choice of credentials is in use again.")
         if args.verb == "reset":
             box.reset()

@@ -52,10 +52,10 @@ class DetailsPart:
         self.widget = widgets.VBox([buttons, self._why.box, self._copy.box])
         self.widget.layout.display = "none"
 
-    def follow(self, connection: Connection) -> None:
+    def follow(self, connection: Connection | None) -> None:
         """Tell of this connection from now on."""
         self._connection = connection
-        self.widget.layout.display = ""
+        self.widget.layout.display = "none" if connection is None else ""
         self._refresh()
 
     def _refresh(self) -> None:

@@ -332,6 +332,21 @@ def test_a_bug_is_told_and_the_panel_lives_on(panel, monkeypatch):
     eventually(lambda: "KeyError" in text(panel))
 
 
+def test_the_panel_follows_cells_and_forgets_who_is_gone(loaded, connection, sandbox, monkeypatch):
+    monkeypatch.setattr(loaded, "kernel", object(), raising=False)  # a notebook, for the magic
+    panel = loaded.run_line_magic("s3creds", "")
+    eventually(lambda: "user/teacher" in text(panel))
+    loaded.run_cell(f"import s3magic; s3magic.connect('anonymous', endpoint_url={sandbox.endpoint_url!r})")
+    eventually(lambda: "anonymous" in text(panel) and "user/teacher" not in text(panel))
+    panel.fill("keys")
+    loaded.run_cell("1 + 1")
+    assert "Access key ID" in shown(panel)  # what was begun in the form is left alone
+    current.forget()
+    loaded.run_cell("1 + 1")
+    assert "Nothing chosen yet" in text(panel)
+    assert not field(panel, "Use").disabled
+
+
 def test_without_a_choice_nobody_is_asked():
     current.forget()
     panel = CredentialPanel()
