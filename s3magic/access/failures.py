@@ -32,6 +32,7 @@ _UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "InvalidAccessKeyId", "Unrecog
 _WRONG_SECRET = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "ForbiddenException", "UnauthorizedOperation"})
 _REFUSED_TOKEN = frozenset({"InvalidIdentityToken", "IDPRejectedClaim"})
+_OF_PROCESS = ("Unsupported version", "Missing required key")
 _SKEWED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
 
 
@@ -66,6 +67,12 @@ def translate(error: Exception, provider: str, profile: str | None) -> S3MagicEr
         return InvalidCredentials(f"Half a key only ({provider}): {error}", "Set what is missing, then choose again.")
     if isinstance(error, MissingDependencyException):
         return MissingLibrary(f"A library is missing ({provider})", "Install it: pip install 'botocore[crt]'")
+    if isinstance(error, CredentialRetrievalError) and error.kwargs.get("provider") == "custom-process":
+        told = str(error.kwargs.get("error_msg"))
+        said = f": {told}" if told.startswith(_OF_PROCESS) else ""  # else what the program said, which may be a secret
+        return NoCredentials(
+            f"The program that gives credentials failed ({provider}){said}", "Run it in a terminal to see why."
+        )
     if isinstance(error, CredentialRetrievalError) and "Received error" in str(error):
         return Unreachable(f"No answer from the credentials endpoint ({provider})", "Is it running? Check its address.")
     if isinstance(error, ConfigParseError):

@@ -210,9 +210,26 @@ def test_a_program_gives_credentials_alone(aws, tmp_path):
 
     assert key_of(chosen) == "AKIAPROG"
     assert steps_of(chosen) == [("credential process", "found")]
-    refused(NoCredentials, Choice("process", profile="broken"))
+    assert len(refused(NoCredentials, Choice("process", profile="broken")).lines()) == 2
     assert "credential_process" in refused(NoCredentials, Choice("process")).message
     assert "work" in refused(InvalidInput, Choice("process", profile="gone")).hint
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("set -x\nSECRET=hunter2\nexit 3", "failed (credential process)"),
+        ("""echo '{"Version": 2}'""", "Unsupported version '2'"),
+        ("""echo '{"Version": 1, "AccessKeyId": "hunter2"}'""", "Missing required key"),
+    ],
+)
+def test_what_a_program_says_as_it_fails_is_told_to_nobody(aws, tmp_path, lines, said):
+    (tmp_path / "give").write_text(lines)
+    aws.config(f"[profile work]\ncredential_process = sh {tmp_path}/give\n")
+    told = refused(NoCredentials, Choice("process", profile="work"))
+    assert said in told.message
+    assert "hunter2" not in str(told.lines())
+    assert "\n" not in told.message
 
 
 @pytest.fixture
