@@ -15,6 +15,7 @@ import ipywidgets as widgets
 
 from s3magic import api
 from s3magic.access import current, masking
+from s3magic.access.choice import Choice
 from s3magic.errors import InvalidInput, S3MagicError
 from s3magic.notebook import panel_text
 from s3magic.notebook.credential_form import CredentialForm
@@ -74,8 +75,8 @@ class CredentialPanel:
         if chosen is self._followed:
             return
         self._followed = chosen
+        self._form.show(Choice() if chosen is None else chosen.choice)
         if chosen is not None:
-            self._form.show(chosen.choice)
             self._ask_who(lambda: chosen)
             return
         self._asker.say("")

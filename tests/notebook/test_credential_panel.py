@@ -344,6 +344,7 @@ def test_the_panel_follows_cells_and_forgets_who_is_gone(loaded, connection, san
     current.forget()
     loaded.run_cell("1 + 1")
     assert "Nothing chosen yet" in text(panel)
+    assert field(panel, "Endpoint URL").value == ""
     assert not field(panel, "Use").disabled
 
 
