@@ -133,7 +133,7 @@ def _is_known(function: object, takes: tuple[str, ...]) -> bool:
 def _exchange(former: object, new: object) -> None:
     """Put a function in the place of another wherever Iris holds that."""
     for module in _modules():
-        for name in [name for name, value in vars(module).items() if value is former]:
+        for name in [name for name, value in list(vars(module).items()) if value is former]:
             setattr(module, name, new)
 
 

@@ -23,8 +23,9 @@ from s3magic.copying.entry import RECORDS, Entry, Found, relative
 from s3magic.copying.place import Place
 from s3magic.copying.report import CopyReport
 from s3magic.copying.way import Coming, Report
-from s3magic.errors import CopyError, CopyFailed, FolderNotEmpty, InvalidInput, MountError
+from s3magic.errors import CopyError, CopyFailed, InvalidInput, MountError
 from s3magic.html import bytes_text, card
+from s3magic.mounting import places
 from s3magic.mounting.model import Mount
 from s3magic.store.base import ObjectInfo, Store, StoreOpener
 from s3magic.store.traffic import Traffic, total
@@ -166,11 +167,8 @@ class Mirror:
         held = self._read()
         if held and {name: held.get(name) for name in self.what} != self.what:
             raise InvalidInput(f"{self.path} holds a copy of {held.get('url')}", "Choose another folder.")
-        if not held and self.path.exists():
-            if not self.path.is_dir():
-                raise InvalidInput(f"Not a folder: {self.path}", "Choose another one.")
-            if any(self.path.iterdir()):
-                raise FolderNotEmpty(f"The folder is not empty: {self.path}", "Choose an empty or a new folder.")
+        if not held:
+            places.check_empty(self.path)
 
     def note(self, files: dict[str, list[int]], *, coming: dict[str, list[int]] | None = None) -> None:
         """Write down what the folder is a copy of, which files came from S3, and which are about to."""

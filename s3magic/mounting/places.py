@@ -48,10 +48,22 @@ def check(path: Path) -> None:
     for record in records.live():
         if path.is_relative_to(record.path):
             raise InvalidInput(f"{path} is inside the mount of {record.url}", "Choose a folder outside of it.")
-    if path.exists():
-        if not path.is_dir():
-            raise InvalidInput(f"Not a folder: {path}", "Choose another one.")
-        if any(path.iterdir()):
-            raise FolderNotEmpty(f"The folder is not empty: {path}", "Choose an empty or a new folder.")
-        if not os.access(path, os.W_OK):
-            raise MountError(f"You may not write in {path}", "Choose a folder of your own.")
+    check_empty(path)
+    if path.exists() and not os.access(path, os.W_OK):
+        raise MountError(f"You may not write in {path}", "Choose a folder of your own.")
+
+
+def check_empty(path: Path) -> None:
+    """Refuse what is no folder, a folder that holds anything, and what nobody can tell of; a new one will do.
+
+    Raises `InvalidInput`, `FolderNotEmpty` or `MountError`.
+    """
+    try:
+        is_there, is_folder = path.exists(), path.is_dir()
+        is_used = is_folder and any(path.iterdir())
+    except OSError as error:
+        raise MountError(f"Cannot look into {path}: {error.strerror}", "Choose a folder of your own.") from error
+    if is_there and not is_folder:
+        raise InvalidInput(f"Not a folder: {path}", "Choose another one.")
+    if is_used:
+        raise FolderNotEmpty(f"The folder is not empty: {path}", "Choose an empty or a new folder.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s3magic import api
+from s3magic.errors import MountError
 
 
 def test_records_may_lie_in_a_folder_with_a_long_name(bucket, room, mount, monkeypatch):
@@ -16,6 +17,15 @@ def test_records_may_lie_in_a_folder_with_a_long_name(bucket, room, mount, monke
         assert (mounted / "a").read_bytes() == b"a"
         assert mounted.stats()["bytes_served"] == 1
     assert api.mounts() == []
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_a_folder_that_nobody_can_look_into_is_told(bucket, mount, room, copy):
+    bucket.put("p/a", b"a")
+    with pytest.raises(MountError, match="Cannot look into") as refused:
+        mount("s3://scratch/p/", "long" * 100, copy=copy)
+    assert len(refused.value.lines()) == 2
+    assert [path.name for path in room.iterdir()] == ["run"]
 
 
 @pytest.mark.parametrize("copy", [False, True])
