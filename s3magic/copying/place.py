@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -23,6 +24,7 @@ except ImportError:  # pragma: no cover - Windows has no flock; there nobody kee
 
 _ROOM = 1.01  # of what is to come must be free
 _PATIENCE = 7 * 86400
+_NO_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 class Place:
@@ -41,6 +43,7 @@ class Place:
     def __init__(self, root: Path, *, only: str | None = None, mode: int | None = None) -> None:
         self.root = Path(os.path.realpath(root))
         self.records = self.root / RECORDS
+        self._locked = self.records / "lock"
         self._only = only
         self._mode = mode
         self._safe: set[Path] = set()
@@ -120,22 +123,20 @@ class Place:
             if self.records.is_symlink():
                 raise CopyError(f"{self.records} is a symbolic link", "Remove it, then copy again.")
             self.records.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.records, os.O_RDONLY)
+            handle = self._lock()
         except OSError as error:
             if isinstance(error, CopyError):
                 raise
             raise CopyError(f"Cannot write to {self.root}: {error.strerror}", "Choose a folder of yours.") from error
         try:
-            self._lock(handle)
             self._tidy({path.stem for path in wanted})
-            try:
-                yield
-            finally:
-                with suppress(OSError):
-                    self.records.rmdir()
-                    if is_new:
-                        self.root.rmdir()
+            yield
         finally:
+            with suppress(OSError):
+                self._locked.unlink()  # while it is held
+                self.records.rmdir()
+                if is_new:
+                    self.root.rmdir()
             os.close(handle)
 
     def _tidy(self, wanted: Collection[str]) -> None:
@@ -152,13 +153,26 @@ class Place:
             if leftover.is_symlink() or (is_part and not is_kept):  # a link may lead anywhere
                 leftover.unlink()
 
-    def _lock(self, handle: int) -> None:
-        if fcntl is None:  # pragma: no cover
-            return
+    def _lock(self) -> int:
+        """Keep other copies out by a file that is locked, where the disk knows locks; return its descriptor."""
+        handle = os.open(self._locked, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CopyError(f"Another copy to {self.root} is under way", "Wait until it is done.") from None
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return handle
+            os.close(handle)
+            if isinstance(error, BlockingIOError):
+                raise self._taken() from None
+            raise
+        if not os.fstat(handle).st_nlink:  # whoever held it has just taken it away
+            os.close(handle)
+            raise self._taken()
+        return handle
+
+    def _taken(self) -> CopyError:
+        return CopyError(f"Another copy to {self.root} is under way", "Wait until it is done.")
 
     def check_room(self, coming: Iterable[tuple[Entry, Entry | None]]) -> None:
         """Raise `CopyError` where nothing can be written, or there is no room for what comes in place of the former."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -332,6 +334,28 @@ def test_two_copies_do_not_mix(down, memory, odd):
         return true(key, **words)
 
     assert down("p/", store=odd(memory, whole=meanwhile)).copied == ("x",)
+
+
+def test_where_only_files_that_are_written_can_be_locked_two_copies_do_not_mix_either(down, memory, odd, monkeypatch):
+    flock = fcntl.flock
+
+    def as_over_nfs(handle, operation):
+        if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", as_over_nfs)
+    test_two_copies_do_not_mix(down, memory, odd)
+
+
+def test_a_disk_without_locks_is_copied_to(down, there, memory, monkeypatch):
+    def refuse(_handle, _operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    memory.put("p/x", b"x")
+    assert down("p/").copied == ("x",)
+    assert [path.name for path in there.iterdir()] == ["x"]
 
 
 def test_what_is_written_here_meanwhile_stays(down, there, memory, odd):
