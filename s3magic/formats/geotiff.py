@@ -19,8 +19,8 @@ from s3magic.formats.tiff import Directory, Layout, Tag, read_layout
 from s3magic.formats.watch import WatchedFile
 
 _GHOST = re.compile(rb"GDAL_STRUCTURAL_METADATA_SIZE=(\d{6}) bytes\n")
-_ITEM = re.compile(r'<Item name="DESCRIPTION" sample="(\d+)"[^>]*>([^<]*)</Item>')
-_UNITS = re.compile(r'<Item name="UNITTYPE" sample="(\d+)"[^>]*>([^<]*)</Item>')
+_ITEM = re.compile(r'<Item name="DESCRIPTION" sample="(\d+)"[^<>]*>([^<]*)</Item>')
+_UNITS = re.compile(r'<Item name="UNITTYPE" sample="(\d+)"[^<>]*>([^<]*)</Item>')
 _WIDEST_STRIP = 1024
 _SMALL = 512
 _RASTER_TYPE = 1025

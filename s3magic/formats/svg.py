@@ -19,7 +19,7 @@ from s3magic.formats.watch import WatchedFile
 _LARGEST = 2_000_000
 _LARGEST_UNPACKED = 8_000_000
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
-_ROOT = re.compile(rb"<(?:\w+:)?svg\b[^>]*>")
+_ROOT = re.compile(rb"<(?:\w+:)?svg\b[^<>]*>")
 _SIDE = re.compile(r"\s*([\d.]+(?:[eE][+-]?\d+)?)\s*(px|pt|mm|cm|in|pc)?\s*")
 _UNITS = {"px": 1.0, "pt": 4 / 3, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0, "pc": 16.0}
 

@@ -24,11 +24,9 @@ _DROPPED = frozenset({
     "animateMotion", "animateTransform", "mpath", "set", "metadata", "title", "desc",
 })  # fmt: skip
 _PICTURE = re.compile(r"data:image/(png|jpe?g|gif|webp);base64,", re.IGNORECASE)
-_LINK = re.compile(r"url\(\s*['\"]?([^)'\"]*)['\"]?\s*\)", re.IGNORECASE)
-_RULE = re.compile(r"([^{}]*)\{([^{}]*)\}")
+_LINK = re.compile(r"url\(\s*(['\"]?)#([^()'\"\s]*)\1\s*\)", re.IGNORECASE)
 _CLASSES = re.compile(r"\s*\.[\w-]+(\s*,\s*\.[\w-]+)*\s*")
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_ENTITY = re.compile(rb"<!ENTITY\s+(%|\S+\s+(SYSTEM|PUBLIC)\b|\S+\s+(\"[^\"]*&[^\"]*\"|'[^']*&[^']*'))")
+_ENTITY = re.compile(rb"<!ENTITY\s+(%|\S+\s+(SYSTEM|PUBLIC)\b|\S+\s+(\"[^\"&]*&[^\"]*\"|'[^'&]*&[^']*'))")
 _MOST_ELEMENTS, _MOST_DRAWN, _DEEPEST = 50_000, 200_000, 100
 _MOST_TEXT = 8_000_000
 _MOST_PIXELS = 16_000_000
@@ -127,7 +125,7 @@ class _Cleaner:
             return name == _SPACE
         if name.lower().startswith("on"):
             return False
-        return all(target.strip().startswith("#") for target in _LINK.findall(value))
+        return _links(value) is not None
 
     def _is_small_picture(self, value: str) -> bool:
         """Whether a link holds a picture itself, which leaves room for the others."""
@@ -147,21 +145,31 @@ class _Cleaner:
     def _clean_style(self, text: str) -> str:
         """Return a style sheet of plain rules; links stay where they are bound to classes, and are noted then."""
         kept = []
-        for selector, body in _RULE.findall(_COMMENT.sub("", text)):
-            targets = [target.strip() for target in _LINK.findall(body)]
-            if "@" in selector or "\\" in body or not all(target.startswith("#") for target in targets):
+        first, *commented = text.split("/*")
+        for rule in (first + "".join(part.partition("*/")[2] for part in commented)).split("}")[:-1]:
+            before, is_rule, body = rule.rpartition("{")
+            selector, targets = before.rpartition("{")[2], _links(body)
+            if not is_rule or "@" in selector or "\\" in body or targets is None:
                 continue
             if targets and not _CLASSES.fullmatch(selector):
                 continue
             for name in selector.split(",") if targets else ():
-                self.rules.setdefault(name.strip().lstrip("."), set()).update(target[1:] for target in targets)
+                self.rules.setdefault(name.strip().lstrip("."), set()).update(targets)
             kept.append(f"{selector.strip()}{{{body}}}")
         return "\n".join(kept)
 
 
+def _links(text: str) -> list[str] | None:
+    """Return the ids that a text refers to; None where it may refer to anything else."""
+    found = [name for _, name in _LINK.findall(text)]
+    return found if len(found) == text.lower().count("url(") else None
+
+
 def _check_growth(root: ElementTree.Element, rules: Mapping[str, Iterable[str]]) -> None:
     """Raise `ValueError` where following all references would draw too much or never end."""
-    by_id = {one.get("id", ""): one for one in root.iter()}
+    by_id: dict[str, ElementTree.Element] = {}
+    for one in root.iter():
+        by_id.setdefault(one.get("id", ""), one)  # of several with one id the first is meant
     known: dict[ElementTree.Element, tuple[int, int]] = {}
     under_way: set[ElementTree.Element] = set()
 
@@ -198,7 +206,7 @@ def _references(element: ElementTree.Element, rules: Mapping[str, Iterable[str]]
         elif "url(" in value.lower():
             corners = (len(element.get("d", "")) + len(element.get("points", ""))) // 4
             times = 1 + corners if "marker" in name or "marker" in value else 1
-            found += [(target.strip()[1:], times) for target in _LINK.findall(value)]
+            found += [(target, times) for target in _links(value) or ()]
     for name in element.get("class", "").split():
         found += [(target, 1) for target in rules.get(name, ())]
     return found

@@ -263,9 +263,8 @@ def test_directories_in_a_circle(describe, preview):
 
 
 def test_band_names_are_found(describe, tmp_path):
-    text = (
-        '<GDALMetadata>\n  <Item name="DESCRIPTION" sample="0" role="description">wet &amp; dry</Item>\n</GDALMetadata>'
-    )
+    item = '<Item name="DESCRIPTION" sample="0" role="description">wet &amp; dry</Item>'
+    text = f'<GDALMetadata>\n  <Item name="DESCRIPTION" sample="1" {item}\n</GDALMetadata>'  # the first is not closed
     tags = [*geo_tags((0.0, 0.0), 1.0, EPSG_2193), (42112, "s", 0, text, True)]
     tifffile.imwrite(tmp_path / "a.tif", RAMP, metadata=None, extratags=tags)
     assert describe((tmp_path / "a.tif").read_bytes(), "a.tif").schema[0]["description"] == "wet & dry"
