@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -142,14 +143,24 @@ def _header(store: Store, info: ObjectInfo, version_id: str | None, content: byt
     """Read what the file says of itself; nothing is read of a file that is linked as such."""
     if not has_header(info):
         return _NOWHERE
-    reader = RangeReader(store, info, limit=HEADER_LIMIT, version_id=version_id, head=content or b"")
+    file = cast("BinaryIO", RangeReader(store, info, limit=HEADER_LIMIT, version_id=version_id))
+    if content is not None:
+        file = _Content(content, info.name)
     try:
-        return registry.describe(cast("BinaryIO", reader), info.name, placed=False)
+        return registry.describe(file, info.name, placed=False)
     except ByteLimitReached as error:
         raise UnreadableFormat(
             f"The header of {info.name} wants more than {bytes_text(HEADER_LIMIT)}",
             "Write it with its metadata in one place, as a COG or COPC for example.",
         ) from error
+
+
+class _Content(io.BytesIO):
+    """A whole object in memory, as a file of its name."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(content)
+        self.name = name
 
 
 def _known_hash(
