@@ -217,8 +217,8 @@ class Daemon:
             "memory_bytes": _status("VmRSS") * 1024,
             "memory_peak_bytes": _status("VmHWM") * 1024,
             "uptime": time.monotonic() - self._began,
-            "errors": connection.errors if connection else 0,
-            "last_error": connection.last_error if connection else "",
+            "errors": connection.device.errors if connection else 0,
+            "last_error": connection.device.last_error if connection else "",
         }
 
 

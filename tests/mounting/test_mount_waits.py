@@ -25,11 +25,11 @@ from s3magic.mounting.records import Record
 
 DAEMON = """
 import sys, threading, socket
-from s3magic.mounting import daemon, fuse, pending
+from s3magic.mounting import daemon, device, pending
 from s3magic.store.memory import MemoryStore
 
 channel, owner, metadata, data, interrupt = sys.argv[1:]
-fuse.METADATA_SECONDS, fuse.DATA_SECONDS, pending.INTERRUPT_SECONDS = float(metadata), float(data), float(interrupt)
+device.METADATA_SECONDS, device.DATA_SECONDS, pending.INTERRUPT_SECONDS = float(metadata), float(data), float(interrupt)
 
 class Hanging(MemoryStore):
     def list_page(self, prefix="", **options):
@@ -227,7 +227,7 @@ def test_a_mount_whose_store_hangs_is_ended_by_force(hanging, looking, eventuall
 
 
 def test_an_interrupt_that_overtakes_its_request_is_asked_for_again():
-    from s3magic.mounting.fuse import Connection
+    from s3magic.mounting.device import Device
 
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ended = threading.Semaphore(0)
@@ -235,7 +235,7 @@ def test_an_interrupt_that_overtakes_its_request_is_asked_for_again():
     with ours, theirs:
         ours.settimeout(20)
         before = set(threading.enumerate())
-        Connection(theirs.fileno(), None, started=lambda: None, ended=ended.release).start()
+        Device(theirs.fileno(), {}, urge=lambda: None, ended=ended.release).start()
         readers = [thread for thread in set(threading.enumerate()) - before if thread.name != "fuse-watch"]
         try:
             ours.send(header.pack(48, interrupt, 7, 0, 0, 0, 0, 0) + struct.pack("=Q", 6))
