@@ -11,7 +11,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -19,10 +18,8 @@ from statistics import median
 
 from benchmarks.copying.ways import AWS, PROGRAMS, S5CMD, WAYS
 from benchmarks.mount.server import Far, Server, serve
-from benchmarks.surroundings import environment
+from benchmarks.surroundings import DELAY_MS, MEGABYTES_PER_SECOND, environment, program, working_folder
 
-DELAY_MS, MEGABYTES_PER_SECOND = 30, 90
-MEMORY = Path("/dev/shm")
 BUCKET = "bench"
 ROWS = {"large": (200, 2**31 // 200), "small": (5_000, 20_000)}
 """Files of each row, and their bytes."""
@@ -134,20 +131,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bench-out"), help="folder of the results (bench-out)")
     options = parser.parse_args()
     rows = options.rows.split(",")
-    beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    programs = {S5CMD: shutil.which("s5cmd", path=beside), AWS: options.aws}
+    programs = {S5CMD: program("s5cmd"), AWS: options.aws}
     for way, variable in PROGRAMS.items():
         if not programs[variable]:
             print(f"{way} is left out: it is not installed, or not named")
     room = sum(2 * files * size for files, size in ROWS.values()) * options.scale
-    parent = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > room else None
-    with tempfile.TemporaryDirectory(prefix="bench-copy-", dir=parent) as name:
-        work = Path(name).resolve()
+    with working_folder("bench-copy-", room=room) as work:
         objects = work / "data" / "objects"
         for row in rows:
             prepare(objects, row, max(_DISTINCT, int(ROWS[row][0] * options.scale)), ROWS[row][1])
-        (work / "data" / "sha256.map").write_text("")
-        (work / "data" / "expected").mkdir()
         with serve(work / "data", work, Far(DELAY_MS, MEGABYTES_PER_SECOND)) as server:
             bench = Bench(server, work, objects, {name: path for name, path in programs.items() if path})
             for row in rows * options.runs:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.surroundings import cpu, peak
+
 Work = Callable[[], object]
 S5CMD, AWS = "BENCH_S5CMD", "BENCH_AWS"
 """The variables that name the programs."""
@@ -54,12 +56,9 @@ def main() -> None:
     """Do it, and tell."""
     way, url, folder = sys.argv[1:]
     work = WAYS[way](url, Path(folder))
-    began, spent = time.perf_counter(), sum(os.times()[:4])
+    began, spent = time.perf_counter(), cpu()
     work()
-    seconds = time.perf_counter() - began
-    lines = Path("/proc/self/status").read_text().splitlines()
-    peak = next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
-    print(json.dumps({"seconds": seconds, "cpu": sum(os.times()[:4]) - spent, "memory": peak}))
+    print(json.dumps({"seconds": time.perf_counter() - began, "cpu": cpu() - spent, "memory": peak()}))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +21,8 @@ from statistics import median
 from benchmarks.linking import data
 from benchmarks.linking.ways import CONCURRENCY
 from benchmarks.mount.server import Far, Server, serve
-from benchmarks.surroundings import environment
+from benchmarks.surroundings import DELAY_MS, MEGABYTES_PER_SECOND, environment, working_folder
 
-DELAY_MS, MEGABYTES_PER_SECOND = 30, 90
-MEMORY = Path("/dev/shm")
 ROOM = 8_000_000_000
 BUCKET = "bench"
 ROWS = {"small": "small", "large": "large", "fetch": "fetch", "many": "tiny"}
@@ -162,9 +159,7 @@ def main() -> None:
     options = arguments()
     rows = options.rows.split(",")
     counts = {ROWS[row]: max(20, int(data.COUNTS[ROWS[row]] * options.scale)) for row in rows}
-    parent = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
-    with tempfile.TemporaryDirectory(prefix="bench-link-", dir=parent) as name:
-        work = Path(name).resolve()
+    with working_folder("bench-link-", room=ROOM) as work:
         tiles = (options.data or work / "data").resolve()
         data.prepare(tiles, counts)
         with serve(tiles, work, Far(DELAY_MS, options.rate)) as server:

@@ -40,7 +40,6 @@ def prepare(folder: Path, counts: dict[str, int]) -> None:
     (folder / "sha256.map").write_text(
         "".join(_checksum(name, *one) for name in known for one in oids(folder, name).items())
     )
-    (folder / "expected").mkdir(exist_ok=True)
 
 
 def cloud(points: int, seed: int) -> bytes:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from benchmarks.surroundings import cpu, peak, program
 
 CONCURRENCY = 64
 KART_THREADS = 8
@@ -97,7 +97,7 @@ def s5cmd_ls(url: str, _folder: Path) -> Work:
     """List with s5cmd, ETags too: the least that a comparison takes."""
 
     def work() -> dict[str, object]:
-        done = subprocess.run([_s5cmd(), "ls", "--etag", url], check=True, capture_output=True)
+        done = subprocess.run([program("s5cmd") or "s5cmd", "ls", "--etag", url], check=True, capture_output=True)
         return {"tiles": done.stdout.count(b"\n")}
 
     return work
@@ -108,7 +108,7 @@ def s5cmd_cp(url: str, folder: Path) -> Work:
     folder.mkdir()
 
     def work() -> dict[str, object]:
-        subprocess.run([_s5cmd(), "cp", url, f"{folder}/"], check=True, capture_output=True)
+        subprocess.run([program("s5cmd") or "s5cmd", "cp", url, f"{folder}/"], check=True, capture_output=True)
         return {"tiles": len(list(folder.iterdir()))}
 
     return work
@@ -137,29 +137,13 @@ def _connected() -> object:
     return s3magic
 
 
-def _s5cmd() -> str:
-    return shutil.which("s5cmd", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or "s5cmd"
-
-
 def main() -> None:
     """Do it, and tell."""
     way, url, folder = sys.argv[1:]
     work = WAYS[way](url, Path(folder))
-    began, spent = time.perf_counter(), _cpu()
+    began, spent = time.perf_counter(), cpu()
     told = work()
-    seconds = time.perf_counter() - began
-    print(json.dumps({**told, "seconds": seconds, "cpu": _cpu() - spent, "memory": _peak()}))
-
-
-def _cpu() -> float:
-    """Return the seconds of a processor that this process and its ended children took."""
-    return sum(os.times()[:4])
-
-
-def _peak() -> float:
-    """Return the most memory this process ever held, in MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
+    print(json.dumps({**told, "seconds": time.perf_counter() - began, "cpu": cpu() - spent, "memory": peak()}))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import compileall
-import shutil
 import signal
 import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,11 @@ from typing import Any
 from benchmarks.mount import data, report
 from benchmarks.mount.peers import KNOWN, Peer, Place, other
 from benchmarks.mount.rows import OPTIONAL, ROWS
-from benchmarks.mount.samples import ROOT, Sample, take
+from benchmarks.mount.samples import Sample, take
 from benchmarks.mount.server import Far, Server, serve
+from benchmarks.surroundings import DELAY_MS, MEGABYTES_PER_SECOND, ROOT, working_folder
 
 LOCAL = "local"
-MEMORY = Path("/dev/shm")
 STOPPED = 130
 ROOM = 6_000_000_000
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -41,8 +39,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--runs", type=int, default=3, help="samples of each; the median counts (3)")
     parser.add_argument("--where", default="far,near", help="with the delay, without it, or both (far,near)")
-    parser.add_argument("--delay", type=float, default=30, help="milliseconds that far adds to a request (30)")
-    parser.add_argument("--rate", type=float, default=90, help="MB/s that far leaves a connection (90)")
+    delay, rate = DELAY_MS, MEGABYTES_PER_SECOND
+    parser.add_argument("--delay", type=float, default=delay, help=f"milliseconds that far adds to a request ({delay})")
+    parser.add_argument("--rate", type=float, default=rate, help=f"MB/s that far leaves a connection ({rate})")
     parser.add_argument("--limit", type=float, default=90, help="seconds after which a row is given up (90)")
     parser.add_argument("--scale", type=float, default=1, help="size of the data; 1 is what the table is about")
     parser.add_argument("--data", type=Path, help="keep the data here, for the next time")
@@ -101,11 +100,6 @@ def count(samples: list[Sample], server: Server) -> None:
         sample.fetched = sent / 1e6
 
 
-def has_room(scale: float) -> bool:
-    """Tell whether data and caches can lie in memory."""
-    return MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM * min(1, scale)
-
-
 def stop(_number: int, _frame: object) -> None:
     """Stop once: the cleaning up is not to be interrupted in its turn."""
     for number in STOPPING:
@@ -125,8 +119,8 @@ def main() -> int:
     compileall.compile_dir(ROOT / "s3magic", quiet=1)  # as pip does, whatever PYTHONDONTWRITEBYTECODE says
     about = report.conditions(options) | {"versions": versions}
     with ExitStack() as stack:
-        parent = options.work or (MEMORY if has_room(options.scale) else None)
-        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-mount-", dir=parent))).resolve()
+        room = ROOM * min(1, options.scale)
+        work = stack.enter_context(working_folder("bench-mount-", room=room, parent=options.work))
         options.data = (options.data or work / "data").resolve()
         data.prepare(options.data, {ROWS[row].data for row in options.rows.split(",")}, scale=options.scale)
         server = stack.enter_context(serve(options.data, work, Far(options.delay, options.rate)))

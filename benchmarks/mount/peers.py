@@ -13,17 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import which
 
 import psutil
 
-from benchmarks.surroundings import environment
+from benchmarks.surroundings import ROOT, environment, peak, program
 
 MARK = "S3MAGIC_BENCH_SAMPLE"
 START_SECONDS = 30
 END_SECONDS = 10
 POLL = 0.002
-ROOT = Path(__file__).parent.parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,11 @@ class Peer:
     @property
     def is_installed(self) -> bool:
         """Whether its program can be found."""
-        return _program(self.command[0]) is not None
+        return program(self.command[0]) is not None
 
     def version(self) -> str:
         """Return what its program calls its version; empty where it does not say."""
-        argv = [_program(self.command[0]) or "", "--version"]
+        argv = [program(self.command[0]) or "", "--version"]
         with suppress(OSError, subprocess.TimeoutExpired):
             said = subprocess.run(
                 argv, capture_output=True, text=True, check=False, timeout=10, stdin=subprocess.DEVNULL
@@ -140,7 +138,7 @@ class Mounted:
             with suppress(psutil.Error, OSError):
                 if self.peer.serves in " ".join(process.cmdline()):
                     cpu += sum(process.cpu_times()[:4])
-                    memory += _peak(process.pid)
+                    memory += peak(process.pid)
         return Usage(cpu, memory)
 
 
@@ -155,7 +153,7 @@ def mounted(peer: Peer, place: Place) -> Iterator[Mounted]:
     place.cache.mkdir(parents=True)
     said = place.cache.with_suffix(".log")
     argv = [place.fill(word) for word in peer.command]
-    argv[0] = _program(argv[0]) or argv[0]
+    argv[0] = program(argv[0]) or argv[0]
     began = time.monotonic()
     with said.open("w") as log:
         out = subprocess.PIPE if peer.waits else log
@@ -225,19 +223,6 @@ def _marked(sample: str) -> list[psutil.Process]:
 
 def _last_words(said: Path) -> str:
     return " ".join(said.read_text(errors="replace").split())[-300:] or "it said nothing"
-
-
-def _peak(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    return 0
-
-
-def _program(name: str) -> str | None:
-    """Return a program's path; those that came with this Python go first."""
-    beside = str(Path(sys.executable).parent)
-    return which(name, path=os.pathsep.join((beside, os.environ.get("PATH", os.defpath))))
 
 
 def other(command: str) -> Peer:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from benchmarks.mount.peers import MountFailed, Peer, Place, Usage, mounted
 from benchmarks.mount.rows import ROWS
+from benchmarks.surroundings import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 READY_SECONDS, JUDGE_SECONDS = 60, 60
 KILL_SECONDS = 5
 

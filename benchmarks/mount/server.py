@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
-ROOT = Path(__file__).parent.parent.parent
+from benchmarks.surroundings import ROOT
+
 NGINX = which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 START_SECONDS = 20
 

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,10 +17,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.mount.server import ROOT, Far, Server, serve
+from benchmarks.mount.server import Far, Server, serve
+from benchmarks.surroundings import DELAY_MS, MEGABYTES_PER_SECOND, ROOT, working_folder
 from benchmarks.thumbnails import data
 
-MEMORY = Path("/dev/shm")
 ROOM = 3_000_000_000
 STOPPED = 130
 BEGIN, END = "<!-- written by make bench-thumbs -->", "<!-- up to here -->"
@@ -80,8 +79,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rows", default=",".join(ROWS), help=f"of {', '.join(ROWS)}; default: all")
     parser.add_argument("--ways", default="", help=f"of {', '.join(TITLES)}; default: all of each row")
     parser.add_argument("--runs", type=int, default=3, help="samples of each; the median counts (3)")
-    parser.add_argument("--delay", type=float, default=30, help="milliseconds added to a request (30)")
-    parser.add_argument("--rate", type=float, default=90, help="MB/s left to a connection (90)")
+    delay, rate = DELAY_MS, MEGABYTES_PER_SECOND
+    parser.add_argument("--delay", type=float, default=delay, help=f"milliseconds added to a request ({delay})")
+    parser.add_argument("--rate", type=float, default=rate, help=f"MB/s left to a connection ({rate})")
     parser.add_argument("--limit", type=float, default=900, help="seconds after which a way is given up (900)")
     parser.add_argument("--scale", type=float, default=1, help="numbers of objects; 1 is what the table is about")
     parser.add_argument("--data", type=Path, help="keep the data here, for the next time")
@@ -201,9 +201,7 @@ def main() -> int:
         signal.signal(number, lambda *_: sys.exit(STOPPED))  # so that nothing is left running
     samples: list[Sample] = []
     with ExitStack() as stack:
-        parent = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
-        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-thumbs-", dir=parent)))
-        work.chmod(0o755)  # nginx's worker is another user when it is started as root
+        work = stack.enter_context(working_folder("bench-thumbs-", room=ROOM))
         options.data = (options.data or work / "data").resolve()
         data.prepare(options.data, set(options.rows.split(",")), scale=options.scale)
         (work / "server").mkdir()

@@ -11,13 +11,14 @@ from __future__ import annotations
 import io
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
+
+from benchmarks.surroundings import cpu
 
 THREADS, SIZE = 16, 160
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
@@ -228,11 +229,6 @@ def _resident() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _computed() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
 def main() -> None:
     """Run one way once."""
     name, *place, work = sys.argv[1:]
@@ -240,13 +236,13 @@ def main() -> None:
     way = WAYS[name](*place, Path(work))
     print("ready", flush=True)
     sys.stdin.readline()
-    before = _computed()
+    before = cpu()
     found = way()
     if name in ("s3magic", "again", "paging"):
         from s3magic.thumbnails import workers
 
         workers.stop()  # so that what they computed counts
-    print(json.dumps({**found, "cpu": _computed() - before, "memory": _resident()}), flush=True)
+    print(json.dumps({**found, "cpu": cpu() - before, "memory": _resident()}), flush=True)
 
 
 if __name__ == "__main__":
