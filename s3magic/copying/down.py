@@ -49,7 +49,7 @@ class Down:
             spelt = {alike(name): name for name in there}
             for name in {entry.name for entry in entries} - there.keys():
                 if alike(name) in spelt and self._place.find(name):  # the disk finds it by this name, too
-                    there[name] = there.pop(spelt[alike(name)])
+                    there[name] = there.pop(spelt.pop(alike(name)))
             return there
         found = ((entry.name, self._place.find(entry.name)) for entry in entries)
         return {name: there for name, there in found if there is not None}

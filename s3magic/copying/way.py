@@ -88,7 +88,7 @@ def objects_there(store: Store, base: str) -> dict[str, Entry]:
         info.key[len(base) :]: Entry.of_object(info.key[len(base) :], info)
         for page in pages(store, base)
         for info in page.objects
-        if info.key != base
+        if info.key != base and info.key.startswith(base)  # some that is like S3 may list more than it was asked for
     }
 
 

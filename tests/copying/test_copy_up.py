@@ -173,6 +173,15 @@ def test_where_conditions_are_heeded_one_object_alone_is_looked_at_before_it_goe
     assert len(looked) == 1
 
 
+@pytest.mark.usefixtures("files")
+def test_a_listing_of_more_than_was_asked_for_deletes_nothing_elsewhere(up, memory, odd, listed):
+    for key in ("a", "other/x", "p/old", "pp/x"):
+        memory.put(key, b"x")
+    report = up(store=odd(memory, list_page=lambda true, _prefix="", **words: true("", **words)), delete=True)
+    assert report.deleted == ("old",)
+    assert set(listed(memory)) == {"a", "other/x", "pp/x", "p/a.nc", "p/b.html", "p/sub/c.csv.gz"}
+
+
 def test_a_folder_that_cannot_be_read_deletes_nothing(up, files, memory, monkeypatch):
     memory.put("p/old", b"x")
     true = os.scandir
