@@ -130,7 +130,7 @@ def _connected() -> object:
     import s3magic
     import s3magic.api.data
     import s3magic.formats.las
-    import s3magic.linking.add
+    import s3magic.linking.linked
     import s3magic.store.s3
 
     s3magic.connect("environment", request_concurrency=CONCURRENCY)
