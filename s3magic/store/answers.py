@@ -67,7 +67,7 @@ def read_versions(bucket: str, body: bytes) -> VersionPage:
     with _sense(f"s3://{bucket}/"):
         page = _Page(bucket, body, "ListVersionsResult")
         key = page.more("NextKeyMarker")
-        token = f"{page.decode(key)}\0{page.more('NextVersionIdMarker')}" if key else None
+        token = f"{page.decode(key)}\0{page.next_version}" if key else None
         return VersionPage(tuple(page.versions()), page.prefixes(), token)
 
 
@@ -90,8 +90,21 @@ class _Page:
         return element.findtext(f"{self._space}{name}") or ""
 
     def more(self, name: str) -> str:
-        """Return where to go on; empty at the end."""
-        return self._text(self._root, name) if self._text(self._root, "IsTruncated") == "true" else ""
+        """Return where to go on; empty at the end. `ServerError` where there is more, and it is not told where."""
+        if self._text(self._root, "IsTruncated") != "true":
+            return ""
+        told = self._text(self._root, name)
+        if not told:
+            raise ServerError(
+                f"The server lists a part of s3://{self._bucket}/ and does not tell how to go on",
+                "Its listings are not those of S3 (ListObjectsV2): tell who keeps it.",
+            )
+        return told
+
+    @property
+    def next_version(self) -> str:
+        """The version to go on behind; empty where all of its key are listed."""
+        return self._text(self._root, "NextVersionIdMarker")
 
     def prefixes(self) -> tuple[str, ...]:
         """Return the common prefixes."""

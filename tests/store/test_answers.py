@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s3magic.errors import ServerError
-from s3magic.store.answers import read_headers, read_listing, unquoted
+from s3magic.store.answers import read_headers, read_listing, read_versions, unquoted
 from s3magic.store.base import ListPage
 from s3magic.store.listing import pages
 
@@ -38,6 +38,16 @@ def test_what_is_no_listing_is_no_empty_bucket(body):
     with pytest.raises(ServerError) as caught:
         read_listing("b", body.encode())
     assert "s3://b/" in str(caught.value)
+
+
+@pytest.mark.parametrize(("read", "kind"), [(read_listing, "ListBucket"), (read_versions, "ListVersions")])
+def test_a_part_of_a_listing_never_passes_for_all_of_it(read, kind):
+    body = (
+        f"<{kind}Result><IsTruncated>true</IsTruncated><NextMarker>k</NextMarker></{kind}Result>"  # as the first form
+    )
+    with pytest.raises(ServerError, match="does not tell how to go on") as caught:
+        read("b", body.encode())
+    assert len(caught.value.lines()) == 2
 
 
 @pytest.mark.parametrize("headers", [{"content-length": "long"}, {"last-modified": "yesterday"}])
