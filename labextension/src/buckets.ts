@@ -2,7 +2,7 @@
 
 import { addIcon } from '@jupyterlab/ui-components';
 
-import { button, make, section } from './dom';
+import { button, make, redraw, section } from './dom';
 import { iconElement } from './icon';
 import { RequestError, type KernelLink } from './kernel';
 import type { NodeActions } from './menu';
@@ -39,7 +39,7 @@ export class Buckets {
     this._filter.addEventListener('keydown', event => {
       if (event.key === 'ArrowDown') {
         event.preventDefault();
-        this._view.node.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
+        this._focusTree();
       } else if (event.key === 'Escape' && this._filter.value) {
         this._filter.value = '';
         this._filter.dispatchEvent(new Event('input'));
@@ -134,6 +134,7 @@ export class Buckets {
     if (!tree) {
       return;
     }
+    const had = [this._words, this._view.node].some(node => node.contains(document.activeElement));
     this._view.draw(tree);
     const isEmpty = this._view.node.hidden;
     this._filter.hidden = isEmpty && !tree.filter;
@@ -151,10 +152,16 @@ export class Buckets {
       const told = `Nothing that is loaded has “${printable(tree.filter)}” in its name.`;
       words.push(make('p', { class: 's3magic-Hint', text: told }));
     } else if (isEmpty) {
-      const told = tree.isListing ? 'Loading …' : 'There are no buckets yet.';
-      words.push(make('p', { class: 's3magic-Hint', text: told }));
+      words.push(make('p', { class: 's3magic-Hint', text: 'There are no buckets yet.' }));
     }
-    this._words.replaceChildren(...words.filter(word => word !== null));
+    redraw(this._words, ...words);
+    if (had && document.activeElement === document.body) {
+      this._focusTree(); // what had the focus is gone
+    }
+  }
+
+  private _focusTree(): void {
+    (this._view.node.querySelector<HTMLElement>('[tabindex="0"]') ?? this._words.querySelector('button'))?.focus();
   }
 
   private _load(): void {

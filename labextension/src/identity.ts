@@ -62,7 +62,7 @@ export function identitySection(status: Status, shown: Shown, actions: IdentityA
     'Identity',
     identity ? make('p', { class: 's3magic-Name', text: shortName(identity), title: identity.arn ?? '' }) : null,
     more,
-    ...notes.map(note => (note ? make('p', { class: 's3magic-Hint', text: note }) : null)),
+    ...[...new Set(notes)].map(note => (note ? make('p', { class: 's3magic-Hint', text: note }) : null)),
     identity
       ? null
       : button('Who am I?', () => actions.identify(), { key: 'identify', title: 'Ask S3 which account this is' }),

@@ -71,11 +71,6 @@ export class Tree {
     return this.buckets.isLoaded || this.buckets.wish !== null || this.buckets.failure !== null;
   }
 
-  /** Whether the buckets are being asked for. */
-  get isListing(): boolean {
-    return this.buckets.wish !== null;
-  }
-
   /** Forget all but the pins and what is open: somebody else asks from now on, or all is to be looked at anew. */
   reset(): void {
     this.branches.clear();
@@ -280,7 +275,7 @@ export class Tree {
       return parent || found.isLoaded ? { type: 'failure', id: `${id} failure`, level, parent, failure } : null;
     }
     if (found.wish) {
-      return parent || found.isLoaded ? { type: 'loading', id: `${id} loading`, level } : null;
+      return { type: 'loading', id: `${id} loading`, level };
     }
     if (found.next !== null && !needle) {
       return { type: 'more', id: `${id} more`, level, parent, count: found.children.length };

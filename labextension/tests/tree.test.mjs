@@ -77,6 +77,11 @@ test('pins stand first, and a pinned bucket is not shown twice', () => {
   tree.pin([{ bucket: 'one', prefix: 'a/' }]);
   const ids = tree.rows().map(row => row.id);
   assert.equal(new Set(ids).size, ids.length);
+  const slow = new Tree();
+  slow.pin([{ bucket: 'far', prefix: 'x/' }]);
+  assert.deepEqual(names(slow), ['far/x/']);
+  slow.wishes();
+  assert.deepEqual(names(slow), ['far/x/', 'loading']);
 });
 
 test('a filter keeps what matches, and the way to it', () => {

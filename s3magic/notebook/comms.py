@@ -115,11 +115,14 @@ class CommBridge:
         self._submit(pool, self._serve, request["id"], name, params)
 
     def _serve(self, number: str, method: object, params: Mapping[str, Any]) -> None:
+        before = sidebar_status.chosen()
         try:
             message = {"event": "answer", "id": number, "result": self._method(method)(**params)}
         except Exception as error:  # noqa: BLE001 - a panel that gets no answer would wait for ever
             message = {"event": "failure", "id": number, "error": _failure_to_json(error)}
         self._send(message)
+        if sidebar_status.chosen() is not before:  # the default, by the first who asked S3
+            self._notice()
 
     def _method(self, name: object) -> Verb:
         from s3magic.notebook import browsing  # noqa: PLC0415 - loads the rooms that ask S3

@@ -109,6 +109,8 @@ def test_what_is_denied_says_so_and_pins_outlive_a_reload(lab, panel, screenshot
     expect(shown.locator(".s3magic-Words")).to_contain_text("buckets")
     expect(shown.get_by_role("treeitem")).to_have_count(0)
     page.screenshot(path=screenshots / "tree-denied.png")
+    shown.get_by_role("button", name="Retry").press("Enter")
+    expect(shown.locator(".s3magic-Words").get_by_role("button", name="Pin a bucket")).to_be_focused()
     for url in ("https://teaching/photos", "s3://teaching/photos", "private"):
         page.keyboard.press("Escape")
         shown.get_by_role("button", name="Pin a bucket").first.click()

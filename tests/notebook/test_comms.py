@@ -213,6 +213,15 @@ def test_what_changed_is_told_once(panel):
     assert [status["connection"] for status in news].count(told["connection"]) == 1
 
 
+def test_that_the_default_is_asked_since_a_folder_was_opened_is_told(panel, sandbox):
+    panel.run(
+        f"import os; os.environ.update({{'AWS_ENDPOINT_URL': '{sandbox.endpoint_url}', 'AWS_NO_SIGN_REQUEST': '1'}})"
+    )
+    panel.open_rpc()
+    assert panel.ask("children", bucket="public")["event"] == "answer"
+    assert panel.news(lambda status: status["connection"])["connection"]["provider"] == "anonymous"
+
+
 def test_who_we_are_is_asked_of_the_sandbox(panel, sandbox):
     panel.run(_connect(sandbox))
     panel.open_rpc()
