@@ -27,6 +27,7 @@ _KINDS: dict[str, tuple[type[S3MagicError], str, str]] = {
     "NoSuchBucket": (NoSuchBucket, "No such bucket: {bucket}", "Check the name, and the endpoint: %s3creds shows it."),
     "NoSuchKey": (NoSuchKey, "No such object: {url}", "Check the key; %s3ls shows what is there."),
     "NoSuchVersion": (NoSuchKey, "No such version of {url}", "Leave ?versionId=… out to read the live one."),
+    "DeletionMark": (NoSuchKey, "That version marks the deletion of {url}", "Name an older version of it."),
     "NoSuchUpload": (NoSuchKey, "No such upload to {url}", "It was completed or given up already; begin anew."),
     "AccessDenied": (
         AccessDenied,
@@ -124,8 +125,12 @@ class Failure:
         return self.code in _EXPIRED
 
     @property
-    def _is_odd_argument(self) -> bool:
-        return self.status == HTTPStatus.BAD_REQUEST and self.code in {"", "InvalidArgument"}
+    def _code_of_version(self) -> str:
+        """The code of an answer about one version; a HEAD does not tell which of both is missing."""
+        is_odd = self.status == HTTPStatus.BAD_REQUEST and self.code in {"", "InvalidArgument"}
+        if is_odd or self.code == "NoSuchKey":
+            return "NoSuchVersion"
+        return "DeletionMark" if self.status == HTTPStatus.METHOD_NOT_ALLOWED else self.code
 
     def to_error(self, method: str, bucket: str, key: str, query: Container[str] = ()) -> S3MagicError:
         """Return the error that tells a person what this means for one request."""
@@ -134,8 +139,8 @@ class Failure:
         action += "Versions" if "versions" in query else "Version" if "versionId" in query else ""
         where, lacking = url, _LACKING.search(self.message)
         code = self.code
-        if "versionId" in query and (code == "NoSuchKey" or self._is_odd_argument):
-            code = "NoSuchVersion"  # a HEAD does not tell which of both is missing
+        if "versionId" in query:
+            code = self._code_of_version
         if lacking is not None and key and lacking[1] == "s3:ListBucket" and method in {"GET", "HEAD"}:
             code, lacking = "Hidden", None
         if lacking is not None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from s3magic.errors import AccessDenied, NoSuchKey, ServerError
+from s3magic.store.client import Client
+from s3magic.store.credentials import Location
 from s3magic.store.failures import Failure
+from s3magic.store.s3 import S3Store
 
 KEY = "arn:aws:kms:eu-west-2:123456789012:key/1234"
 WHO = "User: arn:aws:iam::123456789012:user/me is not authorized to perform: "
@@ -56,6 +59,15 @@ def test_a_version_that_cannot_be_is_none(body):
     other = refused.to_error("HEAD", "b", "k")
     assert isinstance(other, ServerError)
     assert "check endpoint and region" in other.hint
+
+
+def test_a_version_that_is_a_mark_of_deletion_is_nothing_to_read(sandbox):
+    store = S3Store("scratch", Client(Location(endpoint_url=sandbox.endpoint_url), lambda: sandbox.users["teacher"]))
+    store.put("marked/x", b"x")
+    mark = store.delete("marked/x")
+    for ask in (store.head, store.get):
+        with pytest.raises(NoSuchKey, match="That version marks the deletion of s3://scratch/marked/x"):
+            ask("marked/x", version_id=mark)
 
 
 def test_beginning_an_upload_is_putting():
