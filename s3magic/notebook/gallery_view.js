@@ -167,7 +167,7 @@ class View {
       this.line.hidden = false;
     },
     trouble(told) {
-      const words = make("div", { class: "s3m-why", role: "alert" }, told.lines.join(" "));
+      const words = make("div", { class: "s3m-why", role: "alert" }, told.lines.join(". "));
       if (told.about.url && told.about.url === this.opened) this.links.replaceChildren(words);
       else this.line.replaceChildren(words), (this.line.hidden = false);
       this.on_.disabled = this.back.disabled = false;

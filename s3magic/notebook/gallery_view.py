@@ -83,6 +83,9 @@ class GalleryView:
             self._SLOW[wanted](self, message)
         except S3MagicError as error:
             self.tell({"tell": "trouble", "lines": error.lines(), "about": message})
+        except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
+            lines = [f"{type(error).__name__}: {error}", "This is a fault of s3magic."]
+            self.tell({"tell": "trouble", "lines": lines, "about": message})
 
     def _select(self, urls: list[str] | None, *, on: bool) -> None:
         """Choose items, or give them back; those of all pages when None."""
@@ -139,7 +142,10 @@ class GalleryView:
         return urls
 
     def _item(self, message: dict[str, Any]) -> GalleryItem:
-        return next(item for item in [*self.gallery.items, *self.gallery.selected] if item.url == message["url"])
+        for item in (*self.gallery.items, *self.gallery.selected):
+            if item.url == message["url"]:
+                return item
+        raise InvalidInput(f"The page was turned: {message['url']}", "Turn back to it, and click again.")
 
     _SLOW: ClassVar[dict[str, Callable[[GalleryView, dict[str, Any]], None]]] = {
         "page": _page, "open": _open, "link": _link, "original": _link, "through": _through, "mount": _mount,

@@ -225,6 +225,11 @@ def test_what_stops_a_link_or_a_page_is_said(page, gallery, monkeypatch):
     assert told["lines"] == ["The credentials have expired", "Sign in again."]
     page.ask("page", number=2)
     page.until(lambda: page.last("trouble")["lines"] == ["No answer"])
+    page.ask("open", url="s3://teaching/d/of-another-page.dot")
+    page.until(lambda: "turned" in page.last("trouble")["lines"][0])
+    monkeypatch.setattr(gallery, "link", lambda _: 1 / 0)
+    page.ask("link", url="s3://teaching/d/1.dot")
+    page.until(lambda: "ZeroDivisionError" in page.last("trouble")["lines"][0])
 
 
 def test_what_a_page_cannot_ask_does_nothing(page):
