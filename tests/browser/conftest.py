@@ -32,6 +32,7 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 SERVER_SECONDS = 90
+PICTURES = os.environ.get("S3MAGIC_SCREENSHOTS")
 PAGE_SECONDS = int(os.environ.get("S3MAGIC_PAGE_SECONDS", "120"))
 
 
@@ -210,9 +211,21 @@ def lab(lab_server):
 @pytest.fixture
 def screenshots(tmp_path) -> Path:
     """Folder for pictures: ``S3MAGIC_SCREENSHOTS`` where that is set."""
-    folder = Path(os.environ.get("S3MAGIC_SCREENSHOTS") or tmp_path)
+    folder = Path(PICTURES or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(params=["light", "dark"] if PICTURES else ["light"])
+def theme(request) -> str:
+    """The theme; for a test that knows nothing of colours the dark one matters where pictures are wanted."""
+    return request.param
+
+
+@pytest.fixture(params=["light", "dark", "narrow"] if PICTURES else ["light", "narrow"])
+def look(request) -> str:
+    """The same, and a narrow window, which is dark, too: all has to be in reach there."""
+    return request.param
 
 
 def _free_port() -> int:

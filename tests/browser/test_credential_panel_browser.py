@@ -28,9 +28,8 @@ def panel(lab):
     return open_panel
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
 def test_a_provider_is_chosen_and_its_lights_are_lit(panel, screenshots, look):
-    page, shown = panel(dark=look == "dark", width=720 if look == "narrow" else 1280)
+    page, shown = panel(dark=look != "light", width=720 if look == "narrow" else 1280)
     url = shown.get_by_label("Try a URL")
     url.fill("s3://teaching/iris/")
     url.press("Enter")
@@ -117,9 +116,8 @@ def in_next_cell(page, lab, source):
     page.get_by_text("| Idle").first.wait_for()
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
 def test_an_order_made_by_keyboard_is_the_order_that_is_explained(panel, lab, screenshots, look):
-    page, shown = panel(dark=look == "dark", width=620 if look == "narrow" else 1280, height=1400)
+    page, shown = panel(dark=look != "light", width=620 if look == "narrow" else 1280, height=1400)
     endpoint = shown.get_by_label("Endpoint URL").input_value()
     assert endpoint.startswith("http://127.0.0.1:")
     shown.get_by_role("button", name="More").click()  # which also takes the focus from the cell that has just run

@@ -42,9 +42,8 @@ def decoded(picture) -> int:
     return picture.evaluate("image => image.decode().then(() => image.naturalWidth, () => 0)")
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
 def test_tiles_are_filtered_opened_and_paged(gallery, screenshots, look):
-    page, shown = gallery(dark=look == "dark", width=640 if look == "narrow" else 1280)
+    page, shown = gallery(dark=look != "light", width=640 if look == "narrow" else 1280)
     pictures = shown.locator(".s3m-slot img")
     assert all(decoded(pictures.nth(index)) > 50 for index in range(pictures.count()))
     expect(shown).to_contain_text("Not readable as TIFF")

@@ -14,12 +14,11 @@ expect.set_options(timeout=120_000)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "exploring-a-bucket.ipynb"
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
-def test_the_first_notebook_runs_beside_the_panel(lab, panel, screenshots, look):
+def test_the_first_notebook_runs_beside_the_panel(lab, panel, screenshots, theme):
     cells = [cell for cell in json.loads(EXAMPLE.read_text())["cells"] if cell["cell_type"] == "code"]
     code = ["".join(cell["source"]) for cell in cells]
     assert code[-1].startswith("del cubes")
-    page, shown = panel(f"{look}-example.ipynb", *code[:-1], dark=look == "dark", width=1440)
+    page, shown = panel(f"{theme}-example.ipynb", *code[:-1], dark=theme == "dark", width=1440)
     lab.run_all(page)
     expect(shown.get_by_role("listitem").filter(has_text="s3://teaching/iris/")).to_contain_text("mounted")
     expect(shown.get_by_role("listitem").filter(has_text="tiles")).to_contain_text("fetched")
@@ -32,9 +31,9 @@ def test_the_first_notebook_runs_beside_the_panel(lab, panel, screenshots, look)
     pictures = notebook.get_by_role("button", name="Open alps-at-noon.jpg")
     pictures.scroll_into_view_if_needed()
     expect(pictures).to_be_visible()
-    page.screenshot(path=screenshots / f"readme-{look}.png")
+    page.screenshot(path=screenshots / f"readme-{theme}.png")
 
     teaching.click(button="right")
     page.locator(".s3magic-Menu").get_by_text("Check Access", exact=True).click()
     expect(shown.get_by_role("list", name="What you may do")).to_be_visible()
-    shown.screenshot(path=screenshots / f"panel-{look}.png")
+    shown.screenshot(path=screenshots / f"panel-{theme}.png")

@@ -22,11 +22,10 @@ def test_load_button_brings_s3magic_in(lab, panel):
     expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_contain_text("%load_ext s3magic")
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
-def test_identity_and_mount_are_shown_and_the_mount_is_ended(lab, panel, screenshots, look):
-    page, shown = panel(f"{look}.ipynb", SANDBOX, MOUNT, dark=look == "dark")
+def test_identity_and_mount_are_shown_and_the_mount_is_ended(lab, panel, screenshots, theme):
+    page, shown = panel(f"{theme}.ipynb", SANDBOX, MOUNT, dark=theme == "dark")
     expect(shown).to_contain_text("not loaded")
-    page.screenshot(path=screenshots / f"side-panel-{look}-welcome.png")
+    page.screenshot(path=screenshots / f"side-panel-{theme}-welcome.png")
     lab.run_all(page)
     expect(shown.locator(".s3magic-Name")).to_have_text("teacher")
     expect(shown.locator(".s3magic-Details")).to_contain_text("(sandbox)")
@@ -36,14 +35,14 @@ def test_identity_and_mount_are_shown_and_the_mount_is_ended(lab, panel, screens
     live = page.locator(".jp-Notebook [class*=s3m-live]:visible")  # the card that a saved notebook keeps is hidden
     expect(live).to_have_count(1)
     expect(live).to_contain_text("read-only")
-    page.screenshot(path=screenshots / f"side-panel-{look}-mounted.png")
+    page.screenshot(path=screenshots / f"side-panel-{theme}-mounted.png")
     folder = lab.root / "s3" / "teaching"
     assert os.path.ismount(folder)
     mount.get_by_role("button", name="Unmount s3://teaching/").press("Enter")
     expect(shown).to_contain_text("Nothing is mounted")
     assert not os.path.ismount(folder)
     expect(shown.get_by_role("heading", name="Mounts")).to_be_focused()
-    page.screenshot(path=screenshots / f"side-panel-{look}-unmounted.png")
+    page.screenshot(path=screenshots / f"side-panel-{theme}-unmounted.png")
 
 
 def test_mount_opens_in_the_file_browser(lab, panel):
