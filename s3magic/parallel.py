@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 WORKERS = 32
-_MOMENT = 0.0003
+_MOMENT = 0.0001
 """Seconds for each thread in which outcomes gather: to wake for every one costs more than what is done with it."""
 
 
