@@ -143,7 +143,8 @@ class CredentialPanel:
         while not self._closed.wait(_TICK) and self._shown is answer:
             with suppress(S3MagicError):  # the old end counts on, and is told when it has come
                 identity = replace(identity, expires=connection.expires or identity.expires)
-            self._who.value = panel_text.who(identity, where)
+            if self._shown is answer:  # else somebody else was chosen while the end was asked for
+                self._who.value = panel_text.who(identity, where)
 
     def close(self) -> None:
         """Take the panel away wherever it is shown."""
