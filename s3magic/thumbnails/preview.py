@@ -191,13 +191,14 @@ def _make(store: Store, info: ObjectInfo, task: Task, decoder: Decoder) -> tuple
         seen = decoder(task, source)
         if seen.preview is None or seen.preview.media_type not in _INLINE_TYPES:
             raise UnreadableFormat("No picture a page can hold")  # noqa: TRY301 - as good as broken
+        made = _thumbnail(seen, source)
     except Exception as error:  # noqa: BLE001 - one strange file must never break a page of sixty
         said = reason(error, task.limit).removesuffix(f": {task.name}")  # the name stands beside it anyway
         failed = Thumbnail(error=said, bytes_read=source.bytes_read, requests=source.requests)
         if isinstance(error, ByteLimitReached):
             return _described(failed, store, info, task, decoder), True
         return failed, isinstance(error, UnreadableFormat)
-    return _thumbnail(seen, source), True
+    return made, True
 
 
 def _head(source: Source) -> bytes:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from s3magic.errors import AccessDenied, Unreachable, UnreadableFormat
-from s3magic.formats.base import TileInfo
+from s3magic.formats.base import Preview, TileInfo
 from s3magic.store.reader import FIRST_BLOCK
 from s3magic.thumbnails.cache import DiskCache
+from s3magic.thumbnails.decoding import Seen
 from s3magic.thumbnails.preview import look, to_facts
 
 
@@ -43,6 +44,11 @@ def test_what_goes_wrong_is_told_in_words(store, key, said):
     assert seen.error == said
     assert seen.image == b""
     assert seen.bytes_read == store.got
+
+
+def test_a_decoder_that_describes_nonsense_is_told_in_words(store):
+    nonsense = Seen(Preview(b"x", "image/png", 1, 1, "", "whole"), TileInfo("file", "file", dimensions=5))
+    assert see(store, "w/a.word", decoder=lambda task, read: nonsense).error == "Could not be shown (AttributeError)"
 
 
 @pytest.mark.parametrize(
