@@ -1,4 +1,4 @@
-"""The page about permissions: what it tells is so."""
+"""The pages about permissions and teaching: what they tell of people and purposes is so."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 from s3magic.access.policy import PURPOSES
 from s3magic.sandboxes import people
 
-PAGE = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, TEACHING = ((DOCS / name).read_text(encoding="utf-8") for name in ("permissions.md", "teaching.md"))
 
 
 def test_its_people_can_be_read_and_are_known():
-    (example,) = re.findall(r"```json\n(.*?)```", PAGE, flags=re.DOTALL)
+    (example,) = re.findall(r"```json\n(.*?)```", TEACHING, flags=re.DOTALL)
     found = people.read(json.loads(example))
     assert {"anna", "teacher"} <= set(found.users)
     assert found.roles["short"].max_session_duration == 5
@@ -21,8 +22,8 @@ def test_its_people_can_be_read_and_are_known():
 
 def test_everybody_and_every_purpose_is_told_of():
     known = people.read()
-    for name in (*known.users, *known.roles, *PURPOSES):
-        assert f"`{name}`" in PAGE
-    assert people.EXTERNAL_ID in PAGE
-    assert people.PARTNER_ACCOUNT in PAGE
+    for names, page in (((*known.users, *known.roles), TEACHING), (PURPOSES, PAGE)):
+        assert not [name for name in names if f"`{name}`" not in page]
+    assert people.EXTERNAL_ID in TEACHING
+    assert people.PARTNER_ACCOUNT in TEACHING
     assert known.roles["brief-reader"].max_session_duration == 2
