@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from s3magic.copying.report import CopyReport as CopyReport
     from s3magic.errors import S3MagicError as S3MagicError
     from s3magic.linking.dataset import LinkedDataset as LinkedDataset
-    from s3magic.linking.manifest import LinkedTile as LinkedTile
+    from s3magic.linking.records.manifest import LinkedTile as LinkedTile
     from s3magic.listing import Listing as Listing
     from s3magic.listing import Summary as Summary
     from s3magic.mounting.model import Mount as Mount
@@ -109,7 +109,7 @@ _HOMES = {
     "PermissionReport": "access.permissions",
     "S3MagicError": "errors",
     "LinkedDataset": "linking.dataset",
-    "LinkedTile": "linking.manifest",
+    "LinkedTile": "linking.records.manifest",
     "Listing": "listing",
     "Summary": "listing",
     "Mount": "mounting.model",

@@ -99,7 +99,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _lfs_agent(options: argparse.Namespace) -> int:
     del options
-    from s3magic.linking import agent
+    from s3magic.linking.git import agent
 
     agent.serve(sys.stdin, sys.stdout)
     return 0

@@ -38,6 +38,13 @@ MAY_IMPORT = {
     | {"following", "usage"},
     "demo": GROUND | {"api", "sandboxes"},
 }
+# A house in the house: the verbs of linking stand above its rooms.
+LINKING_MAY_IMPORT = {
+    "records": set(),
+    "contents": {"records"},
+    "adding": {"records", "contents"},
+    "git": {"records", "contents"},
+}
 # Who may know a library; the others must do without.
 ONLY_IN = {
     "boto3": {"access", "store"},
@@ -75,6 +82,14 @@ def test_data_flows_one_way(module):
     own = room(module)
     used = {name.split(".")[1] for name in imports(module) if name.startswith("s3magic.")}
     assert used - {own} <= MAY_IMPORT[own]
+
+
+@pytest.mark.parametrize("name", LINKING_MAY_IMPORT)
+def test_linking_flows_one_way(name):
+    modules = [module for module in MODULES if module.parts[:2] == ("linking", name)]
+    used = {told.split(".")[2] for module in modules for told in imports(module) if told.startswith("s3magic.linking.")}
+    assert modules
+    assert used - {name} <= LINKING_MAY_IMPORT[name]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=str)

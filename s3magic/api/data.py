@@ -13,9 +13,9 @@ from s3magic.errors import InvalidInput
 from s3magic.url import S3Url
 
 if TYPE_CHECKING:
+    from s3magic.linking.adding.plan import LinkPlan
     from s3magic.linking.dataset import LinkedDataset
     from s3magic.linking.linked import SplitDatasets
-    from s3magic.linking.plan import LinkPlan
     from s3magic.listing import Listing, Summary
     from s3magic.thumbnails.gallery import Gallery
 
@@ -137,8 +137,9 @@ def link(
     >>> dataset = s3magic.link("s3://teaching/tiles/*.laz", "tiles")  # doctest: +SKIP
     """
     from s3magic.access import current
-    from s3magic.linking import add, linked, sharing
-    from s3magic.linking.order import Order
+    from s3magic.linking import add, linked
+    from s3magic.linking.adding.order import Order
+    from s3magic.linking.git import sharing
 
     urls = [pattern] if isinstance(pattern, str | S3Url) else list(pattern)
     order = Order(

@@ -10,23 +10,23 @@ from pathlib import Path
 
 from s3magic.errors import CredentialsError, LinkError
 from s3magic.harvest import Harvest, gather, raise_failures
-from s3magic.linking import footprints
-from s3magic.linking.changes import Changes
-from s3magic.linking.describe import Described, describe, place
-from s3magic.linking.drafts import Drafts
+from s3magic.linking.adding.describe import Described, describe, place
+from s3magic.linking.adding.drafts import Drafts
+from s3magic.linking.adding.fit import fit
+from s3magic.linking.adding.hashing import read_hashes
+from s3magic.linking.adding.ledger import Ledger
+from s3magic.linking.adding.order import Order
+from s3magic.linking.adding.plan import LinkPlan, make_plan
+from s3magic.linking.adding.recording import Addition, at_work, record, refuse_last_copies, refuse_strangers
+from s3magic.linking.adding.report import Report, read_report
+from s3magic.linking.adding.split import homes, subfolders
+from s3magic.linking.adding.state import State
+from s3magic.linking.adding.survey import refuse_clashes, survey
 from s3magic.linking.fetch import bring
-from s3magic.linking.fit import fit
-from s3magic.linking.folder import Folder
-from s3magic.linking.hashing import read_hashes
-from s3magic.linking.ledger import Ledger
-from s3magic.linking.manifest import DatasetInfo, access_record
-from s3magic.linking.order import Order
-from s3magic.linking.plan import LinkPlan, make_plan
-from s3magic.linking.recording import Addition, at_work, record, refuse_last_copies, refuse_strangers
-from s3magic.linking.report import Report, read_report
-from s3magic.linking.split import homes, subfolders
-from s3magic.linking.state import State
-from s3magic.linking.survey import refuse_clashes, survey
+from s3magic.linking.records import footprints
+from s3magic.linking.records.changes import Changes
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.manifest import DatasetInfo, access_record
 from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
 

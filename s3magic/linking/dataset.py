@@ -12,19 +12,21 @@ from typing import Any
 from s3magic.access import current
 from s3magic.errors import LinkError
 from s3magic.html import Markup, bytes_text, card, counted
-from s3magic.linking import clone, footprints, opened, sharing
-from s3magic.linking.changes import Changes
-from s3magic.linking.clone import Clone
+from s3magic.linking import opened
+from s3magic.linking.adding.order import READ_LIMIT
+from s3magic.linking.adding.plan import LinkPlan
 from s3magic.linking.diff import DiffReport, against_s3, between
 from s3magic.linking.fetch import FetchReport, fetch
-from s3magic.linking.folder import Folder
 from s3magic.linking.gc import GcReport, gc
-from s3magic.linking.local import Local, quick_state
-from s3magic.linking.manifest import DatasetInfo, LinkedTile, crs_name
-from s3magic.linking.order import READ_LIMIT
-from s3magic.linking.plan import LinkPlan
+from s3magic.linking.git import clone, sharing
+from s3magic.linking.git.clone import Clone
+from s3magic.linking.git.sharing import Sharing
+from s3magic.linking.records import footprints
+from s3magic.linking.records.changes import Changes
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.local import Local, quick_state
+from s3magic.linking.records.manifest import DatasetInfo, LinkedTile, crs_name
 from s3magic.linking.redirect import Redirect, redirect
-from s3magic.linking.sharing import Sharing
 from s3magic.linking.status import StatusReport, status
 from s3magic.linking.update import update
 from s3magic.linking.verify import VerifyReport, verify

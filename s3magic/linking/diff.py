@@ -13,15 +13,15 @@ from typing import Literal, overload
 from s3magic.errors import AccessDenied, LinkError, NoSuchKey
 from s3magic.harvest import raise_failures
 from s3magic.html import bytes_text, table
-from s3magic.linking import manifest
-from s3magic.linking.describe import time_text
-from s3magic.linking.folder import Folder
-from s3magic.linking.git import Repository
-from s3magic.linking.ledger import Ledger
-from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.order import renewal
-from s3magic.linking.standing import Standing, ask_many
-from s3magic.linking.survey import Candidate, survey
+from s3magic.linking.adding.describe import time_text
+from s3magic.linking.adding.ledger import Ledger
+from s3magic.linking.adding.order import renewal
+from s3magic.linking.adding.survey import Candidate, survey
+from s3magic.linking.contents.standing import Standing, ask_many
+from s3magic.linking.git.repository import Repository
+from s3magic.linking.records import manifest
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.manifest import LinkedTile
 from s3magic.store.base import ObjectInfo, StoreOpener
 
 Change = Literal["added", "changed", "removed"]

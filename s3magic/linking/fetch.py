@@ -12,15 +12,15 @@ from pathlib import Path
 from s3magic.errors import LinkError
 from s3magic.harvest import raise_failures
 from s3magic.html import bytes_text, card, counted
-from s3magic.linking import index
-from s3magic.linking.bytewise import gather_bytes
-from s3magic.linking.disk import sync_folder
-from s3magic.linking.folder import Folder
-from s3magic.linking.local import Local, local_state
-from s3magic.linking.looking import look_at_files
-from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.selection import select
-from s3magic.linking.whole import gather as gather_whole
+from s3magic.linking.contents.bytewise import gather_bytes
+from s3magic.linking.contents.looking import look_at_files
+from s3magic.linking.contents.whole import gather as gather_whole
+from s3magic.linking.git import index
+from s3magic.linking.records.disk import sync_folder
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.local import Local, local_state
+from s3magic.linking.records.manifest import LinkedTile
+from s3magic.linking.records.selection import select
 from s3magic.store.base import StoreOpener
 
 _AT_ONCE = 24  # bodies: enough to fill a line, few enough not to wait for each other's turn in Python

@@ -12,15 +12,16 @@ from pathlib import Path
 from s3magic.errors import LinkError
 from s3magic.harvest import gather, reason
 from s3magic.html import bytes_text, counted, table
-from s3magic.linking import index, pointers, sharing
-from s3magic.linking.claims import idle
-from s3magic.linking.folder import Folder
-from s3magic.linking.git import Repository
-from s3magic.linking.history import History
-from s3magic.linking.local import file_hash, local_state, pointer_of
-from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.selection import select
-from s3magic.linking.standing import ask
+from s3magic.linking.contents.standing import ask
+from s3magic.linking.git import index, sharing
+from s3magic.linking.git.claims import idle
+from s3magic.linking.git.history import History
+from s3magic.linking.git.repository import Repository
+from s3magic.linking.records import pointers
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.local import file_hash, local_state, pointer_of
+from s3magic.linking.records.manifest import LinkedTile
+from s3magic.linking.records.selection import select
 from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
 

@@ -9,11 +9,11 @@ from typing import overload
 
 from s3magic.errors import LinkError
 from s3magic.html import bytes_text, counted, table
-from s3magic.linking import manifest
 from s3magic.linking.add import add
+from s3magic.linking.adding.order import Order
+from s3magic.linking.adding.plan import LinkPlan
 from s3magic.linking.dataset import LinkedDataset
-from s3magic.linking.order import Order
-from s3magic.linking.plan import LinkPlan
+from s3magic.linking.records import manifest
 from s3magic.store.base import StoreOpener
 
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from s3magic.errors import S3MagicError
-from s3magic.linking.folder import Folder
-from s3magic.linking.local import quick_state
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.local import quick_state
 
 _TICK = 100_000_000  # nanoseconds in which a file system may give two changes one time
 

@@ -9,11 +9,11 @@ from functools import partial
 from s3magic.errors import InvalidInput, LinkError, NotFound
 from s3magic.harvest import gather, reason
 from s3magic.html import card
-from s3magic.linking.describe import time_text
-from s3magic.linking.folder import Folder
-from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.redirects import redirected, with_redirect
-from s3magic.linking.standing import agreements, differences
+from s3magic.linking.adding.describe import time_text
+from s3magic.linking.contents.standing import agreements, differences
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.manifest import LinkedTile
+from s3magic.linking.records.redirects import redirected, with_redirect
 from s3magic.progress import meter
 from s3magic.store.base import StoreOpener
 from s3magic.url import S3Url

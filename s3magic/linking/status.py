@@ -14,13 +14,13 @@ from typing import overload
 from s3magic.errors import AccessDenied, NotFound, Unreachable
 from s3magic.harvest import gather, reason
 from s3magic.html import counted, table
-from s3magic.linking.folder import Folder
-from s3magic.linking.local import Local
-from s3magic.linking.looking import Look
-from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.runs import Rest, Run, runs, unsettled
-from s3magic.linking.standing import Remote
-from s3magic.linking.tiles import Packed
+from s3magic.linking.adding.runs import Rest, Run, runs, unsettled
+from s3magic.linking.contents.looking import Look
+from s3magic.linking.contents.standing import Remote
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.local import Local
+from s3magic.linking.records.manifest import LinkedTile
+from s3magic.linking.records.tiles import Packed
 from s3magic.progress import Meter, meter
 from s3magic.store.base import StoreOpener
 

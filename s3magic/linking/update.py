@@ -7,12 +7,12 @@ from concurrent.futures import Executor
 from s3magic.errors import LinkError
 from s3magic.harvest import raise_failures
 from s3magic.linking.add import add
-from s3magic.linking.changes import Changes
+from s3magic.linking.adding.order import READ_LIMIT, renewal
 from s3magic.linking.diff import against_s3
 from s3magic.linking.fetch import bring
-from s3magic.linking.folder import Folder
-from s3magic.linking.local import quick_state
-from s3magic.linking.order import READ_LIMIT, renewal
+from s3magic.linking.records.changes import Changes
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.local import quick_state
 from s3magic.store.base import StoreOpener
 
 

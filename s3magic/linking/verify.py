@@ -7,13 +7,13 @@ from concurrent.futures import Executor
 from functools import partial
 
 from s3magic.harvest import reason
-from s3magic.linking import hashes
-from s3magic.linking.bytewise import gather_bytes
-from s3magic.linking.folder import Folder
-from s3magic.linking.local import Local
-from s3magic.linking.looking import look_at_files
-from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.standing import Remote, Standing, ask_many
+from s3magic.linking.contents import hashes
+from s3magic.linking.contents.bytewise import gather_bytes
+from s3magic.linking.contents.looking import look_at_files
+from s3magic.linking.contents.standing import Remote, Standing, ask_many
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.local import Local
+from s3magic.linking.records.manifest import LinkedTile
 from s3magic.linking.status import StatusReport, TileStatus
 from s3magic.progress import Meter
 from s3magic.store.base import StoreOpener

@@ -12,14 +12,14 @@ from s3magic.notebook.magic import Magical, magic, option
 from s3magic.notebook.verbs import VerbMagic
 
 if TYPE_CHECKING:
-    from s3magic.linking.changes import Changes
-    from s3magic.linking.clone import Clone
+    from s3magic.linking.adding.plan import LinkPlan
     from s3magic.linking.dataset import LinkedDataset
     from s3magic.linking.diff import DiffReport
     from s3magic.linking.fetch import FetchReport
     from s3magic.linking.gc import GcReport
+    from s3magic.linking.git.clone import Clone
     from s3magic.linking.linked import SplitDatasets
-    from s3magic.linking.plan import LinkPlan
+    from s3magic.linking.records.changes import Changes
     from s3magic.linking.redirect import Redirect
     from s3magic.linking.status import StatusReport
     from s3magic.linking.verify import VerifyReport

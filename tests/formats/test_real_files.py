@@ -12,7 +12,7 @@ import pytest
 
 from s3magic.errors import UnreadableFormat
 from s3magic.formats import registry
-from s3magic.linking.describe import HEADER_LIMIT, has_header
+from s3magic.linking.adding.describe import HEADER_LIMIT, has_header
 
 IRIS = Path(iris_sample_data.path)
 REAL = Path(os.environ.get("S3MAGIC_REAL_DATA", "/nonexistent"))

@@ -60,7 +60,7 @@ def link(memory, tmp_path):
     """Link what is in memory into ``tmp_path / "ds"``: ``link("tiles/*.laz", hash="never")``."""
     from s3magic.linking import linked
     from s3magic.linking.add import plan
-    from s3magic.linking.order import Order
+    from s3magic.linking.adding.order import Order
 
     def run(*patterns, path=None, store=memory, access=None, executor=None, dry_run=False, **words):
         order = Order(patterns=tuple(S3Url.parse(f"s3://teaching/{pattern}") for pattern in patterns), **words)

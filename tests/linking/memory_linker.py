@@ -7,8 +7,8 @@ import hashlib
 import sys
 from pathlib import Path
 
+from s3magic.linking.adding.order import Order
 from s3magic.linking.linked import link
-from s3magic.linking.order import Order
 from s3magic.store.base import ListPage, ObjectInfo
 from s3magic.url import S3Url
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import s3magic.formats.las  # noqa: F401 - takes its time, and what came meanwhile would not be looked at
 from s3magic import harvest
+from s3magic.linking.adding.order import Order
 from s3magic.linking.dataset import LinkedDataset
 from s3magic.linking.linked import link
-from s3magic.linking.order import Order
 from s3magic.store.client import Client
 from s3magic.store.credentials import Credentials, Location
 from s3magic.store.s3 import S3Store

@@ -15,8 +15,8 @@ import pytest
 import s3magic
 from s3magic import __main__, process
 from s3magic.errors import LinkError
-from s3magic.linking import local
-from s3magic.linking.claims import claim
+from s3magic.linking.git.claims import claim
+from s3magic.linking.records import local
 from s3magic.url import S3Url
 
 pytestmark = pytest.mark.skipif(
@@ -435,7 +435,7 @@ def test_hooks_of_many_clones_are_left_alone(git, texts, tmp_path):
     git("config", "core.hooksPath", str(tmp_path / "hooks"))
     clone = link(git, texts).install()
     assert (clone.installed, clone.guarded) == (True, False)
-    assert f"{sys.executable} -m s3magic.linking.guard" in clone.note
+    assert f"{sys.executable} -m s3magic.linking.git.guard" in clone.note
     assert not (tmp_path / "hooks" / "pre-commit").exists()
 
 

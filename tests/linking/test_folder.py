@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from s3magic.errors import LinkError
-from s3magic.linking import attributes, manifest
-from s3magic.linking import folder as folders
-from s3magic.linking.attributes import Names
-from s3magic.linking.folder import Folder
-from s3magic.linking.manifest import LinkedTile
+from s3magic.linking.records import attributes, manifest
+from s3magic.linking.records import folder as folders
+from s3magic.linking.records.attributes import Names
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.manifest import LinkedTile
 
 
 def test_each_name_has_its_line():

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from s3magic.errors import InvalidInput
-from s3magic.linking import footprints
-from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.selection import select
+from s3magic.linking.records import footprints
+from s3magic.linking.records.manifest import LinkedTile
+from s3magic.linking.records.selection import select
 
 
 def tile(extent, name="a.tif"):

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from s3magic.errors import ObjectChanged
-from s3magic.linking import hashes
-from s3magic.linking.manifest import LinkedTile
+from s3magic.linking.contents import hashes
+from s3magic.linking.records.manifest import LinkedTile
 from s3magic.store.base import ObjectInfo
 
 CONTENT = b"content"

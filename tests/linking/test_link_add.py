@@ -22,9 +22,9 @@ from s3magic.errors import (
     TilesFailed,
     UnreadableFormat,
 )
-from s3magic.linking import describe as describing
-from s3magic.linking import pointers
+from s3magic.linking.adding import describe as describing
 from s3magic.linking.dataset import LinkedDataset
+from s3magic.linking.records import pointers
 from s3magic.store.memory import MemoryStore
 
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from s3magic.errors import LinkError, TilesFailed
+from s3magic.linking.adding.ledger import Ledger
 from s3magic.linking.dataset import LinkedDataset
-from s3magic.linking.ledger import Ledger
 from s3magic.store.memory import MemoryStore
 
 MIB = 1 << 20

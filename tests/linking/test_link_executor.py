@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from s3magic.errors import TilesFailed
-from s3magic.linking.describe import Described
-from s3magic.linking.drafts import Drafts
-from s3magic.linking.ledger import Ledger
+from s3magic.linking.adding.describe import Described
+from s3magic.linking.adding.drafts import Drafts
+from s3magic.linking.adding.ledger import Ledger
+from s3magic.linking.adding.order import Order
 from s3magic.linking.linked import link
-from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.order import Order
+from s3magic.linking.records.manifest import LinkedTile
 from s3magic.store.memory import MemoryStore
 from s3magic.url import S3Url
 

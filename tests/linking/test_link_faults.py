@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from s3magic.errors import TilesFailed
+from s3magic.linking.adding.order import Order
 from s3magic.linking.linked import link
-from s3magic.linking.order import Order
 from s3magic.store.client import Client
 from s3magic.store.credentials import Credentials, Location
 from s3magic.store.s3 import S3Store

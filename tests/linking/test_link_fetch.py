@@ -18,9 +18,9 @@ import pytest
 
 from s3magic.errors import AccessDenied, LinkError, ObjectChanged, ServerError, TilesFailed, Unreachable
 from s3magic.linking import fetch as fetching
-from s3magic.linking import whole
+from s3magic.linking.contents import whole
 from s3magic.linking.dataset import LinkedDataset
-from s3magic.linking.folder import Folder
+from s3magic.linking.records.folder import Folder
 from s3magic.store.memory import MemoryStore
 
 

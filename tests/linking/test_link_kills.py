@@ -19,11 +19,11 @@ from urllib.parse import unquote
 import pytest
 from soak_linker import AT_ONCE, opener_of
 
+from s3magic.linking.adding.order import Order
 from s3magic.linking.dataset import LinkedDataset
-from s3magic.linking.folder import Folder
 from s3magic.linking.linked import link
-from s3magic.linking.local import local_state
-from s3magic.linking.order import Order
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.local import local_state
 from s3magic.url import S3Url
 
 ROOT = Path(__file__).parent.parent.parent

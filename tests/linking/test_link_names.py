@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from s3magic.errors import AccessDenied, LinkError, NoSuchKey
-from s3magic.linking import names
 from s3magic.linking.dataset import LinkedDataset
+from s3magic.linking.records import names
 from s3magic.store.memory import MemoryStore
 from s3magic.url import S3Url
 

@@ -15,9 +15,9 @@ import pytest
 
 import s3magic
 from s3magic.errors import LinkError, ObjectChanged, TilesFailed
+from s3magic.linking.adding.ledger import Ledger
 from s3magic.linking.dataset import LinkedDataset
-from s3magic.linking.folder import Folder
-from s3magic.linking.ledger import Ledger
+from s3magic.linking.records.folder import Folder
 from s3magic.store.memory import MemoryStore
 
 
@@ -93,9 +93,9 @@ def test_directories_in_a_circle_are_named(memory, tif, link):
 KILLED = """
 import os, pathlib, signal, sys
 from s3magic.linking.add import add
-from s3magic.linking.order import Order
-from s3magic.linking.drafts import Drafts
-from s3magic.linking.state import State
+from s3magic.linking.adding.order import Order
+from s3magic.linking.adding.drafts import Drafts
+from s3magic.linking.adding.state import State
 from s3magic.store.memory import MemoryStore
 from s3magic.url import S3Url
 

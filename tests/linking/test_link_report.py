@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from s3magic.errors import LinkError, NoSuchKey
-from s3magic.linking.report import read_report
+from s3magic.linking.adding.report import read_report
 from s3magic.store.base import ObjectInfo
 from s3magic.store.memory import MemoryStore
 from s3magic.url import S3Url

@@ -10,8 +10,8 @@ import pytest
 
 import s3magic
 from s3magic.errors import AccessDenied, ArchivedObject, LinkError, TilesFailed
+from s3magic.linking.adding.order import Order
 from s3magic.linking.linked import link
-from s3magic.linking.order import Order
 from s3magic.store.client import Client
 from s3magic.store.credentials import Location
 from s3magic.store.s3 import S3Store

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from s3magic.errors import LinkError, NoSuchKey, TilesFailed
-from s3magic.linking import drafts, journal, pointers
 from s3magic.linking.add import add
+from s3magic.linking.adding import drafts
+from s3magic.linking.adding.drafts import Drafts
+from s3magic.linking.adding.order import renewal
 from s3magic.linking.dataset import LinkedDataset
-from s3magic.linking.drafts import Drafts
-from s3magic.linking.order import renewal
+from s3magic.linking.records import journal, pointers
 from s3magic.store.memory import MemoryStore
 
 
@@ -284,9 +285,9 @@ def test_a_kill_leaves_the_old_or_the_new_and_the_next_run_finishes(store, link,
 
 KILLED = """
 import os, signal, sys, pathlib
-from s3magic.linking import journal, local
+from s3magic.linking.records import journal, local
 from s3magic.linking.add import add
-from s3magic.linking.order import Order
+from s3magic.linking.adding.order import Order
 from s3magic.store.memory import MemoryStore
 from s3magic.url import S3Url
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3magic.errors import LinkError
-from s3magic.linking import manifest, names
-from s3magic.linking.manifest import DatasetInfo, LinkedTile
+from s3magic.linking.records import manifest, names
+from s3magic.linking.records.manifest import DatasetInfo, LinkedTile
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs",)), max_size=20)
 

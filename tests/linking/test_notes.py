@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from s3magic.linking.folder import Folder
-from s3magic.linking.notes import Notes
+from s3magic.linking.records.folder import Folder
+from s3magic.linking.records.notes import Notes
 
 
 def test_facts_are_kept_in_their_order(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3magic.linking import pointers
-from s3magic.linking.pointers import Pointer
+from s3magic.linking.records import pointers
+from s3magic.linking.records.pointers import Pointer
 
 
 @given(raw=st.binary(min_size=32, max_size=32), size=st.integers(1, 10**18))

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3magic.errors import AccessDenied, ExpiredCredentials, Unreachable
-from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.runs import runs, unsettled
+from s3magic.linking.adding.runs import runs, unsettled
+from s3magic.linking.records.manifest import LinkedTile
 from s3magic.store.memory import MemoryStore
 
 

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from s3magic.linking.manifest import LinkedTile
-from s3magic.linking.tiles import Packed, Tiles
+from s3magic.linking.records.manifest import LinkedTile
+from s3magic.linking.records.tiles import Packed, Tiles
 from s3magic.url import S3Url
 
 COUNT = 1000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from s3magic.errors import AccessDenied, InvalidInput, LinkError
 from s3magic.linking.dataset import LinkedDataset
-from s3magic.linking.redirects import place, with_redirect
+from s3magic.linking.records.redirects import place, with_redirect
 from s3magic.store.memory import MemoryStore
 
 

@@ -1,0 +1,1 @@
+"""How objects become tiles: found, planned, described, fitted together, and only then recorded."""

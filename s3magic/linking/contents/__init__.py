@@ -1,0 +1,1 @@
+"""The bytes that tiles link: asked for, compared with their pins, hashed and gathered; many tiles at once."""

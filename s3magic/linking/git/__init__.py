@@ -1,0 +1,1 @@
+"""Linked tiles in a git repository: hook, settings, git-lfs agent, history; git itself does the rest."""
