@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
+from s3magic.errors import InvalidInput
 from s3magic.notebook import expand, offers
 from s3magic.notebook.late import LateAnswers
 from s3magic.notebook.magic import Option, options_of
@@ -40,7 +41,10 @@ class Completer:
             return {"completions": []}
         line = found["rest"]
         shell = self._magics.shell
-        words = expand.read(line, shell.user_ns if shell is not None else {})
+        try:
+            words = expand.read(line, shell.user_ns if shell is not None else {})
+        except InvalidInput:
+            return {"completions": []}
         if not words or (line[-1].isspace() and not words[-1].quote and not line.endswith("\\ ")):
             words.append(expand.Word("", len(line)))
         *before, current = words

@@ -14,6 +14,7 @@ from os import PathLike, fspath
 from s3magic.errors import InvalidInput
 
 _VARIABLE = re.compile(r"\{([^\W\d]\w*)\}|\$([^\W\d]\w*)")
+_EXPRESSION = re.compile(r"\{([^\W\d]\w*)[.\[][^{},]*\}")
 _SPACE = " \t\r\n"
 _ESCAPED_IN_DOUBLE_QUOTES = '"\\${'
 _SPECIAL = re.compile(r"""^#|[\s'"\\${]""")
@@ -53,7 +54,7 @@ def split(line: str, namespace: Mapping[str, object] | None = None) -> list[str]
     Raises
     ------
     InvalidInput
-        When a quotation mark is never closed.
+        When a quotation mark is never closed, or braces ask for a part of a variable.
 
     Examples
     --------
@@ -70,7 +71,7 @@ def split(line: str, namespace: Mapping[str, object] | None = None) -> list[str]
 
 
 def read(line: str, namespace: Mapping[str, object] | None = None) -> list[Word]:
-    """Return the words of a line that may still be being typed, with where each begins."""
+    """Return the words of a line that may still be being typed, with where each begins; see `split`."""
     words, i = [], 0
     while i < len(line):
         if line[i] in _SPACE:
@@ -113,4 +114,9 @@ def _step(line: str, i: int, quote: str, namespace: Mapping[str, object]) -> tup
     if (found := _VARIABLE.match(line, i)) and (name := found.group(1) or found.group(2)) in namespace:
         value = namespace[name]
         return fspath(value) if isinstance(value, PathLike) else str(value), quote, found.end()
+    if (found := _EXPRESSION.match(line, i)) and found.group(1) in namespace:
+        raise InvalidInput(
+            f"Only a name is filled in, no expression: {found.group()}",
+            f"Write part = {found.group()[1:-1]} before, and {{part}} here. A backslash before the brace lets it stay.",
+        )
     return character, quote, i + 1
