@@ -126,6 +126,11 @@ def fits(match: str, name: str) -> bool:
     return matches(match, name) or ("/" in name and matches(match, name.rpartition("/")[2]))
 
 
+def utf8(key: str) -> bytes:
+    """Return a key as S3 sorts it."""
+    return key.encode("utf-8", "surrogatepass")
+
+
 @lru_cache(maxsize=256)
 def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(_translate(pattern), re.DOTALL)

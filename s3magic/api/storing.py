@@ -8,7 +8,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s3magic.errors import AccessDenied, InvalidInput, NoSuchKey, S3MagicError
+from s3magic.api.copies import is_object
+from s3magic.errors import AccessDenied, InvalidInput, S3MagicError
 from s3magic.url import S3Url
 
 if TYPE_CHECKING:
@@ -23,13 +24,8 @@ _LONGEST_FILTER = 64 << 20
 
 def folder_of(url: S3Url) -> S3Url:
     """Return the folder that a URL is about: its own, or the one that the objects it names lie in."""
-    from s3magic.access import current
-
-    if not (url.is_pattern or url.is_prefix):
-        try:
-            current.open_store(url).head(url.key)
-        except (NoSuchKey, AccessDenied):
-            return url.with_key(url.key + "/")
+    if not (url.is_pattern or url.is_prefix or is_object(url)):
+        return url.with_key(url.key + "/")
     return url.with_key(url.prefix[: url.prefix.rfind("/") + 1])
 
 

@@ -119,9 +119,9 @@ def _placed(info: TileInfo) -> TileInfo:
     """Return a description with the extent in degrees that its CRS and bounds tell, where it has none of its own."""
     if info.crs84_extent or not info.crs or not info.bounds:
         return info
-    from s3magic.formats.crs import crs84_extents  # noqa: PLC0415 - costs pyproj
+    from s3magic.formats.crs import crs84_extent  # noqa: PLC0415 - costs pyproj
 
-    return replace(info, crs84_extent=crs84_extents([(info.crs, info.bounds)])[0])
+    return replace(info, crs84_extent=crs84_extent(info.crs, info.bounds))
 
 
 def _is_panic(error: BaseException) -> bool:

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from s3magic.mounting.inodes import Entry
-from s3magic.mounting.pages import utf8
 from s3magic.naming import file_name, is_plain
 from s3magic.store.base import ListPage
+from s3magic.url import utf8
 
 DELIMITER = b"/"
 _ARCHIVED = 1

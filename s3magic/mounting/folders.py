@@ -16,12 +16,13 @@ from s3magic.errors import S3MagicError
 from s3magic.mounting.blocks import Block
 from s3magic.mounting.inodes import Entry, file_entry, folder_entry
 from s3magic.mounting.listings import DELIMITER, Listing
-from s3magic.mounting.pages import AT_ONCE, utf8
+from s3magic.mounting.pages import AT_ONCE
 from s3magic.mounting.past import Source
 from s3magic.mounting.trees import folders_within
 from s3magic.mounting.workers import Workers
 from s3magic.naming import file_name, segment_of
 from s3magic.store.base import ListPage
+from s3magic.url import utf8
 
 SPAN = 1 << 20
 """Positions in a folder that each block of it has."""

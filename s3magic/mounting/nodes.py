@@ -12,8 +12,8 @@ from struct import Struct
 from typing import NamedTuple
 
 from s3magic.mounting.inodes import Entry
-from s3magic.mounting.pages import utf8
 from s3magic.naming import file_name, is_plain
+from s3magic.url import utf8
 
 ROOT = 1
 

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from s3magic.errors import S3MagicError
 from s3magic.store.base import ListPage
+from s3magic.url import utf8
 
 AT_ONCE = 8
 Ask = Callable[[str, str | None, str | None], ListPage]
@@ -124,11 +125,6 @@ def guesses(page: ListPage) -> Iterator[str]:
     before, width, after, step = last[:begin], len(number), last[end:], int(number) - int(was) + 1
     following = range(int(number) + step, 10**width, step)
     return (f"{before}{one:0{width}}{after}" for one in following)  # which holds no page
-
-
-def utf8(key: str) -> bytes:
-    """Return a key as S3 sorts it."""
-    return key.encode("utf-8", "surrogatepass")
 
 
 def _is_digit(letter: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from s3magic.errors import AccessDenied, NoSuchKey, ServerError
 from s3magic.store.base import ListPage, ObjectInfo, Store
-from s3magic.url import S3Url
+from s3magic.url import S3Url, utf8
 
 
 def pages(
@@ -33,12 +33,12 @@ def between(
     Ranges that follow each other hold what the whole listing holds, each thing once: where some keys
     are known beforehand, they can all be walked at the same time.
     """
-    low, high = _utf8(after or ""), _utf8(until)
+    low, high = utf8(after or ""), utf8(until)
     for page in pages(store, prefix, delimiter=delimiter, after=after, max_keys=max_keys):
-        objects = tuple(info for info in page.objects if _utf8(info.key) <= high)
-        yield ListPage(objects, tuple(group for group in page.prefixes if low < _utf8(group) <= high), None)
+        objects = tuple(info for info in page.objects if utf8(info.key) <= high)
+        yield ListPage(objects, tuple(group for group in page.prefixes if low < utf8(group) <= high), None)
         last = (*(info.key for info in page.objects[-1:]), *page.prefixes[-1:])
-        if last and max(map(_utf8, last)) >= high:
+        if last and max(map(utf8, last)) >= high:
             return
 
 
@@ -88,8 +88,3 @@ def around(store: Store, url: S3Url) -> Iterator[ObjectInfo]:
     """
     for page in pages(store, url.stem, delimiter="/" if url.is_flat else ""):
         yield from (info for info in page.objects if not info.key.endswith("/"))
-
-
-def _utf8(key: str) -> bytes:
-    """Return what S3 puts keys in order by."""
-    return key.encode("utf-8", "surrogatepass")

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from s3magic.errors import NoSuchKey, ObjectChanged, ServerError
 from s3magic.store.base import ListPage, ObjectInfo, Version, VersionPage
+from s3magic.url import utf8
 
 _CHUNK = 1 << 20
 
@@ -290,17 +291,13 @@ def _chunks(data: bytes) -> Iterator[memoryview]:
             yield chunk
 
 
-def _utf8(key: str) -> bytes:
-    return key.encode("utf-8", "surrogatepass")
-
-
 def _page(
     known: Iterable[str], prefix: str, *, delimiter: str, after: str | None, token: str | None, most: int
 ) -> tuple[list[str], tuple[str, ...], str | None]:
     """Return the keys and the common prefixes of one page, and where to go on."""
-    keys = sorted(known, key=_utf8)
+    keys = sorted(known, key=utf8)
     if after is not None:
-        keys = keys[bisect_right(keys, _utf8(after), key=_utf8) :]
+        keys = keys[bisect_right(keys, utf8(after), key=utf8) :]
     found: list[str] = []
     prefixes: dict[str, None] = {}
     last = ""

@@ -11,7 +11,7 @@ from typing import Any
 from s3magic.errors import AccessDenied, InvalidInput, NoSuchKey
 from s3magic.store.base import ObjectInfo, Store
 from s3magic.thumbnails.folding import Folding, as_folder
-from s3magic.url import S3Url, matches
+from s3magic.url import S3Url, matches, utf8
 
 SORT_LIMIT = 100_000
 """Objects that can be put into another order than that of the listing: they must all be known for it."""
@@ -20,7 +20,7 @@ _LISTINGS_AT_ONCE = 10
 """Listings that one page may ask for, so that a rare pattern does not stall in a huge bucket."""
 
 _ORDERS: dict[str, Callable[[ObjectInfo], Any]] = {
-    "name": lambda info: info.key.encode(errors="surrogatepass"),
+    "name": lambda info: utf8(info.key),
     "size": lambda info: info.size,
     "modified": lambda info: info.last_modified.timestamp() if info.last_modified else 0,
     "type": lambda info: info.name.rpartition(".")[2].lower(),
@@ -141,7 +141,7 @@ class Catalogue:
             infos += batch
             listings += 1
         page, rest = infos[: self._limit], infos[self._limit :]
-        mark = page[-1].key if rest or (page and ahead.is_end) else max(last, page[-1].key if page else "", key=_utf8)
+        mark = page[-1].key if rest or (page and ahead.is_end) else max(last, page[-1].key if page else "", key=utf8)
         if len(self._marks) == number and (rest or not ahead.is_end):
             self._marks.append(mark)
         self._ahead = _Ahead(mark, rest, ahead.token, ahead.is_end)
@@ -179,9 +179,9 @@ class Catalogue:
     def _met(self, infos: list[ObjectInfo], *, is_end: bool) -> list[ObjectInfo]:
         """Return what fits, and count what was not met before."""
         fitting = [info for info in infos if self._fits(info)]
-        self._found += sum(_utf8(info.key) > _utf8(self._farthest) for info in fitting)
+        self._found += sum(utf8(info.key) > utf8(self._farthest) for info in fitting)
         if infos:
-            self._farthest = max(self._farthest, infos[-1].key, key=_utf8)
+            self._farthest = max(self._farthest, infos[-1].key, key=utf8)
         self._complete = self._complete or is_end
         return fitting
 
@@ -208,7 +208,3 @@ class Catalogue:
             return True
         below = info.key[len(self.url.prefix) :] if "/" in self._match else info.name
         return matches(self._match, below)
-
-
-def _utf8(key: str) -> bytes:
-    return key.encode(errors="surrogatepass")

@@ -21,7 +21,7 @@ from s3magic.thumbnails.making import Making
 from s3magic.thumbnails.presign import SignedUrl, Signer, check_expires
 from s3magic.thumbnails.preview import READ_LIMIT, Thumbnail
 from s3magic.thumbnails.scales import SHARINGS, Scales, Sharing
-from s3magic.url import S3Url
+from s3magic.url import S3Url, utf8
 
 if TYPE_CHECKING:
     from s3magic.store.base import StoreOpener
@@ -248,7 +248,7 @@ class Gallery:
     @property
     def selected(self) -> list[GalleryItem]:
         """The items that were chosen, here or by a click, on whatever page, in key order."""
-        return sorted(self._selected.values(), key=lambda item: item.info.key.encode(errors="surrogatepass"))
+        return sorted(self._selected.values(), key=lambda item: utf8(item.info.key))
 
     def select(self, items: Iterable[GalleryItem], *, on: bool = True) -> None:
         """Choose items, or with ``on=False`` give them back."""
