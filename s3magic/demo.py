@@ -192,6 +192,8 @@ _PAGE = """<!doctype html>
 body {{ font-family: system-ui, sans-serif; max-width: 64em; margin: 2em auto; padding: 0 1em; }}
 h2 {{ font-size: 1.1em; margin-top: 2em; }} small {{ font-weight: 400; opacity: .6; }}
 pre {{ white-space: pre-wrap; font-size: 13px; opacity: .85; }}
+@media (prefers-color-scheme: dark) {{ :root {{ --jp-ui-font-color2: #b0b0b0; --jp-border-color2: #666;
+  --jp-success-color1: #66bb6a; --jp-warn-color1: #ffb74d; --jp-error-color1: #ef5350; }} }}
 </style></head><body><h1>What s3magic did</h1>{body}</body></html>
 """
 
